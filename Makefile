@@ -1,0 +1,61 @@
+# make demo    the baseline and one coordination scenario, with pictures, under out/
+# make test    all tests
+# make bench   how long a run takes
+# make lint    style of the code
+# make lock    new versions in constraints.txt
+# make clean   remove the environment and the demo's results
+
+PYTHON ?= python3.11
+JOBS   ?= 2
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+WARM   := $(VENV)/.warm
+DEMO   := out
+
+KERNELS := $(wildcard model/greaterbay/*.py model/greaterbay/actors/*.py model/greaterbay/exchange/*.py \
+             model/greaterbay/policy/*.py)
+
+.DELETE_ON_ERROR:
+.PHONY: env warm demo test bench lint lock clean
+
+env: $(READY)
+
+# the environment: made again when the declared packages or their versions change
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --editable '.[dev,zh]'
+	touch $@
+
+# the compiled kernels: one process compiles them, the others find them in the cache
+warm: $(WARM)
+
+$(WARM): $(READY) $(KERNELS)
+	$(BIN)/python -m greaterbay.warm
+	touch $@
+
+demo: $(WARM)
+	$(BIN)/greaterbay run scenarios/baseline.toml scenarios/joint_fund.toml \
+	    --replicates 4 --jobs $(JOBS) --out $(DEMO)
+	$(BIN)/greaterbay plot $(DEMO)/baseline.nc $(DEMO)/joint_fund.nc --out $(DEMO)/pictures --quiet
+	$(BIN)/greaterbay summary $(DEMO)/baseline.nc $(DEMO)/joint_fund.nc --pictures $(DEMO)/pictures
+
+test: $(WARM)
+	$(BIN)/python -m pytest -n $(JOBS)
+
+bench: $(WARM)
+	$(BIN)/python -m pytest tests/performance -s
+
+lint: $(READY)
+	$(BIN)/ruff check model tests
+
+# names and versions of everything the project installs, as the newest releases stand today
+lock:
+	$(PYTHON) -m venv --clear $(VENV).lock
+	$(VENV).lock/bin/python -m pip install --quiet --disable-pip-version-check '.[dev,zh]'
+	$(VENV).lock/bin/python -m pip list --format=freeze --exclude greaterbay --exclude pip \
+	    --exclude setuptools > constraints.txt
+	rm -rf $(VENV).lock
+
+clean:
+	rm -rf $(VENV) $(VENV).lock $(DEMO)

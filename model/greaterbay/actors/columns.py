@@ -1,0 +1,85 @@
+"""Columns: the numbers of every actor of one kind, one array per attribute.
+
+A ``Table`` is declared by a tuple of ``Column`` rows, so state, unit and meaning stand in one place
+(the ODD's state tables are held to them). Rows never move: an actor keeps its row for life, a freed row
+is used again by an entrant, whose identity is new.
+"""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Column:
+    """One attribute of an actor: ``name``, NumPy ``dtype``, value of an empty row, unit, meaning, width."""
+
+    name: str
+    dtype: str
+    empty: float
+    unit: str
+    meaning: str
+    width: int = 0
+
+
+class Table:
+    """Arrays of one kind of actor.
+
+    ``table.view`` is a named tuple of all arrays (what kernels receive); ``table.name`` gives one of them.
+    Arrays have shape ``(capacity,)`` or ``(capacity, width)``.
+    """
+
+    def __init__(self, columns: tuple[Column, ...], view_type, capacity: int):
+        self.columns = columns
+        self._view_type = view_type
+        self.arrays: dict[str, np.ndarray] = {}
+        self.capacity = 0
+        self.grow(capacity)
+
+    def grow(self, capacity: int) -> None:
+        """Make room for ``capacity`` rows; existing rows keep their place."""
+        for column in self.columns:
+            shape = (capacity, column.width) if column.width else (capacity,)
+            array = np.full(shape, column.empty, dtype=column.dtype)
+            if column.name in self.arrays:
+                array[: self.capacity] = self.arrays[column.name]
+            self.arrays[column.name] = array
+        self.capacity = capacity
+        self.view = self._view_type(**self.arrays)
+
+    def clear(self, rows: np.ndarray) -> None:
+        """Give rows back: every column to its empty value."""
+        for column in self.columns:
+            self.arrays[column.name][rows] = column.empty
+
+    def free_rows(self, count: int) -> np.ndarray:
+        """The first ``count`` rows not in use (column ``alive``), growing the table when needed."""
+        rows = np.flatnonzero(self.arrays["alive"] == 0)
+        if rows.size < count:
+            self.grow(int((self.capacity + count) * 1.5) + 16)
+            rows = np.flatnonzero(self.arrays["alive"] == 0)
+        return rows[:count]
+
+    def __getattr__(self, name: str) -> np.ndarray:
+        try:
+            return self.__dict__["arrays"][name]
+        except KeyError:
+            raise AttributeError(f"no column {name!r}") from None
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Copies of all arrays."""
+        return {name: array.copy() for name, array in self.arrays.items()}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Take the arrays of ``state`` (made by ``state``)."""
+        self.arrays = {column.name: state[column.name].copy() for column in self.columns}
+        self.capacity = len(next(iter(self.arrays.values())))
+        self.view = self._view_type(**self.arrays)
+
+
+def view_type(name: str, columns: tuple[Column, ...], module: str):
+    """Named tuple with one field per column; it must stand in a module so that kernels can be cached."""
+    return namedtuple(name, [column.name for column in columns], module=module)

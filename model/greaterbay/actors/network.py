@@ -1,0 +1,143 @@
+"""The collaboration network: firms and institutes as nodes, ties as edges.
+
+Nodes are numbered with institutes first, then firms: node = institute row, or ``institutes + firm row``.
+"""
+
+from __future__ import annotations
+
+from collections import namedtuple
+
+import numpy as np
+
+from greaterbay.kernels import jit
+
+PER_FIELD = 4  # capabilities of a field, from basic to process
+
+NodeView = namedtuple(
+    "NodeView", ["alive", "is_firm", "city", "field", "kind", "weight", "mass", "chain", "profile", "degree", "size", "id"]
+)
+Adjacency = namedtuple("Adjacency", ["offset", "neighbour", "tie"])
+
+
+@jit
+def profile_of(levels, relatedness, out):
+    """Relatedness-smoothed capability profile, one number per field, of length one.
+
+    ``levels`` (K,), ``relatedness`` (F, F), ``out`` (F,): with q_f the mean level of a field,
+    s_f = sum_g R(f, g) q_g and out = s / |s|. The cognitive distance of two actors is one minus the
+    product of their profiles (one minus the cosine).
+    """
+    fields = relatedness.shape[0]
+    norm = 0.0
+    for f in range(fields):
+        out[f] = 0.0
+    for g in range(fields):
+        mean = 0.25 * (levels[4 * g] + levels[4 * g + 1] + levels[4 * g + 2] + levels[4 * g + 3])
+        for f in range(fields):
+            out[f] += relatedness[f, g] * mean
+    for f in range(fields):
+        norm += out[f] * out[f]
+    if norm > 0.0:
+        norm = 1.0 / np.sqrt(norm)
+        for f in range(fields):
+            out[f] *= norm
+
+
+@jit
+def cognitive_distance(profile, a, b):
+    """One minus the cosine of two nodes' profiles, in [0, 1]."""
+    dot = 0.0
+    for f in range(profile.shape[1]):
+        dot += profile[a, f] * profile[b, f]
+    return min(1.0, max(0.0, 1.0 - dot))
+
+
+@jit
+def _fill_nodes(institutes, firms, relatedness, nodes):
+    count = institutes.city.shape[0]
+    for i in range(count):
+        nodes.alive[i] = 1
+        nodes.is_firm[i] = 0
+        nodes.city[i] = institutes.city[i]
+        nodes.field[i] = institutes.main_field[i]
+        nodes.kind[i] = 3
+        nodes.weight[i] = 1.0
+        nodes.size[i] = institutes.staff[i]
+        nodes.mass[i] = np.log1p(institutes.staff[i])
+        nodes.chain[i] = 0.0
+        nodes.degree[i] = institutes.degree[i]
+        nodes.id[i] = institutes.id[i]
+        profile_of(institutes.capability[i], relatedness, nodes.profile[i])
+    for r in range(firms.city.shape[0]):
+        n = count + r
+        nodes.alive[n] = firms.alive[r]
+        if firms.alive[r] == 0:
+            continue
+        nodes.is_firm[n] = 1
+        nodes.city[n] = firms.city[r]
+        nodes.field[n] = firms.field[r]
+        nodes.kind[n] = firms.kind[r]
+        nodes.weight[n] = firms.weight[r]
+        nodes.size[n] = firms.staff[r] / firms.weight[r]
+        nodes.mass[n] = np.log1p(nodes.size[n])
+        nodes.chain[n] = firms.chain[r]
+        nodes.degree[n] = firms.degree[r]
+        nodes.id[n] = firms.id[r]
+        profile_of(firms.capability[r], relatedness, nodes.profile[n])
+
+
+@jit
+def _adjacency(alive, a, b, nodes, offset, neighbour, tie):
+    for t in range(alive.shape[0]):
+        if alive[t]:
+            offset[a[t] + 1] += 1
+            offset[b[t] + 1] += 1
+    for n in range(nodes):
+        offset[n + 1] += offset[n]
+    place = offset[:nodes].copy()
+    for t in range(alive.shape[0]):
+        if alive[t]:
+            neighbour[place[a[t]]] = b[t]
+            tie[place[a[t]]] = t
+            place[a[t]] += 1
+            neighbour[place[b[t]]] = a[t]
+            tie[place[b[t]]] = t
+            place[b[t]] += 1
+
+
+def nodes_of(institutes, firms, relatedness: np.ndarray) -> NodeView:
+    """What a stranger can see of every node; sizes and degrees are those of one real actor."""
+    n, fields = institutes.capacity + firms.capacity, relatedness.shape[0]
+    nodes = NodeView(
+        np.zeros(n, np.int8), np.zeros(n, np.int8), np.full(n, -1, np.int8), np.full(n, -1, np.int8), np.zeros(n, np.int8),
+        np.zeros(n), np.zeros(n, np.float32), np.zeros(n, np.float32), np.zeros((n, fields), np.float32),
+        np.zeros(n, np.float32), np.zeros(n), np.zeros(n, np.uint64),
+    )
+    _fill_nodes(institutes.view, firms.view, relatedness, nodes)
+    return nodes
+
+
+def adjacency_of(ties, nodes: int) -> Adjacency:
+    """Neighbours of every node in compressed rows: ``neighbour[offset[n]:offset[n + 1]]``."""
+    alive = ties.alive
+    ends = int(alive.sum()) * 2
+    offset, neighbour, tie = np.zeros(nodes + 1, np.int64), np.empty(ends, np.int64), np.empty(ends, np.int64)
+    _adjacency(alive, ties.a, ties.b, nodes, offset, neighbour, tie)
+    return Adjacency(offset, neighbour, tie)
+
+
+@jit
+def _degrees(ties, weight, degree):
+    for t in range(ties.alive.shape[0]):
+        if ties.alive[t]:
+            degree[ties.a[t]] += ties.weight[t] / weight[ties.a[t]]
+            degree[ties.b[t]] += ties.weight[t] / weight[ties.b[t]]
+
+
+def update_degrees(ties, institutes, firms) -> None:
+    """Number of ties of one real actor: weighted ties over the weight of the row."""
+    weight = np.concatenate((np.ones(institutes.capacity), np.maximum(firms.weight, 1e-12)))
+    degree = np.zeros(weight.size)
+    _degrees(ties.view, weight, degree)
+    institutes.degree[:] = degree[: institutes.capacity]
+    firms.degree[:] = degree[institutes.capacity:]

@@ -1,0 +1,105 @@
+"""Hashed places: where an agent stands depends on its identity, not on a position in a list.
+
+Firms of a city and field sit in a table with holes. Whoever searches draws a place and draws again on a
+hole, so one entrant more or less leaves nearly everybody else's draws unchanged (common random numbers).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from greaterbay.kernels import jit
+from greaterbay.streams import combine, uniform
+
+TRIES = 8
+
+
+@jit
+def draw_place(slot, start, size, cell, key, identity, number):
+    """Row found at a drawn place of a cell, -1 when ``TRIES`` draws met only holes."""
+    n = size[cell]
+    if n == 0:
+        return -1
+    for attempt in range(TRIES):
+        row = slot[start[cell] + int(uniform(key, identity, number * TRIES + attempt) * n)]
+        if row >= 0:
+            return row
+    return -1
+
+
+@jit
+def _insert(slot, start, size, cell, row, identity):
+    n = size[cell]
+    position = np.int64(combine(identity, 977) % np.uint64(n))
+    for _ in range(n):
+        if slot[start[cell] + position] < 0:
+            slot[start[cell] + position] = row
+            return
+        position = (position + 1) % n
+
+
+@jit
+def _fill(slot, start, size, cells, rows, identities):
+    for i in range(rows.shape[0]):
+        _insert(slot, start, size, cells[i], rows[i], identities[i])
+
+
+@jit
+def _remove(slot, start, size, cell, row):
+    for position in range(start[cell], start[cell] + size[cell]):
+        if slot[position] == row:
+            slot[position] = -1
+            return
+
+
+class Places:
+    """Places of rows in cells (for firms: cell = city * fields + field)."""
+
+    MINIMUM = 32
+    ROOM = 2.5  # places per agent when a table is made
+    FULL = 0.7  # share in use at which a cell gets twice the places
+
+    def __init__(self, cells: int):
+        self.cells = cells
+        self.used = np.zeros(cells, np.int64)
+
+    def build(self, cells: np.ndarray, rows: np.ndarray, identities: np.ndarray) -> None:
+        """Make the tables anew for these agents; they are placed in ascending order of identity."""
+        self.used = np.bincount(cells, minlength=self.cells)
+        self.size = np.array([max(self.MINIMUM, 1 << int(np.ceil(np.log2(max(1.0, n * self.ROOM))))) for n in self.used])
+        self._lay_out(cells, rows, identities)
+
+    def _lay_out(self, cells, rows, identities) -> None:
+        self.start = np.concatenate(([0], np.cumsum(self.size)[:-1])).astype(np.int64)
+        self.slot = np.full(int(self.size.sum()), -1, np.int64)
+        order = np.argsort(identities, kind="stable")
+        _fill(self.slot, self.start, self.size, cells[order].astype(np.int64), rows[order].astype(np.int64), identities[order])
+
+    def insert(self, cell: int, row: int, identity: np.uint64) -> None:
+        """Seat one agent; a cell that gets full is doubled."""
+        self.used[cell] += 1
+        if self.used[cell] > self.FULL * self.size[cell]:
+            self._double(cell)
+        _insert(self.slot, self.start, self.size, cell, row, identity)
+
+    def remove(self, cell: int, row: int) -> None:
+        """Leave a hole where the agent sat."""
+        self.used[cell] -= 1
+        _remove(self.slot, self.start, self.size, cell, row)
+
+    def _double(self, cell: int) -> None:
+        begin, n = self.start[cell], self.size[cell]
+        extra = np.full(n, -1, np.int64)
+        # the old places stay where they are, so that a doubling moves nobody
+        self.slot = np.concatenate((self.slot[: begin + n], extra, self.slot[begin + n:]))
+        self.size[cell] = 2 * n
+        self.start[cell + 1:] += n
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Copies of the arrays."""
+        return {"used": self.used.copy(), "size": self.size.copy(), "start": self.start.copy(), "slot": self.slot.copy()}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Take the arrays of ``state``."""
+        for name, array in state.items():
+            setattr(self, name, array.copy())

@@ -1,0 +1,676 @@
+"""The bay: builds the world, warms it up, plays the timeline and keeps the record.
+
+``Bay`` is a Mesa model. Its numbers live in columns; cities, institutes, funds and governments are registered Mesa
+agents that read and write their row, firms and people are views made on request. Draws come from keyed streams only
+(``streams.py``): Mesa's own random numbers are never used for results.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+from collections import OrderedDict, namedtuple
+from pathlib import Path
+
+import mesa
+import numpy as np
+
+from greaterbay import clock
+from greaterbay.actors import population
+from greaterbay.actors.agents import (CityAgent, FirmView, FundAgent, GovernmentAgent, InstituteAgent,
+                                      JurisdictionGovernmentAgent, PersonRow)
+from greaterbay.actors.fund import BANK, GUIDANCE
+from greaterbay.actors.invention import Ties
+from greaterbay.actors.network import adjacency_of, nodes_of
+from greaterbay.actors.places import Places, draw_place
+from greaterbay.exchange import diffusion, learning, market, mobility
+from greaterbay.kernels import jit, sources_digest
+from greaterbay.ledger import Ledger
+from greaterbay.parameters import Parameters
+from greaterbay.policy import catalogue
+from greaterbay.policy.budgets import Budgets
+from greaterbay.policy.levers import Values
+from greaterbay.record import Record, Tally
+from greaterbay.region import load_region
+from greaterbay.region.barriers import pair_barriers
+from greaterbay.streams import Streams, identity_of, uniform
+from greaterbay.timeline import play
+
+WARM_UP_QUARTERS = 40
+MAX_TECHNOLOGIES = 64  # bits of a firm's adoption mask
+ALLIANCE_PLACES = 512
+KEPT_WARM_STATES = 2  # in memory, per process
+
+Probe = namedtuple("Probe", ["slot", "name", "field", "city", "launch"])
+TABLES = ("firms", "institutes", "people", "funds", "inventions", "ties", "places", "ledger")
+PLAIN = ("wage_city", "rent_city", "person_weight_city", "rd_intensity_city", "entry_weight", "government_cash", "grant_left",
+         "science_budget_now", "output_ratio", "adoption_gain_city", "talent_city")
+SCALARS = ("spillover_reference", "basic_reference", "effort_reference")
+_warm_states: OrderedDict[str, dict] = OrderedDict()
+
+
+class Bay(mesa.Model):
+    """One replicate of one scenario.
+
+    Parameters
+    ----------
+    scenario
+        A ``Scenario``, a path or a library id.
+    seed
+        Any integer; None takes the scenario's.
+    replicate
+        Replicate k depends on (seed, k) only.
+    parameters
+        Changes of parameters by declared id, on top of the scenario's.
+    warm_folder
+        Folder in which the warm-up state is kept for other scenarios of the same replicate; None keeps it in memory only.
+
+    Attributes of interest: ``firm(i)``, ``person(i)``, ``record``, ``quarter``, ``label``, ``running`` (False at the end).
+    """
+
+    def __init__(self, *, scenario="baseline", seed: int | None = None, replicate: int = 0,
+                 parameters: dict[str, float] | None = None, warm_folder: str | os.PathLike | None = None):
+        super().__init__(seed=0)
+        from greaterbay.scenario.load import load_scenario
+        from greaterbay.scenario.schema import Scenario
+
+        self.scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
+        run = self.scenario.run
+        self.region = load_region(run.region)
+        self.parameters = Parameters({**self.scenario.parameters, **(parameters or {})})
+        self.seed_used = run.seed if seed is None else int(seed) % 2**63
+        self.replicate, self.scale = int(replicate), float(run.scale)
+        self.streams = Streams(self.seed_used, self.replicate)
+        self.start, self.end = run.start, run.end
+        self.timings: dict[int, float] = {}
+        self.warming = True
+        self.quarter = self.start - WARM_UP_QUARTERS
+        self._build()
+        self._warm_up(warm_folder)
+        self._release()
+
+    # ---------------------------------------------------------------- building
+
+    def _build(self) -> None:
+        region = self.region
+        cities, fields, places = len(region.city_ids), len(region.field_ids), len(region.place_ids)
+        self.city_identity = np.array([identity_of("city", name) for name in region.city_ids], np.uint64)
+        self.cell_ids = np.array([[identity_of("cell", c, f) for f in region.field_ids] for c in region.city_ids], np.uint64)
+        self.jurisdiction_seat = np.array([self._seat(j) for j in range(len(region.jurisdiction_ids))])
+        at = region.jurisdiction_city
+        self.profit_tax_city = region.profit_tax_jurisdiction[at]
+        self.personal_tax_city = region.personal_tax_talent_jurisdiction[at]
+        self.base_barriers = pair_barriers(region, self.parameters)
+        self.spillover_reference = None
+        self.firms = population.make_firms(self)
+        self.institutes = population.make_institutes(self)
+        self.wage_city = self.parameters.economy.wage_share_rd * region.rd_city / region.rd_people_city
+        self.rent_city = region.rent_level_city.astype(float).copy()
+        self.people = population.make_people(self)
+        self.funds = population.make_funds(self)
+        self.ties = Ties(int(self.firms.capacity * 4 + self.institutes.capacity * 8))
+        self.places = Places(cities * fields)
+        rows = self.firms.alive_rows()
+        self.places.build(self.firms.city[rows].astype(np.int64) * fields + self.firms.field[rows], rows, self.firms.id[rows])
+        self.government_cash = np.zeros(cities)
+        self.grant_left = np.zeros(cities)
+        self.science_budget_now = region.science_budget_city.astype(float).copy()
+        self.output_ratio, self.output_start = np.ones(cities), None
+        self.adoption_gain_city = np.zeros(cities)
+        self.growth_now, self.growth_level = 0.0, 1.0
+        self.talent_start = region.rd_people_city.astype(float).copy()
+        self.talent_city = self.talent_start.copy()
+        self.wage_start, self.rent_start = self.wage_city.copy(), self.rent_city.copy()
+        self.wage_reference = float(np.average(self.wage_city * (1.0 - self.personal_tax_city), weights=self.talent_start))
+        self.rent_reference = float(np.average(self.rent_city, weights=self.talent_start))
+        self.amenity_reference = float(np.average(0.5 * (region.schooling_city + region.medical_city), weights=self.talent_start))
+        self.base_park_quality = np.maximum(region.park_quality_city, 1e-6)
+        self.firms_start = region.firms_city.astype(float).copy()
+        self.effort_reference = float(region.rd_city.sum() / region.rd_people_city.sum() / 4.0)
+        self.frontier_field = np.ones(fields)
+        self.incubation = self._incubation()
+        self.field_cum_city = np.cumsum(region.field_mix_city, axis=1)
+        self.newcomer_share = np.array([0.8, 0.2]) * region.outside_people_response / max(1e-12, float(
+            (np.array([0.8, 0.2]) * region.outside_people_response).sum()))
+        self.outside_response = region.outside_people_response
+        jobs = np.array([max(64, 1 << int(np.ceil(np.log2(max(1.0, n * 0.25))))) for n in self.talent_start / self.person_weight_city])
+        self.post_places = jobs.astype(np.int64)
+        self._tables_of_technologies()
+        self.ledger = Ledger(places)
+        self._open_books()
+        self._join_alliances()
+        self._sizes = self._dimension_sizes()
+        self.tally = Tally(self._sizes)
+        self.record = Record(self._sizes, self.end - self.start + 1, cities)
+        self.values = Values(self)
+        self.budgets = Budgets(self)
+        self.market_arrivals = np.zeros(0, np.int64)
+        self.market_start = np.bincount(self.firms.field[rows], weights=self.firms.sales[rows] * self.firms.weight[rows], minlength=fields)
+        self.market_now, self.market_growth = self.market_start.copy(), np.ones(fields)
+        self.people_in = self.people_out = 0.0
+        self.guidance_invested = 0.0
+        self.productivity_mean_field = np.zeros(fields)
+        self.effective = self.firms.productivity.copy()
+        mobility.count_staff(self)
+        self._place_documented_ties()
+        self.basic_reference = float(np.average(learning.basic_pools(self).mean(axis=1), weights=self.talent_start))
+        self.inventions = self._pipeline()
+        self._register_agents()
+
+    def _seat(self, jurisdiction: int) -> int:
+        """Seat of a jurisdiction: its city with the most researchers in institutes."""
+        region = self.region
+        people = np.bincount(region.institute_city, weights=region.institute_researchers, minlength=len(region.city_ids))
+        return int(np.where(region.jurisdiction_city == jurisdiction, people, -1.0).argmax())
+
+    def _incubation(self) -> np.ndarray:
+        """Incubators and maker spaces per firm, by tier (national 3, provincial 2, other 1), relative, to an elasticity."""
+        region = self.region
+        points = (region.incubators_city + region.makerspaces_city) @ np.array([3.0, 2.0, 1.0])
+        per_firm = points / region.firms_city
+        mean = points.sum() / region.firms_city.sum()
+        factor = np.clip(per_firm / mean, 0.2, 5.0) ** self.parameters.market.incubator
+        return factor / np.average(factor, weights=region.firms_city)
+
+    def _tables_of_technologies(self) -> None:
+        region = self.region
+        field_slots = diffusion.VINTAGES * len(region.field_ids)
+        self.technologies: list = [None] * field_slots
+        self.technology_names = [f"{f}_{v + 1}" for f in region.field_ids for v in range(diffusion.VINTAGES)]
+        self.technology_kinds = ["field"] * field_slots
+        self.probes = []
+        for probe in self.scenario.probes.values():
+            slot = field_slots + len(self.probes)
+            if slot >= MAX_TECHNOLOGIES:
+                raise ValueError(f"too many probes: at most {MAX_TECHNOLOGIES - field_slots} in this region")
+            self.probes.append(Probe(slot, probe.id, region.field_ids.index(probe.field), region.city_ids.index(probe.city), probe.quarter))
+            self.technologies.append(None)
+            self.technology_names.append(probe.id)
+            self.technology_kinds.append("probe")
+
+    def _dimension_sizes(self) -> dict[str, int]:
+        region = self.region
+        places = len(region.place_ids)
+        return {"city": places, "city_to": places, "field": len(region.field_ids), "kind": 3, "stage": 5,
+                "technology": len(self.technologies), "lever": len(catalogue.levers())}
+
+    def _open_books(self) -> None:
+        firms, funds = self.firms, self.funds
+        rows = firms.alive_rows()
+        self.ledger.pay("opening", "outside", firms.city[rows], "firm", firms.city[rows], firms.cash[rows] * firms.weight[rows])
+        bank = funds.kind == BANK
+        for mask, sector in ((bank, "bank"), (~bank, "fund")):
+            self.ledger.pay("opening", "outside", funds.city[mask], sector, funds.city[mask], funds.cash[mask])
+
+    def _join_alliances(self) -> None:
+        """Memberships by identity: a share of the firms and institutes of an alliance's fields and jurisdictions."""
+        region, share = self.region, self.parameters.partnering.alliance_members
+        for k, alliance in enumerate(region.alliances):
+            fields = np.isin(np.arange(len(region.field_ids)), [region.field_ids.index(f) for f in alliance["fields"]])
+            where = np.isin(region.jurisdiction_city, [region.jurisdiction_ids.index(j) for j in alliance["jurisdictions"]])
+            for table, field in ((self.firms, self.firms.field), (self.institutes, self.institutes.main_field)):
+                rows = np.flatnonzero(table.alive == 1)
+                member = fields[field[rows]] & where[table.city[rows]] & (self.streams.uniforms("member", 0, table.id[rows], k) < share)
+                table.alliances[rows[member]] |= np.uint32(1 << k)
+        self.list_members()
+
+    def list_members(self) -> None:
+        """Members of every alliance at hashed places (alliance, place) -> node."""
+        count = len(self.region.alliances)
+        self.alliance_member = np.full((max(count, 1), ALLIANCE_PLACES), -1, np.int64)
+        self.alliance_count = np.zeros(max(count, 1), np.int64)
+        bits = np.concatenate((self.institutes.alliances, self.firms.alliances))
+        ids = np.concatenate((self.institutes.id, self.firms.id))
+        for k in range(count):
+            nodes = np.flatnonzero((bits >> np.uint32(k)) & np.uint32(1))
+            self.alliance_count[k] = nodes.size
+            self.alliance_member[k, (ids[nodes] % np.uint64(ALLIANCE_PLACES)).astype(int)] = nodes
+
+    def _place_documented_ties(self) -> None:
+        """Joint laboratories tie their seat to the largest institute of each other city they name; they do not end."""
+        region, institutes, ties = self.region, self.institutes, self.ties
+        pairs = []
+        for i in range(institutes.capacity):
+            for other in (region.institute_city_2[i], region.institute_city_3[i]):
+                if other >= 0:
+                    there = np.flatnonzero(institutes.city == other)
+                    there = there[there != i]
+                    if there.size:
+                        pairs.append((i, there[np.argmax(institutes.researchers[there])]))
+        for row, (a, b) in enumerate(sorted({(min(p), max(p)) for p in pairs})):
+            ties.alive[row], ties.a[row], ties.b[row], ties.type[row] = 1, a, b, 2
+            ties.start[row], ties.end[row], ties.weight[row] = self.quarter, 10**8, 1.0
+            ties.id[row] = identity_of("joint", a, b)
+            ties.explore[row] = 1
+
+    def _pipeline(self):
+        """Inventions in force at the mean rates of the starting state."""
+        q, count = self.parameters.invention, self.institutes.capacity
+        nodes = nodes_of(self.institutes, self.firms, self.region.relatedness_field)
+        people = np.concatenate((self.institutes.staff, self.firms.staff / np.maximum(self.firms.weight, 1e-12)))
+        money = np.concatenate((self.institutes.rd_paid, self.firms.rd_paid))
+        real = np.concatenate((np.full(count, q.institute_rate * self.scale), np.ones(self.firms.capacity)))
+        means = np.zeros(nodes.alive.size)
+        access = np.full(means.size, q.capability_reference)
+        nodes.degree[:] = 2.0
+        learning.invention_means(nodes, money, people, learning.spillover_pools(self), access, real, q, means)
+        ids = np.concatenate((self.institutes.id, self.firms.id))
+        weight = np.concatenate((np.full(count, 1.0 / self.scale), self.firms.weight))
+        return population.make_pipeline(self, means, nodes.city, nodes.field, ids, weight)
+
+    def _register_agents(self) -> None:
+        region = self.region
+        for c in range(len(region.city_ids)):
+            CityAgent(self, c)
+        for i in range(self.institutes.capacity):
+            InstituteAgent(self, i)
+        for c in range(len(region.city_ids)):
+            GovernmentAgent(self, c)
+        for j in range(len(region.jurisdiction_ids)):
+            JurisdictionGovernmentAgent(self, j)
+        for k in range(self.funds.capacity):
+            FundAgent(self, k)
+        self.government_agents = self.agents_by_type[GovernmentAgent]
+        self.fund_agents = self.agents_by_type[FundAgent]
+
+    # ---------------------------------------------------------------- warm-up
+
+    def warm_key(self) -> str:
+        """Digest of all that the warm-up depends on: sources, region, parameters, seed, replicate, scale, start."""
+        content = json.dumps([sources_digest(), str(self.region.folder), sorted(self.parameters.declared.items()), self.seed_used,
+                              self.replicate, self.scale, self.start, self.region_digest()])
+        return hashlib.sha256(content.encode()).hexdigest()[:24]
+
+    def region_digest(self) -> str:
+        """Digest of the region's tables."""
+        total = hashlib.sha256()
+        for path in sorted(Path(self.region.folder).glob("*.csv")):
+            total.update(path.name.encode() + path.read_bytes())
+        return total.hexdigest()
+
+    def _warm_up(self, folder) -> None:
+        key = self.warm_key()
+        self.people_start = self.people.state()
+        path = Path(folder) / f"{key}.npz" if folder is not None else None
+        state = _warm_states.get(key)
+        if state is None and path is not None and path.exists():
+            state = _read_state(path)
+        if state is not None:
+            self._restore(state)
+            self.warmed_from = "cache"
+        else:
+            while self.quarter < self.start:
+                self._quarter()
+                self.quarter += 1
+            state = self._state()
+            self.warmed_from = "run"
+            if path is not None:
+                _write_state(path, state)
+        _warm_states[key] = state
+        _warm_states.move_to_end(key)
+        while len(_warm_states) > KEPT_WARM_STATES:
+            _warm_states.popitem(last=False)
+        self.quarter = self.start
+
+    def _state(self) -> dict[str, np.ndarray]:
+        found = {}
+        for name in TABLES:
+            for column, array in getattr(self, name).state().items():
+                found[f"{name}/{column}"] = array
+        for name in PLAIN:
+            found[f"plain/{name}"] = np.array(getattr(self, name))
+        found["scalars"] = np.array([getattr(self, name) for name in SCALARS])
+        found["technologies"] = np.array([[t.bit, t.field, t.launch, t.gain, t.quality] for t in self.technologies if t is not None]).reshape(-1, 5)
+        return found
+
+    def _restore(self, state: dict[str, np.ndarray]) -> None:
+        for name in TABLES:
+            prefix = f"{name}/"
+            getattr(self, name).restore({k[len(prefix):]: v for k, v in state.items() if k.startswith(prefix)})
+        for name in PLAIN:
+            setattr(self, name, state[f"plain/{name}"].copy())
+        for name, value in zip(SCALARS, state["scalars"], strict=True):
+            setattr(self, name, float(value))
+        for bit, field, launch, gain, quality in state["technologies"]:
+            slot = int(bit)
+            self.technologies[slot] = diffusion.Technology(slot, int(field), int(launch), float(gain), float(quality),
+                                                           self.technology_names[slot], "field")
+
+    def _release(self) -> None:
+        """From here on nothing is held: references are taken, books of people and inventions begin."""
+        self.warming = False
+        firms = self.firms
+        rows = firms.alive_rows()
+        self.list_members()
+        self.people_in = self.people_out = 0.0
+        # productivity is measured from the field's mean at release; what the warm-up added is not growth
+        mean = market.mean_by_field(self, firms.productivity)
+        firms.productivity[rows] -= mean[firms.field[rows]]
+        self.adoption_gain_city[:] = 0.0
+        self.effective = market.effective_productivity(self)
+        self.productivity_reference = np.maximum(market.mean_by_field(self, np.exp(self.effective)), 1e-12)
+        self.sales_per_firm_start = float((firms.sales[rows] * firms.weight[rows]).sum() * 4.0 / firms.weight[rows].sum())
+        self.market_start = np.bincount(firms.field[rows], weights=firms.sales[rows] * firms.weight[rows], minlength=len(self.region.field_ids))
+        simulated, _ = self.value_added(start=True)
+        self.rest_start = self.region.output_city / 4.0 - simulated
+        if (self.rest_start < 0).any():
+            c = int(self.rest_start.argmin())
+            raise ValueError(f"{self.region.city_ids[c]}: simulated firms add {simulated[c] * 4:.0f} million CNY a year, more than the "
+                             f"city's output of {self.region.output_city[c]:.0f}; lower economy.value_added_share")
+        self.output_start = self.region.output_city / 4.0
+        self.output_ratio = np.ones(len(self.region.city_ids))
+        self.tally.open_quarter()
+
+    # ---------------------------------------------------------------- stepping
+
+    def step(self) -> None:
+        """Play one quarter; ``running`` becomes False after the last."""
+        if self.quarter > self.end:
+            self.running = False
+            return
+        self._grow_outside()
+        self._quarter()
+        self.quarter += 1
+        self.running = self.quarter <= self.end
+
+    def _quarter(self) -> None:
+        people, inventions = self.people, self.inventions
+        self.tally.open_quarter()
+        self.ledger.open_quarter()
+        self.guidance_invested = 0.0
+        self.people_in = self.people_out = 0.0
+        self.people_before = float(people.weight[people.alive == 1].sum())
+        self.inventions_before = float(inventions.weight[inventions.alive == 1].sum())
+        self.in_market_before = float(inventions.weight[(inventions.alive == 1) & (inventions.stage == 4)].sum())
+        self.firms_before = float(self.firms.weight[self.firms.alive == 1].sum())
+        play(self)
+
+    def _grow_outside(self) -> None:
+        """Exogenous growth of this quarter: economy, markets by field, moving frontier."""
+        p, region = self.parameters.economy, self.region
+        years = (self.quarter - self.start) / 4.0
+        fade = float(np.clip(1.0 - years / 15.0, 0.0, 1.0))
+        economy = p.growth_end + (p.growth_start - p.growth_end) * fade
+        # parameters are per quarter here; region tables are per year
+        self.growth_now = economy if self.quarter > self.start else 0.0
+        self.growth_level *= np.exp(self.growth_now)
+        if self.quarter > self.start:
+            field = p.growth_end + (region.market_growth_field / 4.0 - p.growth_end) * fade
+            self.market_growth = self.market_growth * np.exp(np.log1p(field))
+            self.frontier_field = self.frontier_field * np.exp(region.frontier_growth_field / 4.0 * 0.5)
+
+    @property
+    def label(self) -> str:
+        """Label of the present quarter, such as 2026Q1."""
+        return clock.label(self.quarter)
+
+    def apply_events(self) -> None:
+        """Dated changes of the world that take effect this quarter."""
+        if self.warming:
+            return
+        for event in self.scenario.events:
+            if event.quarter == self.quarter and event.kind == "travel_minutes":
+                minutes = self.values.travel_now.copy()
+                for one, two, value in event.rows:
+                    a, b = self.region.place_ids.index(one), self.region.place_ids.index(two)
+                    minutes[a, b] = minutes[b, a] = value
+                self.values.travel_now = minutes
+
+    # ---------------------------------------------------------------- what several phases ask
+
+    def value_added(self, start: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """Value added of the simulated firms and of the rest by city (C,), million CNY this quarter."""
+        firms, p, cities = self.firms, self.parameters.economy, len(self.region.city_ids)
+        rows = firms.alive_rows()
+        value = p.value_added_share * firms.sales[rows] * firms.weight[rows]
+        made = np.bincount(firms.production_city[rows], weights=value, minlength=cities)
+        led = np.bincount(firms.city[rows], weights=value, minlength=cities)
+        simulated = p.production_share * made + (1.0 - p.production_share) * led
+        if start or self.output_start is None:
+            return simulated, np.zeros(cities)
+        return simulated, self.rest_start * self.growth_level * np.exp(p.adoption_pass_through * self.adoption_gain_city)
+
+    def city_skills(self) -> np.ndarray:
+        """Efficiency units of skilled people at work by city (C,)."""
+        people = self.people
+        rows = np.flatnonzero((people.alive == 1) & (people.employer >= 0))
+        return np.bincount(people.city[rows], weights=people.weight[rows] * people.skill[rows], minlength=len(self.region.city_ids))
+
+    def city_sales(self) -> np.ndarray:
+        """Sales of firms by city (C,), million CNY this quarter."""
+        rows = self.firms.alive_rows()
+        return np.bincount(self.firms.city[rows], weights=self.firms.sales[rows] * self.firms.weight[rows], minlength=len(self.region.city_ids))
+
+    def city_of_node(self, nodes: np.ndarray) -> np.ndarray:
+        """City of institutes and firms given as nodes."""
+        count = self.institutes.capacity
+        both = np.concatenate((self.institutes.city, self.firms.city)).astype(np.int64)
+        return both[np.minimum(nodes, count + self.firms.capacity - 1)]
+
+    def kind_of_node(self, nodes: np.ndarray) -> np.ndarray:
+        """Kind of actor: start-up, small, leader, institute (3)."""
+        both = np.concatenate((np.full(self.institutes.capacity, 3), self.firms.kind)).astype(np.int64)
+        return both[nodes]
+
+    def alive_node(self) -> np.ndarray:
+        """Is a node in use (N,)?"""
+        return np.concatenate((self.institutes.alive, self.firms.alive))
+
+    def firm_in_reach(self, inventions: np.ndarray) -> np.ndarray:
+        """A firm drawn for each invention: related field, near city, through the technology barrier. Node or -1."""
+        region, table, p = self.region, self.inventions, self.parameters
+        cities, fields = len(region.city_ids), len(region.field_ids)
+        rows = self.firms.alive_rows()
+        number = np.zeros((cities, fields))
+        np.add.at(number, (self.firms.city[rows], self.firms.field[rows]), self.firms.weight[rows])
+        near = np.exp(-self.values.travel_minutes[:cities, :cities] / p.conversion.reach_travel
+                      - p.partnering.candidate_border * self.values.barrier_technology[:cities, :cities])
+        weight = (near[:, None, :, None] * (number[None, None] * region.relatedness_field[None, :, None, :] ** 2)).reshape(cities, fields, -1)
+        out = np.empty(inventions.size, np.int64)
+        _reach(inventions, table.city, table.field, table.id, np.cumsum(weight, axis=-1), self.places.slot, self.places.start,
+               self.places.size, self.streams.key("transfer_offer", self.quarter), out)
+        return np.where(out >= 0, out + self.institutes.capacity, -1)
+
+    # ---------------------------------------------------------------- firms come, go and move
+
+    def free_firm_rows(self, count: int) -> np.ndarray:
+        """Rows for entrants; the table grows when it is full (nodes keep their numbers)."""
+        before = self.firms.capacity
+        rows = self.firms.free_rows(count)
+        if self.firms.capacity != before:
+            self.effective = np.concatenate((self.effective, np.zeros(self.firms.capacity - before)))
+        self.firms.clear(rows)
+        return rows
+
+    def seat_firms(self, rows: np.ndarray) -> None:
+        """Entrants take their place in the search tables."""
+        fields = len(self.region.field_ids)
+        for row in rows:
+            self.places.insert(int(self.firms.city[row]) * fields + int(self.firms.field[row]), int(row), self.firms.id[row])
+
+    def remove_firms(self, rows: np.ndarray) -> None:
+        """Exit: money to owners, loans and stakes written off, people out of work, ties and memories end."""
+        if rows.size == 0:
+            return
+        firms, people, ties, inventions, funds = self.firms, self.people, self.ties, self.inventions, self.funds
+        count, fields = self.institutes.capacity, len(self.region.field_ids)
+        city, weight = firms.city[rows].astype(np.int64), firms.weight[rows]
+        self.ledger.pay("liquidation", "firm", city, "outside", city, firms.cash[rows] * weight)
+        desk = self.row_of_fund(BANK)
+        np.add.at(funds.committed, desk[city], -firms.loan[rows] * weight)
+        self.tally.add("credit_losses", city, firms.loan[rows] * weight)
+        backed = rows[firms.invested[rows] > 0]
+        private = (firms.invested[backed] - firms.invested_public[backed]) * firms.weight[backed]
+        np.add.at(funds.committed, firms.fund[backed].astype(np.int64), -private)
+        guidance = self.row_of_fund(GUIDANCE)
+        np.add.at(funds.committed, guidance[firms.city[backed]], -firms.invested_public[backed] * firms.weight[backed])
+        dead = np.zeros(count + firms.capacity, bool)
+        dead[rows + count] = True
+        staff = np.flatnonzero((people.alive == 1) & (people.employer >= 0))
+        staff = staff[dead[people.employer[staff]]]
+        people.employer[staff] = -1
+        people.former[staff] = -1
+        people.idle[staff] = 0
+        gone = np.flatnonzero(ties.alive == 1)
+        gone = gone[dead[ties.a[gone]] | dead[ties.b[gone]]]
+        ties.clear(gone)
+        for table, columns in ((inventions, ("owner", "partner", "developer")), (people, ("former",))):
+            for column in columns:
+                array = getattr(table, column)
+                array[(array >= 0) & dead[np.maximum(array, 0)]] = -1
+        for table in (self.institutes, firms):
+            table.past[(table.past >= 0) & dead[np.maximum(table.past, 0)]] = -1
+        for row in rows:
+            self.places.remove(int(firms.city[row]) * fields + int(firms.field[row]), int(row))
+        firms.clear(rows)
+        self.list_members()
+
+    def row_of_fund(self, kind: int) -> np.ndarray:
+        """Row of each city's guidance fund or bank desk (C,)."""
+        found = np.full(len(self.region.city_ids), -1, np.int64)
+        rows = np.flatnonzero(self.funds.kind == kind)
+        found[self.funds.city[rows]] = rows
+        return found
+
+    def move_firms(self, rows: np.ndarray, city: np.ndarray) -> None:
+        """Research moves to another city: money, place and staff move along; the move is booked as people's moves too."""
+        firms, people, fields = self.firms, self.people, len(self.region.field_ids)
+        for row, to in zip(rows, city, strict=True):
+            here = int(firms.city[row])
+            cell = int(firms.field[row])
+            weight = float(firms.weight[row])
+            self.places.remove(here * fields + cell, int(row))
+            self.places.insert(int(to) * fields + cell, int(row), firms.id[row])
+            self.ledger.pay("relocation", "firm", here, "firm", int(to), firms.cash[row] * weight)
+            debt = firms.loan[row] * weight
+            desk, guide = self.row_of_fund(BANK), self.row_of_fund(GUIDANCE)
+            self.funds.committed[desk[here]] -= debt
+            self.funds.committed[desk[to]] += debt
+            self.funds.committed[guide[here]] -= firms.invested_public[row] * weight
+            self.funds.committed[guide[to]] += firms.invested_public[row] * weight
+            firms.city[row] = to
+            staff = np.flatnonzero((people.alive == 1) & (people.employer == row + self.institutes.capacity))
+            people.city[staff] = to
+            self.tally.add("firm_relocations_out", here, weight)
+            self.tally.add("firm_relocations_in", int(to), weight)
+            self.tally.flow("flow_talent_firm_firm", here, int(to), people.weight[staff].sum())
+
+    def invest_patient(self, flow: np.ndarray, firms: np.ndarray, amount: np.ndarray) -> None:
+        """Patient capital for pilots: funds of a city (row) pay firms of a city (column), as venture without a round.
+
+        ``flow`` (C, C) million CNY; ``firms`` rows and ``amount`` million CNY of the row as a whole.
+        """
+        if firms.size == 0:
+            return
+        funds, table = self.funds, self.firms
+        cities = len(self.region.city_ids)
+        city = table.city[firms]
+        asked = np.bincount(city, weights=amount, minlength=cities)
+        flow = flow * np.where(flow.sum(axis=0) > 0, asked / np.maximum(flow.sum(axis=0), 1e-300), 0.0)[None, :]
+        paid = flow.sum(axis=1)
+        private = funds.kind != BANK
+        free = np.where(private, np.maximum(funds.cash, 0.0), 0.0)
+        total = np.bincount(funds.city, weights=free, minlength=cities)
+        share = free / np.maximum(total[funds.city], 1e-300)
+        funds.cash -= share * paid[funds.city]
+        a, b = np.nonzero(flow > 0.0)
+        self.ledger.pay("patient", "fund", a, "firm", b, flow[a, b])
+        self.tally.flow("flow_capital_venture", a, b, flow[a, b])
+        cross = self.region.jurisdiction_city[a] != self.region.jurisdiction_city[b]
+        self.tally.add("capital_border", b[cross], flow[a, b][cross])
+
+    # ---------------------------------------------------------------- measures and views
+
+    def transitivity(self) -> float:
+        """Closed share of connected triples of the collaboration network."""
+        n = self.institutes.capacity + self.firms.capacity
+        return float(_transitivity(*adjacency_of(self.ties, n)[:2]))
+
+    def capability_distance(self, rows: np.ndarray) -> float:
+        """Mean cognitive distance of 500 firm pairs chosen by identity."""
+        if rows.size < 2:
+            return 0.0
+        order = rows[np.argsort(self.firms.id[rows], kind="stable")]
+        chosen = order[np.linspace(0, order.size - 1, min(order.size, 500)).astype(int)]
+        nodes = nodes_of(self.institutes, self.firms, self.region.relatedness_field)
+        profile = nodes.profile[chosen + self.institutes.capacity].astype(float)
+        other = np.roll(profile, chosen.size // 3, axis=0)
+        return float((1.0 - (profile * other).sum(axis=1)).mean())
+
+    def coords(self) -> dict[str, list[str]]:
+        """Labels of every dimension of the record."""
+        region = self.region
+        return {
+            "quarter": [clock.label(q) for q in range(self.start, self.end + 1)],
+            "city": list(region.place_ids), "city_to": list(region.place_ids), "field": list(region.field_ids),
+            "kind": ["startup", "small", "leader"], "stage": ["laboratory", "proof_of_concept", "pilot", "first_use", "market"],
+            "technology": list(self.technology_names), "technology_kind": list(self.technology_kinds),
+            "lever": list(catalogue.levers()),
+        }
+
+    def firm(self, row: int) -> FirmView:
+        """View of a simulated firm (row of the firm table)."""
+        return FirmView(self, self.firms, row)
+
+    def person(self, row: int) -> PersonRow:
+        """View of a simulated person (row of the people table)."""
+        return PersonRow(self, self.people, row)
+
+    def run_to_end(self) -> Record:
+        """Step until the end and return the record."""
+        while self.running:
+            self.step()
+        return self.record
+
+
+@jit
+def _reach(rows, city, field, ids, cumulative, slot, start, size, key, out):
+    from_cells = cumulative.shape[2]
+    for i in range(rows.shape[0]):
+        r = rows[i]
+        out[i] = -1
+        line = cumulative[city[r], field[r]]
+        total = line[from_cells - 1]
+        if total <= 0.0:
+            continue
+        cell = min(np.searchsorted(line, uniform(key, ids[r], 500) * total, side="right"), from_cells - 1)
+        out[i] = draw_place(slot, start, size, cell, key, ids[r], 501)
+
+
+@jit
+def _transitivity(offset, neighbour):
+    n = offset.shape[0] - 1
+    mark = np.zeros(n, np.int64)
+    triples, closed = 0.0, 0.0
+    for i in range(n):
+        d = offset[i + 1] - offset[i]
+        triples += 0.5 * d * (d - 1)
+        for e in range(offset[i], offset[i + 1]):
+            mark[neighbour[e]] = i + 1
+        for e in range(offset[i], offset[i + 1]):
+            j = neighbour[e]
+            for g in range(offset[j], offset[j + 1]):
+                if mark[neighbour[g]] == i + 1:
+                    closed += 0.5
+    return closed / triples if triples > 0 else 0.0
+
+
+def _write_state(path: Path, state: dict[str, np.ndarray]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    buffer = io.BytesIO()
+    np.savez(buffer, **state)
+    content = buffer.getvalue()
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_bytes(hashlib.sha256(content).digest() + content)
+    os.replace(temporary, path)
+
+
+def _read_state(path: Path) -> dict[str, np.ndarray] | None:
+    """The state, or None when the file is damaged (then the warm-up is run again)."""
+    content = path.read_bytes()
+    if len(content) < 33 or hashlib.sha256(content[32:]).digest() != content[:32]:
+        return None
+    with np.load(io.BytesIO(content[32:])) as file:
+        return dict(file)

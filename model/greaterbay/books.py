@@ -1,0 +1,508 @@
+"""Phase 10. The books close: people, money, inventions and ties are counted; what does not balance stops the run.
+
+Every check here is a named invariant (``INVARIANTS``); the tests run the same functions.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from greaterbay.actors.fund import BANK
+from greaterbay.actors.invention import ABANDONED, MARKET
+from greaterbay.actors.network import PER_FIELD
+
+
+class BooksError(RuntimeError):
+    """An invariant does not hold; the message names it, the quarter and the amounts."""
+
+
+INVARIANTS: dict[str, object] = {}
+
+
+def invariant(function):
+    """Register a check: it returns (gap, tolerance); a larger gap stops the run."""
+    INVARIANTS[function.__name__] = function
+    return function
+
+
+def _live(bay):
+    return bay.firms.alive_rows()
+
+
+@invariant
+def people_balance(bay):
+    """People now = before + in - out (graduates and newcomers in, retired and leavers out)."""
+    people = bay.people
+    now = float(people.weight[people.alive == 1].sum())
+    return abs(now - (bay.people_before + bay.people_in - bay.people_out)), 1e-6 * max(now, 1.0)
+
+
+@invariant
+def people_have_places(bay):
+    """Every person lives in one of the cities."""
+    city = bay.people.city[bay.people.alive == 1]
+    return float(((city < 0) | (city >= len(bay.region.city_ids))).sum()), 0.0
+
+
+@invariant
+def people_weights_positive(bay):
+    """Nobody stands for no one."""
+    return float((bay.people.weight[bay.people.alive == 1] <= 0).sum()), 0.0
+
+
+@invariant
+def employers_exist(bay):
+    """Who works, works for a living employer."""
+    node = bay.people.employer[bay.people.alive == 1]
+    node = node[node >= 0]
+    return float((bay.alive_node()[node] == 0).sum()), 0.0
+
+
+@invariant
+def employees_live_at_work(bay):
+    """Employees live in the city of their employer."""
+    people = bay.people
+    rows = np.flatnonzero((people.alive == 1) & (people.employer >= 0))
+    return float((bay.city_of_node(people.employer[rows]) != people.city[rows]).sum()), 0.0
+
+
+@invariant
+def staff_is_people(bay):
+    """Staff of all employers = people at work."""
+    people = bay.people
+    at_work = float(people.weight[(people.alive == 1) & (people.employer >= 0)].sum())
+    staff = float(bay.firms.staff[_live(bay)].sum() + bay.institutes.staff.sum())
+    return abs(at_work - staff), 1e-6 * max(at_work, 1.0)
+
+
+@invariant
+def identities_differ(bay):
+    """No two firms share an identity."""
+    ids = bay.firms.id[_live(bay)]
+    return float(ids.size - np.unique(ids).size), 0.0
+
+
+@invariant
+def person_identities_differ(bay):
+    """No two people share an identity."""
+    ids = bay.people.id[bay.people.alive == 1]
+    return float(ids.size - np.unique(ids).size), 0.0
+
+
+@invariant
+def firm_money(bay):
+    """Firms' money equals the books."""
+    rows = _live(bay)
+    held = np.bincount(bay.firms.city[rows], weights=bay.firms.cash[rows] * bay.firms.weight[rows], minlength=len(bay.region.city_ids))
+    bay.ledger.compare("firm", held, bay.label)
+    return 0.0, 0.0
+
+
+@invariant
+def institute_money(bay):
+    """Institutes' money equals the books."""
+    held = np.bincount(bay.institutes.city, weights=bay.institutes.cash, minlength=len(bay.region.city_ids))
+    bay.ledger.compare("institute", held, bay.label)
+    return 0.0, 0.0
+
+
+@invariant
+def fund_money(bay):
+    """Venture and guidance funds' money equals the books."""
+    funds = bay.funds
+    these = funds.kind != BANK
+    held = np.bincount(funds.city[these], weights=funds.cash[these], minlength=len(bay.region.city_ids))
+    bay.ledger.compare("fund", held, bay.label)
+    return 0.0, 0.0
+
+
+@invariant
+def bank_money(bay):
+    """Bank desks' money equals the books."""
+    funds = bay.funds
+    these = funds.kind == BANK
+    held = np.bincount(funds.city[these], weights=funds.cash[these], minlength=len(bay.region.city_ids))
+    bay.ledger.compare("bank", held, bay.label)
+    return 0.0, 0.0
+
+
+@invariant
+def government_money(bay):
+    """Governments' money equals the books."""
+    bay.ledger.compare("government", bay.government_cash, bay.label)
+    return 0.0, 0.0
+
+
+@invariant
+def people_spend_wages(bay):
+    """Wages are spent: people's accounts are empty at the end of a quarter."""
+    return float(np.abs(bay.ledger.account("person")).max()), 1e-6 * max(1.0, float(bay.ledger.flow("wages").sum()))
+
+
+@invariant
+def money_is_conserved(bay):
+    """All accounts with the outside add up to nothing."""
+    return float(abs(bay.ledger.balance.sum())), 1e-9 * max(1.0, float(np.abs(bay.ledger.balance).sum()))
+
+
+@invariant
+def only_outside_owes(bay):
+    """No account but the outside is negative."""
+    return float(max(0.0, -bay.ledger.balance[:-1].min())), 1e-6 * max(1.0, float(np.abs(bay.ledger.balance).max()))
+
+
+@invariant
+def firms_do_not_owe_cash(bay):
+    """A firm's money is not negative (arrears and loans are accounts of their own)."""
+    return float(max(0.0, -bay.firms.cash[_live(bay)].min(initial=0.0))), 1e-6
+
+
+@invariant
+def funds_do_not_owe_cash(bay):
+    """A fund's money is not negative."""
+    return float(max(0.0, -bay.funds.cash.min(initial=0.0))), 1e-6
+
+
+@invariant
+def commitments_not_negative(bay):
+    """Money committed by funds is not negative."""
+    return float(max(0.0, -bay.funds.committed.min(initial=0.0))), 1e-3 * max(1.0, float(bay.funds.committed.max(initial=0.0)))
+
+
+@invariant
+def loans_are_committed(bay):
+    """Loans of firms = money that bank desks have lent."""
+    rows = _live(bay)
+    owed = float((bay.firms.loan[rows] * bay.firms.weight[rows]).sum())
+    lent = float(bay.funds.committed[bay.funds.kind == BANK].sum())
+    return abs(owed - lent), 1e-6 * max(1.0, owed)
+
+
+@invariant
+def stakes_are_committed(bay):
+    """Money invested in firms = money that venture and guidance funds have committed."""
+    rows = _live(bay)
+    held = float((bay.firms.invested[rows] * bay.firms.weight[rows]).sum())
+    given = float(bay.funds.committed[bay.funds.kind != BANK].sum())
+    return abs(held - given), 1e-6 * max(1.0, held)
+
+
+@invariant
+def loans_not_negative(bay):
+    """No negative loans."""
+    return float(max(0.0, -bay.firms.loan[_live(bay)].min(initial=0.0))), 1e-9
+
+
+@invariant
+def arrears_not_negative(bay):
+    """No negative arrears."""
+    return float(max(0.0, -bay.firms.arrears[_live(bay)].min(initial=0.0))), 1e-9
+
+
+@invariant
+def public_cost_is_payments(bay):
+    """Public cost of levers = payments that governments made for them."""
+    cost = float(bay.budgets.used.sum())
+    flows = bay.ledger.flow("lever").sum() + bay.ledger.flow("joint_grant").sum() + (
+        bay.ledger.flow("guidance").sum() - bay.guidance_invested)
+    return abs(cost - float(flows)), 1e-6 * max(1.0, cost)
+
+
+@invariant
+def budgets_bind(bay):
+    """No city spends more on levers than its room."""
+    return float(max(0.0, -bay.budgets.room.min(initial=0.0))), 1e-6
+
+
+@invariant
+def shares_sum_to_one(bay):
+    """Firms' sales in a field add up to the field's market."""
+    rows = _live(bay)
+    firms = bay.firms
+    total = np.bincount(firms.field[rows], weights=firms.sales[rows] * firms.weight[rows], minlength=bay.market_now.size)
+    filled = total > 0
+    gap = np.abs(total[filled] / bay.market_now[filled] - 1.0)
+    return float(gap.max(initial=0.0)), 1e-9
+
+
+@invariant
+def sales_positive(bay):
+    """Every firm sells something."""
+    return float((bay.firms.sales[_live(bay)] <= 0).sum()), 0.0
+
+
+@invariant
+def firm_balance(bay):
+    """Firms now = before + entries - exits (weighted)."""
+    now = float(bay.firms.weight[_live(bay)].sum())
+    tally = bay.tally.arrays
+    gap = now - (bay.firms_before + tally["firm_entries"].sum() - tally["firm_exits"].sum())
+    return abs(float(gap)), 1e-6 * now
+
+
+@invariant
+def relocations_balance(bay):
+    """Who leaves a city arrives in another."""
+    tally = bay.tally.arrays
+    return abs(float(tally["firm_relocations_in"].sum() - tally["firm_relocations_out"].sum())), 1e-6
+
+
+@invariant
+def firms_have_places(bay):
+    """Every firm sits at a place of its city and field."""
+    rows = _live(bay)
+    cell = bay.firms.city[rows].astype(np.int64) * len(bay.region.field_ids) + bay.firms.field[rows]
+    return float(np.abs(np.bincount(cell, minlength=bay.places.cells) - bay.places.used).max()), 0.0
+
+
+@invariant
+def levels_between_zero_and_one(bay):
+    """Capability levels lie in [0, 1]."""
+    worst = 0.0
+    for levels in (bay.firms.capability[_live(bay)], bay.institutes.capability):
+        worst = max(worst, float(-levels.min(initial=0.0)), float(levels.max(initial=0.0) - 1.0))
+    return worst, 0.0
+
+
+@invariant
+def inventions_balance(bay):
+    """Inventions in force = before + new - lapsed (weighted)."""
+    table = bay.inventions
+    now = float(table.weight[table.alive == 1].sum())
+    tally = bay.tally.arrays
+    return abs(now - (bay.inventions_before + float(tally["inventions"].sum() - tally["lapsed"].sum()))), 1e-6 * max(1.0, now)
+
+
+@invariant
+def stages_are_declared(bay):
+    """Stages lie between laboratory and given up."""
+    stage = bay.inventions.stage[bay.inventions.alive == 1]
+    return float(((stage < 0) | (stage > ABANDONED)).sum()), 0.0
+
+
+@invariant
+def market_balance(bay):
+    """Inventions in the market = before + conversions - lapsed in the market (checked by growth not above conversions)."""
+    table = bay.inventions
+    now = float(table.weight[(table.alive == 1) & (table.stage == MARKET)].sum())
+    growth = now - bay.in_market_before
+    return max(0.0, growth - float(bay.tally.arrays["conversions"].sum())), 1e-6 * max(1.0, now)
+
+
+@invariant
+def developers_exist(bay):
+    """Who develops a result is a living firm."""
+    table = bay.inventions
+    node = table.developer[(table.alive == 1) & (table.developer >= 0)]
+    return float((bay.alive_node()[node] == 0).sum()), 0.0
+
+
+@invariant
+def owners_exist(bay):
+    """Who owns a result is alive."""
+    table = bay.inventions
+    node = table.owner[(table.alive == 1) & (table.owner >= 0)]
+    return float((bay.alive_node()[node] == 0).sum()), 0.0
+
+
+@invariant
+def partners_exist(bay):
+    """Both ends of a tie are alive."""
+    ties = bay.ties
+    rows = ties.alive == 1
+    alive = bay.alive_node()
+    return float((alive[ties.a[rows]] == 0).sum() + (alive[ties.b[rows]] == 0).sum()), 0.0
+
+
+@invariant
+def pairs_tie_once(bay):
+    """A pair has at most one tie, and nobody is tied to itself."""
+    ties = bay.ties
+    rows = ties.alive == 1
+    a, b = ties.a[rows], ties.b[rows]
+    return float(a.size - np.unique(a * 4_000_000 + b).size + (a == b).sum()), 0.0
+
+
+@invariant
+def tie_matrices_symmetric(bay):
+    """Ties between firms and between institutes are recorded symmetrically."""
+    t = bay.tally.arrays
+    return float(max(np.abs(t[n] - t[n].T).max() for n in ("ties_firm_firm", "ties_institute_institute"))), 1e-6
+
+
+@invariant
+def ties_add_up(bay):
+    """Ties inside cities, jurisdictions and across borders add up to all ties."""
+    t = bay.tally.arrays
+    parts = sum(t[n].sum() for n in ("ties_inside", "ties_jurisdiction", "ties_border"))
+    whole = sum(t[n].sum() for n in ("ties_firm_firm", "ties_firm_institute", "ties_institute_institute"))
+    return abs(float(parts - whole)), 1e-6 * max(1.0, float(whole))
+
+
+@invariant
+def adoption_within_bounds(bay):
+    """No more users than possible users."""
+    t = bay.tally.arrays
+    return float(max(0.0, (t["adopters_technology"] - t["potential_technology"]).max())), 1e-6
+
+
+@invariant
+def conversions_by_field_add_up(bay):
+    """Conversions by field add up to conversions."""
+    t = bay.tally.arrays
+    return abs(float(t["conversions"].sum() - t["conversions_field"].sum())), 1e-6 * max(1.0, float(t["conversions"].sum()))
+
+
+@invariant
+def inventions_by_field_add_up(bay):
+    """Inventions by field add up to inventions."""
+    t = bay.tally.arrays
+    return abs(float(t["inventions"].sum() - t["inventions_field"].sum())), 1e-6 * max(1.0, float(t["inventions"].sum()))
+
+
+@invariant
+def wages_and_rents_positive(bay):
+    """Wages and rents are positive and finite."""
+    both = np.concatenate((bay.wage_city, bay.rent_city))
+    return float((~np.isfinite(both) | (both <= 0)).sum()), 0.0
+
+
+@invariant
+def productivity_finite(bay):
+    """Productivity is finite."""
+    return float((~np.isfinite(bay.firms.productivity[_live(bay)])).sum()), 0.0
+
+
+@invariant
+def barriers_not_negative(bay):
+    """Barriers are not negative and vanish inside a jurisdiction."""
+    v, where = bay.values, bay.region.jurisdiction_city
+    same = where[:, None] == where[None, :]
+    worst = 0.0
+    for matrix in (v.barrier_technology, v.barrier_talent, v.barrier_finance):
+        inside = matrix[: where.size, : where.size]
+        worst = max(worst, float(-matrix.min()), float(np.abs(inside[same]).max()))
+    return worst, 0.0
+
+
+@invariant
+def learning_from_core_within_learning(bay):
+    """Learning traced to the core is part of all learning."""
+    t = bay.tally.arrays
+    return float(max(0.0, (t["learning_from_core"] - t["learning"]).max())), 1e-6 * max(1.0, float(t["learning"].max()))
+
+
+def check(bay) -> None:
+    """Run every invariant; the first that does not hold stops the run."""
+    for name, function in INVARIANTS.items():
+        gap, tolerance = function(bay)
+        if not gap <= tolerance:  # also catches not-a-number
+            raise BooksError(f"{bay.label}: {name} does not hold: gap {gap:g}, allowed {tolerance:g} ({function.__doc__})")
+
+
+def close_quarter(bay) -> None:
+    """Stocks of the quarter, checks, record."""
+    measure(bay)
+    bay.budgets.close_quarter()
+    check(bay)
+    if not bay.warming:
+        bay.record.keep(bay.tally)
+
+
+def measure(bay) -> None:
+    """Stocks, indices and network measures at the end of the quarter."""
+    region, firms, people, tally, inventions = bay.region, bay.firms, bay.people, bay.tally, bay.inventions
+    cities, fields = len(region.city_ids), len(region.field_ids)
+    rows = _live(bay)
+    city, weight = firms.city[rows], firms.weight[rows]
+
+    def by_city(values):
+        return np.bincount(city, weights=values, minlength=cities)
+
+    tally.set("firms", by_city(weight))
+    tally.add("firms_kind", (city, firms.kind[rows]), weight)
+    live = np.flatnonzero(people.alive == 1)
+    home, heads = people.city[live], people.weight[live]
+    tally.set("talent", np.bincount(home, weights=heads, minlength=cities))
+    idle = people.employer[live] < 0
+    tally.set("talent_idle", np.bincount(home[idle], weights=heads[idle], minlength=cities))
+    employed = np.bincount(home[~idle], weights=heads[~idle], minlength=cities)
+    tally.set("employed", employed)
+    tally.set("wage_sum", employed * bay.wage_city)
+    tally.set("rent", bay.rent_city)
+    tally.set("population", region.population_city)
+    simulated, rest = bay.value_added()
+    tally.set("output_simulated", simulated)
+    tally.set("output", simulated + rest)
+    bay.output_ratio = (simulated + rest) / bay.output_start if bay.output_start is not None else np.ones(cities)
+    sd = np.zeros(cities)
+    mean = by_city(weight * firms.productivity[rows]) / np.maximum(by_city(weight), 1e-12)
+    sd = np.sqrt(np.maximum(0.0, by_city(weight * (firms.productivity[rows] - mean[city]) ** 2) / np.maximum(by_city(weight), 1e-12)))
+    tally.set("productivity_sd", sd)
+    own = firms.capability[rows].reshape(rows.size, fields, PER_FIELD).mean(axis=2)[np.arange(rows.size), firms.field[rows]]
+    tally.set("capability", by_city(weight * own) / np.maximum(by_city(weight), 1e-12))
+    force = np.flatnonzero(inventions.alive == 1)
+    where, stage, count = inventions.city[force], inventions.stage[force], inventions.weight[force]
+    in_pipe = stage <= MARKET
+    tally.add("pipeline", (where[in_pipe], stage[in_pipe]), count[in_pipe])
+    tally.set("inventions_in_force", np.bincount(where, weights=count, minlength=cities))
+    market = stage == MARKET
+    tally.set("inventions_in_market", np.bincount(where[market], weights=count[market], minlength=cities))
+    tally.set("firm_cash", by_city(firms.cash[rows] * weight))
+    tally.set("firm_debt", by_city(firms.loan[rows] * weight))
+    tally.set("lever_value", bay.values.lever_value)
+    tally.set("agents_firms", by_city(np.ones(rows.size)))
+    tally.set("agents_people", np.bincount(home, minlength=cities))
+    measure_ties(bay)
+    measure_region(bay, rows, simulated + rest)
+
+
+def measure_ties(bay) -> None:
+    """Tie matrices (half a tie in each direction) and where ties lie."""
+    ties, region, tally = bay.ties, bay.region, bay.tally
+    rows = np.flatnonzero(ties.alive == 1)
+    a, b = bay.city_of_node(ties.a[rows]), bay.city_of_node(ties.b[rows])
+    weight, kind = ties.weight[rows], ties.type[rows]
+    for code, name in ((0, "ties_firm_firm"), (2, "ties_institute_institute")):
+        these = kind == code
+        tally.flow(name, a[these], b[these], 0.5 * weight[these])
+        tally.flow(name, b[these], a[these], 0.5 * weight[these])
+    mixed = kind == 1  # the institute comes first in a pair
+    tally.flow("ties_firm_institute", b[mixed], a[mixed], weight[mixed])
+    same = a == b
+    inside = region.jurisdiction_city[a] == region.jurisdiction_city[b]
+    for name, mask in (("ties_inside", same), ("ties_jurisdiction", ~same & inside), ("ties_border", ~inside)):
+        tally.add(name, a[mask], 0.5 * weight[mask])
+        tally.add(name, b[mask], 0.5 * weight[mask])
+
+
+def measure_region(bay, rows: np.ndarray, output: np.ndarray) -> None:
+    """Region-wide indices."""
+    firms, tally, region, t = bay.firms, bay.tally, bay.region, bay.tally.arrays
+    weight = firms.weight[rows]
+    tally.set("mean_degree", float((firms.degree[rows] * weight).sum() / weight.sum()))
+    ties = t["ties_inside"].sum() + t["ties_jurisdiction"].sum() + t["ties_border"].sum()
+    tally.set("border_tie_share", float(t["ties_border"].sum() / ties) if ties else 0.0)
+    tally.set("transitivity", bay.transitivity())
+    tally.set("capability_distance", bay.capability_distance(rows))
+    sales = firms.sales[rows]
+    tally.set("size_tail", hill(sales, weight, 0.05))
+    per_head = output / region.population_city
+    share = region.population_city / region.population_city.sum()
+    mean = float((per_head * share).sum())
+    tally.set("inequality", float((share * per_head / mean * np.log(per_head / mean)).sum()))
+    outer = ~region.core_city
+    learning = t["learning"][: outer.size][outer].sum()
+    tally.set("core_to_periphery", float(t["learning_from_core"][: outer.size][outer].sum() / learning) if learning > 0 else 0.0)
+
+
+def hill(sizes: np.ndarray, weights: np.ndarray, top: float) -> float:
+    """Weighted Hill estimate of the tail index over the largest ``top`` share of real firms."""
+    order = np.argsort(-sizes)
+    size, weight = sizes[order], weights[order]
+    cumulative = np.cumsum(weight)
+    k = int(np.searchsorted(cumulative, top * cumulative[-1])) + 1
+    if k >= size.size or size[k] <= 0:
+        return 0.0
+    spread = float((weight[:k] * np.log(size[:k] / size[k])).sum() / weight[:k].sum())
+    return 1.0 / spread if spread > 0 else 0.0

@@ -1,0 +1,267 @@
+"""``greaterbay levers``, ``outputs`` and ``parameters``: what is declared, as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from greaterbay.cli.options import WrongValue, console, json_option, lang_option, print_json, quiet_option
+from greaterbay.scenario.problems import did_you_mean
+
+# Headings of the cards, where a single entry is shown; what is not listed here goes by its own name.
+_LABELS_ZH = {
+    "id": "标识",
+    "name": "名称",
+    "group": "类别",
+    "unit": "单位",
+    "neutral": "中性值",
+    "bounds": "取值范围",
+    "plausible": "合理范围",
+    "targets": "可限定对象",
+    "cost": "成本",
+    "payer": "出资方",
+    "documents": "文献措施",
+    "reference": "依据",
+    "grade": "证据等级",
+    "primary outcome": "首要结果",
+    "mechanism": "作用机制",
+    "modifies": "作用量",
+    "value": "取值",
+    "label": "含义",
+    "time base": "时间基准",
+    "note": "备注",
+    "dimensions": "维度",
+    "kind": "类型",
+    "over time": "时间汇总",
+    "over cities": "城市汇总",
+    "formed from": "构成",
+    "flow": "流量",
+    "exported": "导出",
+    "headline": "核心结果",
+}
+
+
+@click.command(epilog="Example: greaterbay levers talent_recognition --lang zh")
+@click.argument("name", required=False, metavar="[ID]")
+@click.option("--group", help="Only the levers of this group.")
+@lang_option
+@quiet_option
+@json_option
+def levers(name: str | None, group: str | None, lang: str, quiet: bool, as_json: bool) -> None:
+    """List the policy levers, or describe one."""
+    from greaterbay.policy import catalogue
+
+    entries = catalogue.levers()
+    if group is not None:
+        groups = sorted({lever.group for lever in entries.values()})
+        _known(group, groups, "group", "; ".join(groups))
+        entries = {key: lever for key, lever in entries.items() if lever.group == group}
+    if name is not None:
+        _known(name, entries, "lever", "those of `greaterbay levers`")
+        _print_entry(entries[name], _lever_card(entries[name], lang), lang, as_json)
+    elif as_json:
+        print_json([asdict(lever) for lever in entries.values()])
+    elif quiet:
+        _print_ids(entries)
+    else:
+        chinese = lang == "zh"
+        rows = [
+            (
+                lever.id,
+                f"{lever.neutral:g}",
+                f"{lever.low:g} – {lever.high:g}",
+                f"{lever.name_zh}:{lever.unit_zh}" if chinese else f"{lever.name}: {lever.unit}",
+            )
+            for lever in entries.values()
+        ]
+        heads = (
+            ("杠杆", "中性值", "范围", "名称与单位")
+            if chinese
+            else ("lever", "neutral", "bounds", "name: unit")
+        )
+        _print_table(heads, rows)
+
+
+@click.command(epilog="Example: greaterbay outputs conversion_rate")
+@click.argument("name", required=False, metavar="[ID]")
+@lang_option
+@quiet_option
+@json_option
+def outputs(name: str | None, lang: str, quiet: bool, as_json: bool) -> None:
+    """List the outputs of a run, or describe one."""
+    from greaterbay import outputs as declared
+
+    entries = declared.table()
+    if name is not None:
+        _known(name, entries, "output", "those of `greaterbay outputs`")
+        _print_entry(entries[name], _output_card(entries[name], lang), lang, as_json)
+    elif as_json:
+        print_json([asdict(output) for output in entries.values()])
+    elif quiet:
+        _print_ids(entries)
+    else:
+        chinese = lang == "zh"
+        rows = [
+            (
+                output.id,
+                output.kind,
+                " × ".join(output.dims[1:]) or "–",
+                f"{output.label_zh}({output.unit_zh})" if chinese else f"{output.label} ({output.unit})",
+            )
+            for output in entries.values()
+        ]
+        heads = (
+            ("输出", "类型", "每季度的维度", "含义") if chinese else ("output", "kind", "by", "what (unit)")
+        )
+        _print_table(heads, rows)
+
+
+@click.command(epilog="Example: greaterbay parameters partnering")
+@click.argument("name", required=False, metavar="[GROUP|ID]")
+@lang_option
+@quiet_option
+@json_option
+def parameters(name: str | None, lang: str, quiet: bool, as_json: bool) -> None:
+    """List the parameters of the model, those of one group, or describe one."""
+    from greaterbay import parameters as declared
+
+    entries = declared.table()
+    if name in entries:
+        _print_entry(entries[name], _parameter_card(entries[name], lang), lang, as_json)
+        return
+    if name is not None:
+        groups = sorted({key.split(".")[0] for key in entries})
+        _known(name, [*groups, *entries], "group or parameter", ", ".join(groups))
+        entries = {key: parameter for key, parameter in entries.items() if key.split(".")[0] == name}
+    if as_json:
+        print_json([asdict(parameter) for parameter in entries.values()])
+    elif quiet:
+        _print_ids(entries)
+    else:
+        chinese = lang == "zh"
+        rows = [
+            (
+                parameter.id,
+                f"{parameter.value:g}",
+                f"{parameter.low:g} – {parameter.high:g}",
+                f"{parameter.label_zh}({parameter.unit})"
+                if chinese
+                else f"{parameter.label} ({parameter.unit})",
+            )
+            for parameter in entries.values()
+        ]
+        heads = (
+            ("参数", "取值", "范围", "含义") if chinese else ("parameter", "value", "bounds", "what (unit)")
+        )
+        _print_table(heads, rows)
+
+
+# ---- one entry -----------------------------------------------------------------------------------------
+
+
+def _lever_card(lever: Any, lang: str) -> dict[str, str]:
+    chinese = lang == "zh"
+    sign = {1: "+", -1: "−"}.get(lever.expected_sign, "0")
+    return {
+        "id": lever.id,
+        "name": lever.name_zh if chinese else lever.name,
+        "group": lever.group,
+        "unit": lever.unit_zh if chinese else lever.unit,
+        "neutral": f"{lever.neutral:g}",
+        "bounds": f"{lever.low:g} – {lever.high:g}",
+        "plausible": f"{lever.plausible_low:g} – {lever.plausible_high:g}",
+        "targets": ", ".join(lever.targets) or "–",
+        "mechanism": lever.mechanism_zh if chinese else lever.mechanism,
+        "modifies": f"{lever.named_value} ({lever.operation})",
+        "cost": lever.cost_zh if chinese else lever.cost,
+        "payer": lever.payer,
+        "primary outcome": f"{lever.primary_outcome} ({sign})",
+        "documents": ", ".join(lever.documents),
+        "reference": ", ".join(lever.reference),
+        "grade": lever.grade,
+    }
+
+
+def _output_card(output: Any, lang: str) -> dict[str, str]:
+    chinese = lang == "zh"
+    flow = ", ".join(part for part in (output.flow, output.channel) if part)
+    if flow:
+        flow += f": {output.from_kind} → {output.to_kind}"
+    card = {
+        "id": output.id,
+        "label": output.label_zh if chinese else output.label,
+        "unit": output.unit_zh if chinese else output.unit,
+        "dimensions": ", ".join(output.dims),
+        "kind": output.kind,
+        "over time": output.over_time,
+        "over cities": output.over_cities,
+        "formed from": f"{output.numerator} / {output.denominator}" if output.numerator else "",
+        "flow": flow,
+        "exported": _yes(output.export, chinese),
+        "headline": _yes(output.headline, chinese),
+    }
+    return {label: text for label, text in card.items() if text}
+
+
+def _parameter_card(parameter: Any, lang: str) -> dict[str, str]:
+    return {
+        "id": parameter.id,
+        "label": parameter.label_zh if lang == "zh" else parameter.label,
+        "value": f"{parameter.value:g}",
+        "bounds": f"{parameter.low:g} – {parameter.high:g}",
+        "unit": parameter.unit,
+        "time base": parameter.time_base,
+        "reference": parameter.reference,
+    } | ({"note": parameter.note} if parameter.note else {})
+
+
+def _yes(value: bool, chinese: bool) -> str:
+    return ("是" if value else "否") if chinese else ("yes" if value else "no")
+
+
+# ---- printing ------------------------------------------------------------------------------------------
+
+
+def _known(name: str, names: Iterable[str], sort: str, allowed: str) -> None:
+    names = list(names)
+    if name not in names:
+        hint = did_you_mean(name, names)
+        raise WrongValue(f'unknown {sort} "{name}"; allowed: {allowed}' + (f"; {hint}" if hint else ""))
+
+
+def _print_ids(entries: Mapping[str, Any]) -> None:
+    for key in entries:
+        click.echo(key)
+
+
+def _print_entry(entry: Any, card: dict[str, str], lang: str, as_json: bool) -> None:
+    if as_json:
+        print_json(asdict(entry))
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True, style="bold")
+    grid.add_column(overflow="fold")
+    for label, text in card.items():
+        grid.add_row(Text(_LABELS_ZH.get(label, label) if lang == "zh" else label), Text(text))
+    console().print(grid)
+
+
+def _print_table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """A table whose first column is never broken and whose last takes what is left."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False)
+    for index, head in enumerate(heads):
+        last = index == len(heads) - 1
+        table.add_column(head, no_wrap=not last, overflow="fold", ratio=1 if last else None)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    console().print(table)

@@ -1,0 +1,53 @@
+"""Options and answers that several commands share."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+FINE, WRONG_VALUE, WRONG_USE, RUN_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+
+quiet_option = click.option("--quiet", "-q", is_flag=True, help="Say only what went wrong.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+lang_option = click.option(
+    "--lang", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Language of the labels."
+)
+set_option = click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Set one value over the file, as in levers.shared_facilities.value=0.3 (TOML). Repeatable.",
+)
+
+
+class WrongValue(click.ClickException):
+    """A wrong value, wherever it stands: the message is printed as it is and the exit code is 1."""
+
+    exit_code = WRONG_VALUE
+
+    def show(self, file: Any = None) -> None:
+        click.echo(self.message, err=True)
+
+
+class RunFailed(click.ClickException):
+    """Some replicate failed: the message is printed as it is and the exit code is 3."""
+
+    exit_code = RUN_FAILED
+
+    def show(self, file: Any = None) -> None:
+        click.echo(self.message, err=True)
+
+
+def print_json(value: Any) -> None:
+    """Print ``value`` as indented JSON; a number that is not finite is refused, JSON has no name for it."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False))
+
+
+def console():
+    """A rich console on standard output: as wide as the terminal, 80 columns where there is none."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=False)

@@ -1,0 +1,194 @@
+"""``greaterbay show``: a resolved scenario, what sets it apart from another, or the order of a quarter."""
+
+from __future__ import annotations
+
+import click
+
+from greaterbay.cli.options import console, json_option, lang_option, print_json, quiet_option, set_option
+from greaterbay.scenario.load import load_scenario
+from greaterbay.scenario.schema import LEVER_KEYS, PROBE_KEYS, Scenario
+from greaterbay.scenario.words import (
+    RUN_LABELS,
+    amount,
+    differences,
+    event_words,
+    lever_title,
+    lever_words,
+    probe_words,
+    run_value,
+)
+
+_HEADINGS = {
+    "en": {
+        "chain": "made of",
+        "run": "run",
+        "levers": "levers",
+        "probes": "probes",
+        "events": "events",
+        "parameters": "parameters",
+        "none": "no lever is set",
+    },
+    "zh": {
+        "chain": "来源文件",
+        "run": "模拟设置",
+        "levers": "政策杠杆",
+        "probes": "探测技术",
+        "events": "事件",
+        "parameters": "模型参数",
+        "none": "未设置政策杠杆",
+    },
+}
+
+
+@click.command(epilog="Example: greaterbay show joint_fund --against baseline")
+@click.argument("file", required=False)
+@click.option("--against", metavar="FILE", help="Say in plain words what sets FILE apart from this scenario.")
+@click.option("--timeline", is_flag=True, help="Print the phases of a quarter in their order.")
+@set_option
+@lang_option
+@quiet_option
+@json_option
+@click.pass_context
+def show(
+    ctx: click.Context,
+    file: str | None,
+    against: str | None,
+    timeline: bool,
+    overrides: tuple[str, ...],
+    lang: str,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Show a scenario with every value and the place it comes from.
+
+    FILE is a path or the id of a scenario of the library. With --quiet the scenario is told in words. --set
+    changes FILE, not the scenario it is held against.
+    """
+    if timeline:
+        if file or against:
+            raise click.UsageError("--timeline takes no scenario.", ctx)
+        _show_timeline(lang, quiet, as_json)
+        return
+    if file is None:
+        raise click.UsageError("Missing argument 'FILE' (or --timeline).", ctx)
+    scenario = load_scenario(file, overrides)
+    if against is not None:
+        _show_difference(scenario, load_scenario(against), lang, quiet, as_json)
+    elif as_json:
+        print_json(scenario.to_dict())
+    else:
+        _show_scenario(scenario, lang, quiet)
+
+
+def _show_scenario(scenario: Scenario, lang: str, quiet: bool) -> None:
+    headings = _HEADINGS[lang]
+    screen = _Screen(scenario)
+    title = scenario.title_zh if lang == "zh" and scenario.title_zh else scenario.title
+    screen.heading(f"{scenario.id}: {title}")
+    if quiet:
+        _print_in_words(scenario, screen, lang)
+        return
+    screen.table(
+        [(headings["chain"] if step == 0 else "", path, "") for step, path in enumerate(scenario.chain)]
+    )
+    screen.heading(headings["run"])
+    screen.table(
+        [(label, run_value(scenario.run, key), f"run.{key}") for key, label in RUN_LABELS[lang].items()]
+    )
+    plain = scenario.to_dict()
+    screen.heading(headings["levers"] if scenario.levers else headings["none"])
+    for name, setting in plain["levers"].items():
+        screen.heading(f"  {lever_title(name, lang)}", style="")
+        values = setting | {"ramp": f"{setting['ramp_quarters']} quarters"}
+        screen.set_keys(f"levers.{name}", values, LEVER_KEYS)
+    if scenario.probes:
+        screen.heading(headings["probes"])
+    for name, probe in plain["probes"].items():
+        screen.heading(f"  {name}", style="")
+        screen.set_keys(f"probes.{name}", probe, PROBE_KEYS)
+    if scenario.events:
+        screen.heading(headings["events"])
+        screen.table([("", event_words(event, lang), "events") for event in scenario.events])
+    if scenario.parameters:
+        screen.heading(headings["parameters"])
+        screen.table(
+            [(name, amount(value), f"parameters.{name}") for name, value in scenario.parameters.items()]
+        )
+
+
+def _print_in_words(scenario: Scenario, screen: _Screen, lang: str) -> None:
+    screen.table([(label, run_value(scenario.run, key), "") for key, label in RUN_LABELS[lang].items()])
+    sentences = [lever_words(setting, lang) for setting in scenario.levers.values()]
+    sentences += [probe_words(probe, lang) for probe in scenario.probes.values()]
+    sentences += [event_words(event, lang) for event in scenario.events]
+    sentences += [f"{name} = {amount(value)}" for name, value in scenario.parameters.items()]
+    for sentence in sentences:
+        click.echo(f"- {sentence}")
+
+
+class _Screen:
+    """Prints headings and rows of (label, value, place of origin) as wide as the terminal."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.console = console()
+        self.origins = scenario.origins
+
+    def heading(self, text: str, style: str = "bold") -> None:
+        from rich.text import Text
+
+        self.console.print(Text(text, style=style))
+
+    def table(self, rows: list[tuple[str, str, str]], indent: int = 2) -> None:
+        from rich.table import Table
+        from rich.text import Text
+
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        grid.add_column(no_wrap=True)
+        grid.add_column(overflow="fold")
+        grid.add_column(overflow="fold", style="dim")
+        for label, value, key in rows:
+            grid.add_row(Text(" " * indent + label), Text(value), Text(self.origins.get(key, "")))
+        self.console.print(grid)
+
+    def set_keys(self, prefix: str, values: dict, keys: dict[str, str]) -> None:
+        """Those keys of a lever or probe that some file gives, and the value in any case."""
+        rows = []
+        for key in keys:
+            place = f"{prefix}.{key}"
+            if key == "value" or self.origins.get(place, "catalogue") != "catalogue":
+                value = values[key]
+                rows.append((key, ", ".join(value) if isinstance(value, list) else str(value), place))
+        self.table(rows, indent=4)
+
+
+def _show_difference(here: Scenario, there: Scenario, lang: str, quiet: bool, as_json: bool) -> None:
+    found = differences(here, there, lang)
+    if as_json:
+        print_json({"scenario": here.id, "against": there.id, "differences": found})
+        return
+    if not quiet:
+        click.echo(
+            f"{here.id} 与 {there.id} 相比:" if lang == "zh" else f"{here.id}, held against {there.id}:"
+        )
+    for sentence in found:
+        click.echo(f"- {sentence}")
+    if not found and not quiet:
+        click.echo("- 没有影响结果的差别" if lang == "zh" else "- Nothing that reaches the results differs.")
+
+
+def _show_timeline(lang: str, quiet: bool, as_json: bool) -> None:
+    from greaterbay.timeline import PHASES
+
+    if as_json:
+        print_json(
+            [
+                {"number": number, "title": title, "title_zh": title_zh, "calls": list(names)}
+                for number, title, title_zh, names in PHASES
+            ]
+        )
+        return
+    for number, title, title_zh, names in PHASES:
+        click.echo(f"{number:>2}. {title_zh if lang == 'zh' else title}")
+        if not quiet:
+            for name in names:
+                click.echo(f"      {name}")

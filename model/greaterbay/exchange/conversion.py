@@ -1,0 +1,291 @@
+"""Phase 5. Results are converted: laboratory, proof of concept, pilot, first use, market.
+
+*Time.* The four stages before the market take the field's years from laboratory to market in equal parts. Work
+advances by 1 / (quarters of a stage) a quarter, divided by ``1 - facility_speed`` while the project has a place
+in a shared facility; a place is drawn among waiting projects of firms in reach (queue, keyed rank).
+
+*Success* at the end of a stage:
+
+    logit(p) = logit(p0 ** (1/4)) + proof_gain * served             (laboratory, proof of concept)
+               + skill_gain * ln(scarce skills in reach)            (all stages)
+               + trial_gain * ln(markets that recognise the trial)  (first use)
+               + lead_gain * ln(lead users in reach) + cover_gain * insured share   (first use)
+               + capability_gain * ln(developer's capability)       + role_gain * role (one programme)
+
+p0 is the total success without services (field table times ``success_spread``). "In reach" is the share of the
+bay's stock, discounted by travel, that a barrier lets through, relative to 2020: lowering a barrier reaches
+actors without ties, through the basic pool and recognised trials (technology), scarce skills (talent) and
+patient capital (finance).
+
+*Money.* A pilot starts when it has its money: from the developer's cash above one quarter of research, else from
+the patient capital in reach of its city, in the order of a keyed rank. Otherwise it waits.
+
+*Developer.* A firm develops its own results. A result of an institute needs a firm, found after proof of
+concept among partners and firms in reach; without one it waits and may lapse.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from greaterbay.actors.firm import LEADER
+from greaterbay.actors.fund import BANK
+from greaterbay.actors.invention import ABANDONED, FIRST_USE, LABORATORY, MARKET, PILOT, PROOF
+from greaterbay.kernels import jit
+from greaterbay.streams import uniform
+
+
+@jit
+def stage_success(base, gains):
+    """Success of one stage: the base probability shifted by ``gains`` on the logit scale."""
+    return 1.0 / (1.0 + (1.0 - base) / base * math.exp(-gains))
+
+
+@jit
+def advance(inventions, quarters, base, gains_city, capability_gain, proof_gain, facility_speed, firm_access,
+            institutes, reference, time_key, success_key, quarter, outcome):
+    """Advance every project that is not waiting; ``outcome`` (rows,) becomes the new stage or -1 when unchanged.
+
+    ``quarters`` (F,) length of a stage, ``base`` (F,) success of a stage, ``gains_city`` (C, F, 4) further gain
+    on the logit scale by city, field and stage. Duration is deterministic work with a keyed spread of a quarter at the end.
+    """
+    for i in range(inventions.alive.shape[0]):
+        outcome[i] = -1
+        if inventions.alive[i] == 0 or inventions.stage[i] >= MARKET:
+            continue
+        stage = inventions.stage[i]
+        if stage == PILOT and inventions.funded[i] == 0:
+            continue
+        if stage >= PILOT and inventions.developer[i] < 0:
+            continue
+        f = inventions.field[i]
+        step = 1.0 / quarters[f]
+        if inventions.facility[i]:
+            step /= 1.0 - facility_speed
+        inventions.progress[i] += step * (0.5 + uniform(time_key, inventions.id[i], 0))
+        if inventions.progress[i] < 1.0:
+            continue
+        gain = gains_city[inventions.city[i], f, stage]
+        if stage <= PROOF and inventions.served[i]:
+            gain += proof_gain
+        if inventions.developer[i] >= institutes:
+            gain += capability_gain * math.log(max(firm_access[inventions.developer[i] - institutes], 0.01) / reference)
+        p = stage_success(base[f], gain)
+        outcome[i] = stage + 1 if uniform(success_key, inventions.id[i], stage) < p else ABANDONED
+
+
+def reach_of(stock: np.ndarray, minutes: np.ndarray, barrier: np.ndarray, decay: float) -> np.ndarray:
+    """Share of a stock, discounted by travel, that a barrier lets through (C,)."""
+    near = np.exp(-minutes / decay)
+    through = np.clip(1.0 - barrier, 0.0, 1.0)
+    return (near * through) @ stock / np.maximum(near @ stock, 1e-12)
+
+
+def stage_gains(bay) -> np.ndarray:
+    """Gains on the logit scale by city, field and stage (C, F, 4), relative to the border conditions of 2020."""
+    p, values, region = bay.parameters.conversion, bay.values, bay.region
+    cities = len(region.city_ids)
+    minutes = values.travel_minutes[:cities, :cities]
+    skills = bay.city_skills()
+    markets = bay.city_sales()
+    gains = np.zeros((cities, len(region.field_ids), 4))
+    now = reach_of(skills, minutes, values.barrier_talent[:cities, :cities], p.reach_travel)
+    then = reach_of(skills, minutes, bay.base_barriers.talent[:cities, :cities], p.reach_travel)
+    gains += (p.skill_gain * np.log(np.maximum(now, 1e-6) / np.maximum(then, 1e-6)))[:, None, None]
+    # a trial counts where it is recognised: every market of the bay matters, near or far
+    now = reach_of(markets, minutes * 0.0, values.barrier_technology[:cities, :cities], 1.0)
+    then = reach_of(markets, minutes * 0.0, bay.base_barriers.technology[:cities, :cities], 1.0)
+    gains[:, :, FIRST_USE] += (p.trial_gain * np.log(np.maximum(now, 1e-6) / np.maximum(then, 1e-6)))[:, None]
+    users = np.exp(-minutes / p.reach_travel) @ lead_users(bay)[:, region.lead_field]
+    mean = np.maximum(users.mean(axis=0, keepdims=True), 1e-12)
+    gains[:, :, FIRST_USE] += p.lead_gain * np.log((users + 0.1 * mean) / (1.1 * mean))
+    gains[:, :, FIRST_USE] += p.cover_gain * values.first_use_cover
+    gains += values.role_gain[:, None, :]
+    return gains
+
+
+def convert(bay) -> None:
+    """The quarter's work on all projects."""
+    p, region, inventions, quarter = bay.parameters.conversion, bay.region, bay.inventions, bay.quarter
+    values, tally = bay.values, bay.tally
+    find_developers(bay)
+    serve_by_proof_centres(bay)
+    allot_facilities(bay)
+    fund_pilots(bay)
+    total = np.clip(region.conversion_field * p.success_spread, 0.01, 0.9)
+    quarters = np.maximum(1.0, region.duration_years_field)  # years * 4 quarters / 4 stages
+    outcome = np.empty(inventions.capacity, np.int64)
+    count = bay.institutes.capacity
+    advance(inventions.view, quarters, total**0.25, stage_gains(bay), p.capability_gain, p.proof_gain, p.facility_speed,
+            bay.firms.access, count, bay.parameters.invention.capability_reference,
+            bay.streams.key("stage_time", quarter), bay.streams.key("stage_success", 0), quarter, outcome)
+    given_up = np.flatnonzero(outcome == ABANDONED)
+    moved = np.flatnonzero((outcome >= 0) & (outcome <= MARKET))
+    inventions.stage[moved] = outcome[moved]
+    inventions.entered[moved] = quarter
+    inventions.progress[moved] = 0.0
+    tally.add("abandoned", inventions.city[given_up], inventions.weight[given_up])
+    # results given up stay in force as patents until they lapse
+    inventions.stage[given_up] = ABANDONED
+    arrived = moved[outcome[moved] == MARKET]
+    bay.market_arrivals = arrived
+    home = inventions.city[arrived]
+    tally.add("conversions", home, inventions.weight[arrived])
+    tally.add("conversions_value", home, inventions.weight[arrived] * inventions.quality[arrived])
+    tally.add("conversions_field", (home, inventions.field[arrived]), inventions.weight[arrived])
+    lapse(bay)
+
+
+def lapse(bay) -> None:
+    """Inventions leave the books by a constant hazard; a result on its way does not."""
+    inventions, quarter = bay.inventions, bay.quarter
+    rows = np.flatnonzero((inventions.alive == 1) & ((inventions.stage >= MARKET) | (inventions.developer < 0)))
+    draw = bay.streams.uniforms("lapse", quarter, inventions.id[rows])
+    gone = rows[draw < bay.parameters.invention.lapse]
+    bay.tally.add("lapsed", inventions.city[gone], inventions.weight[gone])
+    inventions.clear(gone)
+
+
+def find_developers(bay) -> None:
+    """Institutes' results past proof of concept look for a firm: the co-owner if it is one, else one in reach."""
+    inventions, firms, count = bay.inventions, bay.firms, bay.institutes.capacity
+    waiting = np.flatnonzero((inventions.alive == 1) & (inventions.developer < 0) & (inventions.stage >= PROOF)
+                             & (inventions.stage < MARKET))
+    if waiting.size == 0:
+        return
+    partner = inventions.partner[waiting]
+    ready = (partner >= count) & (firms.alive[np.maximum(partner - count, 0)] == 1)
+    inventions.developer[waiting[ready]] = partner[ready]
+    rest = waiting[~ready]
+    draw = bay.streams.uniforms("transfer_need", bay.quarter, inventions.id[rest])
+    looking = rest[draw < bay.parameters.conversion.institute_developer]
+    inventions.developer[looking] = bay.firm_in_reach(looking)
+
+
+def serve_by_proof_centres(bay) -> None:
+    """Proof-of-concept centres take up a share of the results that enter the laboratory stage; the city pays."""
+    inventions = bay.inventions
+    new = np.flatnonzero((inventions.alive == 1) & (inventions.birth == bay.quarter) & (inventions.stage == LABORATORY))
+    kind = bay.kind_of_node(inventions.owner[new])
+    coverage = bay.values.proof_coverage[inventions.city[new], inventions.field[new], kind]
+    draw = bay.streams.uniforms("facility", bay.quarter, inventions.id[new], 1)
+    wanted = new[draw < coverage]
+    cost = inventions.weight[wanted] * bay.parameters.conversion.proof_cost
+    paid = bay.budgets.pay_for_service("proof_of_concept", inventions.city[wanted], cost, inventions.id[wanted])
+    inventions.served[wanted[paid]] = 1
+
+
+def allot_facilities(bay) -> None:
+    """Open facility places go to projects in the laboratory, proof and pilot stages, by keyed rank, near ones first."""
+    p, region, inventions, institutes = bay.parameters.conversion, bay.region, bay.inventions, bay.institutes
+    cities = len(region.city_ids)
+    open_share = np.clip(bay.values.facility_open, 0.0, 1.0)
+    places = np.zeros(cities)
+    np.add.at(places, institutes.city, institutes.facility)
+    supply = places * open_share  # real places by city of the facility
+    inventions.facility[:] = 0
+    rows = np.flatnonzero((inventions.alive == 1) & (inventions.developer >= 0) & (inventions.stage <= PILOT)
+                          & ((inventions.stage < PILOT) | (inventions.funded == 1)))
+    if rows.size == 0:
+        return
+    minutes = bay.values.travel_minutes[:cities, :cities]
+    barrier = bay.values.barrier_technology[:cities, :cities]
+    near = np.exp(-minutes / p.facility_travel) * np.clip(1.0 - barrier, 0.0, 1.0)  # user city, facility city
+    demand = np.bincount(inventions.city[rows], weights=inventions.weight[rows], minlength=cities)
+    split = near.T * demand[None, :]  # facility city, user city
+    split /= np.maximum(split.sum(axis=1, keepdims=True), 1e-12)
+    granted = supply[:, None] * split  # real places of facility city for users of a city
+    share = np.clip(granted.sum(axis=0) / np.maximum(demand, 1e-12), 0.0, 1.0)
+    use = np.minimum(1.0, demand / np.maximum(granted.sum(axis=0), 1e-12))
+    # one draw per project for its whole life: who has a place keeps it while places last
+    draw = bay.streams.uniforms("facility", 0, inventions.id[rows], 0)
+    served = rows[draw < share[inventions.city[rows]]]
+    extra = (granted * use[None, :]).sum(axis=1) * np.maximum(0.0, open_share - p.facility_open) / np.maximum(open_share, 1e-12)
+    share_paid = bay.budgets.pay_by_city("shared_facilities", extra * p.facility_cost)
+    if share_paid.min() < 1.0:
+        # places that a city cannot pay for beyond the 2020 state stay shut
+        shut = bay.streams.uniforms("facility", bay.quarter, inventions.id[served], 2)
+        served = served[shut < share_paid[inventions.city[served]]]
+    inventions.facility[served] = 1
+    bay.tally.add("facility_projects", inventions.city[served], inventions.weight[served])
+
+
+def fund_pilots(bay) -> None:
+    """Pilots take the developer's own money, or patient capital in reach of the city, or wait."""
+    p, inventions, firms, region = bay.parameters.conversion, bay.inventions, bay.firms, bay.region
+    count, cities, quarter = bay.institutes.capacity, len(bay.region.city_ids), bay.quarter
+    waiting = np.flatnonzero((inventions.alive == 1) & (inventions.stage == PILOT) & (inventions.funded == 0)
+                             & (inventions.developer >= count))
+    if waiting.size:
+        order = np.argsort(bay.streams.uniforms("pilot_money", quarter, inventions.id[waiting]), kind="stable")
+        waiting = waiting[order]
+        firm = inventions.developer[waiting] - count
+        alive = firms.alive[firm] == 1
+        waiting, firm = waiting[alive], firm[alive]
+        # cost per real firm of the developer: real inventions of the row over real firms of the row
+        cost = p.pilot_cost * inventions.weight[waiting] / firms.weight[firm]
+        reserve = firms.rd_paid[firm]
+        own = _spend_own(firms.cash, firm, cost, reserve)
+        inventions.funded[waiting[own]] = 1
+        bay.ledger.pay("pilot", "firm", firms.city[firm[own]], "outside", firms.city[firm[own]],
+                       (cost * firms.weight[firm])[own])
+        rest, rest_firm = waiting[~own], firm[~own]
+        pool = patient_capital(bay)
+        city = firms.city[rest_firm]
+        need = cost[~own] * firms.weight[rest_firm]
+        got = _spend_pool(pool.sum(axis=0), city, need)
+        chosen = rest[got]
+        inventions.funded[chosen] = 1
+        spent = np.bincount(city[got], weights=need[got], minlength=cities)
+        total = np.maximum(pool.sum(axis=0), 1e-12)
+        flow = pool * (spent / total)[None, :]
+        bay.invest_patient(flow, rest_firm[got], need[got])
+        bay.ledger.pay("pilot", "firm", city[got], "outside", city[got], need[got])
+    still = (inventions.alive == 1) & (inventions.stage == PILOT) & (inventions.funded == 0)
+    bay.tally.set("pilots_waiting", np.bincount(inventions.city[still], weights=inventions.weight[still], minlength=cities))
+
+
+def patient_capital(bay) -> np.ndarray:
+    """Patient money for pilots from funds of one city to firms of another (C, C), million CNY this quarter."""
+    p, funds, cities = bay.parameters.conversion, bay.funds, len(bay.region.city_ids)
+    free = np.where(funds.kind == BANK, 0.0, np.maximum(funds.cash, 0.0))
+    free = np.bincount(funds.city, weights=free, minlength=cities) * p.patient_share
+    minutes = bay.values.travel_minutes[:cities, :cities]
+    barrier = bay.values.barrier_finance[:cities, :cities]
+    need = bay.city_sales()
+    split = np.exp(-minutes / p.reach_travel) * need[None, :]
+    split /= np.maximum(split.sum(axis=1, keepdims=True), 1e-12)
+    return free[:, None] * split * np.clip(1.0 - barrier, 0.0, 1.0)
+
+
+@jit
+def _spend_own(cash, firm, cost, reserve):
+    done = np.zeros(firm.shape[0], np.bool_)
+    for i in range(firm.shape[0]):
+        if cash[firm[i]] - cost[i] >= reserve[i]:
+            cash[firm[i]] -= cost[i]
+            done[i] = True
+    return done
+
+
+@jit
+def _spend_pool(pool, city, need):
+    done = np.zeros(city.shape[0], np.bool_)
+    left = pool.copy()
+    for i in range(city.shape[0]):
+        if left[city[i]] >= need[i]:
+            left[city[i]] -= need[i]
+            done[i] = True
+    return done
+
+
+def lead_users(bay) -> np.ndarray:
+    """Sales of leaders by city and field (C, F), million CNY: the lead users of first use."""
+    firms, region = bay.firms, bay.region
+    rows = firms.alive_rows()
+    rows = rows[firms.kind[rows] == LEADER]
+    held = np.zeros((len(region.city_ids), len(region.field_ids)))
+    np.add.at(held, (firms.city[rows], firms.field[rows]), firms.sales[rows] * firms.weight[rows])
+    return held

@@ -1,0 +1,195 @@
+"""Phase 9. Technologies spread.
+
+Tracked technologies are two vintages for each field (the best invention that reached the market becomes the next
+vintage when the last one is ``vintage_years`` old) and the probes of a scenario. A firm for which a technology is useful
+(relatedness above ``link``) hears of it with the hazard
+
+    h = outside + imitation * (share of its partners that use it)
+          + city_imitation * (share of the users among related firms of its city and chain)
+
+(external and internal influence: Bass 1969, on the network instead of the whole population) and then adopts when
+
+    horizon * gain * absorptive - cost(t) - risk_aversion * risk * (1 - cover) * (1 - bay's share) + peers + noise > 0
+
+and the cost, a share of yearly sales that falls with the age of the technology, can be paid. Adoption raises log
+productivity by gain * absorptive; the rest of the city's economy gains in proportion. Everybody reads the users of the
+quarter's beginning. A probe starts with a fixed share of the launching city's firms, chosen by identity.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import namedtuple
+
+import numpy as np
+
+from greaterbay.actors.network import adjacency_of
+from greaterbay.kernels import jit
+from greaterbay.streams import combine, normal, uniform
+
+VINTAGES = 2
+Technology = namedtuple("Technology", ["bit", "field", "launch", "gain", "quality", "name", "kind"])
+Keys = namedtuple("Keys", ["hear", "taste"])
+
+
+@jit
+def hazard(outside, partner_share, city_share, p):
+    """Chance of hearing of a technology in a quarter (Bass-like, at most one)."""
+    return min(1.0, outside + p.imitation * partner_share + p.city_imitation * city_share)
+
+
+@jit
+def worth(gain, absorptive, cost, aversion, risk, peers, p):
+    """Economic test of adoption: expected gain over the horizon, cost, risk and peers (as shares of yearly sales)."""
+    return p.horizon * gain * absorptive - cost - aversion * risk + p.peers * peers
+
+
+@jit
+def spread(firms, adjacency, institutes, bits, fields, gains, costs, risks, cover, related, city_share, bay_share, core_city, keys, p,
+           new, from_core):
+    """First adoptions of the quarter: ``new`` (rows,) bit mask of technologies taken up."""
+    technologies = bits.shape[0]
+    for r in range(firms.alive.shape[0]):
+        new[r] = 0
+        if firms.alive[r] == 0:
+            continue
+        me, node = firms.id[r], institutes + r
+        ties = adjacency.offset[node + 1] - adjacency.offset[node]
+        for t in range(technologies):
+            if gains[t] <= 0.0 or (firms.adopted[r] >> numba_u64(bits[t])) & numba_u64(1):
+                continue
+            if related[firms.field[r], fields[t]] < p.link:
+                continue
+            users, core = 0, False
+            for e in range(adjacency.offset[node], adjacency.offset[node + 1]):
+                j = adjacency.neighbour[e] - institutes
+                if j >= 0 and (firms.adopted[j] >> numba_u64(bits[t])) & numba_u64(1):
+                    users += 1
+                    core = core or core_city[firms.city[j]]
+            partner_share = users / ties if ties > 0 else 0.0
+            local = city_share[firms.city[r], t]
+            h = hazard(p.outside, partner_share, local, p)
+            if uniform(keys.hear, combine(me, t), 0) >= h:
+                continue
+            appraisal = worth(gains[t], firms.absorptive[r], costs[t], p.risk_aversion * math.exp(0.5 * normal(keys.taste, me, t)),
+                              risks[t] * (1.0 - cover[firms.city[r], firms.field[r], firms.kind[r]]) * (1.0 - bay_share[t]),
+                              0.5 * (partner_share + local), p)
+            price = costs[t] * 4.0 * firms.sales[r]
+            if appraisal + p.noise * normal(keys.taste, combine(me, t), 50) > 0.0 and firms.cash[r] >= price + firms.rd_paid[r]:
+                new[r] |= numba_u64(1) << numba_u64(bits[t])
+                if core:
+                    from_core[r] += 1
+
+
+@jit
+def numba_u64(x):
+    """A 64-bit mask operand."""
+    return np.uint64(x)
+
+
+def count_users(bay) -> tuple[np.ndarray, np.ndarray]:
+    """Weighted users and possible users by city and technology (C, T) of real firms."""
+    firms, region = bay.firms, bay.region
+    cities = len(region.city_ids)
+    rows = firms.alive_rows()
+    city, weight = firms.city[rows], firms.weight[rows]
+    adopted, field = firms.adopted[rows], firms.field[rows]
+    users, possible = np.zeros((cities, len(bay.technologies))), np.zeros((cities, len(bay.technologies)))
+    link = bay.parameters.diffusion.link
+    for t, technology in enumerate(bay.technologies):
+        if technology is None or technology.launch > bay.quarter:
+            continue
+        useful = region.relatedness_field[field, technology.field] >= link
+        mask = useful & (((adopted >> np.uint64(technology.bit)) & np.uint64(1)) == 1)
+        possible[:, t] = np.bincount(city[useful], weights=weight[useful], minlength=cities)
+        users[:, t] = np.bincount(city[mask], weights=weight[mask], minlength=cities)
+    return users, possible
+
+
+def launch_vintages(bay) -> None:
+    """The best invention that reached the market this quarter becomes the next vintage of its field when it is due."""
+    p, inventions, firms = bay.parameters.diffusion, bay.inventions, bay.firms
+    arrived = bay.market_arrivals
+    fields = len(bay.region.field_ids)
+    for f in range(fields):
+        mine = arrived[(inventions.field[arrived] == f) & (inventions.developer[arrived] >= bay.institutes.capacity)]
+        slots = [f * VINTAGES + v for v in range(VINTAGES)]
+        current = [bay.technologies[s] for s in slots]
+        newest = max((t.launch for t in current if t is not None), default=-10_000)
+        if mine.size == 0 or bay.quarter - newest < 4 * p.vintage_years:
+            continue
+        best = mine[np.lexsort((inventions.id[mine], -inventions.quality[mine]))[0]]
+        slot = slots[0] if current[0] is None else slots[1] if current[1] is None else min(
+            slots, key=lambda s: bay.technologies[s].launch)
+        mask = np.uint64(1) << np.uint64(slot)
+        firms.adopted[:] &= ~mask
+        quality = float(min(4.0, inventions.quality[best]))
+        bay.technologies[slot] = Technology(slot, f, bay.quarter, p.gain * bay.region.adoption_gain_field[f], quality,
+                                            bay.technology_names[slot], "field")
+        row = inventions.developer[best] - bay.institutes.capacity
+        firms.adopted[row] |= mask
+
+
+def launch_probes(bay) -> None:
+    """A probe starts among a fixed share of the firms of its field in its city (at least one), by identity."""
+    p, firms, region = bay.parameters.diffusion, bay.firms, bay.region
+    for probe in bay.probes:
+        if probe.launch != bay.quarter:
+            continue
+        rows = np.flatnonzero((firms.alive == 1) & (firms.city == probe.city)
+                              & (region.relatedness_field[firms.field, probe.field] >= p.link) & (firms.field >= 0))
+        if rows.size == 0:
+            continue
+        draw = bay.streams.uniforms("probe", 0, firms.id[rows] ^ np.uint64(probe.slot))
+        number = max(1, int(round(p.seed_share * rows.size)))
+        chosen = rows[np.argsort(draw, kind="stable")[:number]]
+        bay.technologies[probe.slot] = Technology(probe.slot, probe.field, bay.quarter,
+                                                  p.gain * region.adoption_gain_field[probe.field], 1.0, probe.name, "probe")
+        firms.adopted[chosen] |= np.uint64(1) << np.uint64(probe.slot)
+
+
+def spread_technologies(bay) -> None:
+    """Phase 9: launches, first adoptions, their costs and gains, and the books of diffusion."""
+    p, firms, region, quarter = bay.parameters.diffusion, bay.firms, bay.region, bay.quarter
+    launch_vintages(bay)
+    launch_probes(bay)
+    users, possible = count_users(bay)
+    active = [t for t, technology in enumerate(bay.technologies) if technology is not None and technology.launch <= quarter]
+    if active:
+        bits = np.array(active, np.int64)
+        technology = [bay.technologies[t] for t in active]
+        fields = np.array([t.field for t in technology], np.int64)
+        gains = np.array([t.gain for t in technology])
+        age = np.array([quarter - t.launch for t in technology], float)
+        costs = p.cost * region.adoption_gain_field[fields] * np.exp(-p.cost_fall * age)
+        risks = np.full(len(active), p.risk)
+        share = users[:, active] / np.maximum(possible[:, active], 1e-12)
+        bay_share = users[:, active].sum(axis=0) / np.maximum(possible[:, active].sum(axis=0), 1e-12)
+        adjacency = adjacency_of(bay.ties, bay.institutes.capacity + firms.capacity)
+        keys = Keys(bay.streams.key("adopt", quarter), bay.streams.key("adopt_risk", 0))
+        new, from_core = np.zeros(firms.capacity, np.uint64), np.zeros(firms.capacity)
+        spread(firms.view, adjacency, bay.institutes.capacity, bits, fields, gains, costs, risks, bay.values.first_use_cover_firm,
+               region.relatedness_field, share, bay_share, region.core_city, keys, p, new, from_core)
+        rows = np.flatnonzero(new)
+        count = np.zeros(rows.size)
+        gain, cost = np.zeros(rows.size), np.zeros(rows.size)
+        for k, t in enumerate(active):
+            took = ((new[rows] >> np.uint64(t)) & np.uint64(1)) == 1
+            count += took
+            gain += took * gains[k]
+            cost += took * costs[k]
+        price = np.minimum(cost * 4.0 * firms.sales[rows], np.maximum(firms.cash[rows], 0.0))
+        firms.adopted[rows] |= new[rows]
+        firms.cash[rows] -= price
+        city, weight = firms.city[rows].astype(np.int64), firms.weight[rows]
+        bay.ledger.pay("adoption", "firm", city, "outside", city, price * weight)
+        firms.productivity[rows] += gain * firms.absorptive[rows]
+        bay.adoption_gain_city += np.bincount(city, weights=gain * firms.absorptive[rows] * weight, minlength=len(region.city_ids)) / np.maximum(
+            bay.firms_start, 1e-12)
+        bay.tally.add("adoptions", city, count * weight)
+        bay.tally.add("adoptions_from_core", city, from_core[rows] * weight)
+        users, possible = count_users(bay)
+    bay.tally.set("adopters_technology", users)
+    bay.tally.set("potential_technology", possible)
+    bay.tally.set("adopters", users.sum(axis=1))
+    bay.tally.set("potential_adopters", possible.sum(axis=1))

@@ -1,0 +1,369 @@
+"""Phase 7. Money flows.
+
+*Grants.* A city spends ``grant_share`` of its science budget on grants of usual size to firms drawn by keyed rank; the
+joint fund pays firm-institute ties that begin. A share ``diversion`` does not reach research. A first grant to a
+mainland start-up cuts its own research by ``crowding_out`` per CNY in the award year; firms with the high-tech status
+and repeat recipients do not react (Boeing 2016); elsewhere a grant adds ``additionality_elsewhere``.
+
+*Venture.* A start-up that seeks a round goes to one of a few funds it can see (home bias in travel time, finance
+barrier, preferred field and round). The fund sees value + noise and invests when the posterior mean
+
+    m = signal / (1 + noise**2) + guidance_relief * g - guidance_distaste * g**2  >  hurdle
+
+where g is the share of a guidance fund that would co-invest. Stakes are sold by a hazard at a value that follows the
+firm's sales; funds end after their life and are raised anew.
+
+*Credit.* A firm short of money asks the desk of its city: the limit is ``credit_limit`` times yearly sales (collateral)
+plus what operating data support where a lever allows it; interest and repayment each quarter; losses at exit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import namedtuple
+
+import numpy as np
+
+from greaterbay.actors.firm import LEADER, STARTUP
+from greaterbay.actors.fund import BANK, GUIDANCE, VENTURE
+from greaterbay.actors.invention import FIRM_INSTITUTE
+from greaterbay.kernels import jit
+from greaterbay.streams import combine, gumbel, normal, uniform
+
+SEEN_FUNDS = 5
+Keys = namedtuple("Keys", ["pick", "value", "signal"])
+
+
+@jit
+def posterior_mean(value, noise, shock):
+    """Screening: the fund sees value + noise * shock; prior variance one, so the posterior mean shrinks the signal."""
+    return (value + noise * shock) / (1.0 + noise * noise)
+
+
+@jit
+def guidance_effect(share, p):
+    """Effect of a government share on the private hurdle: relief less a distaste that grows with the square."""
+    return p.guidance_relief * share - p.guidance_distaste * share * share
+
+
+@jit
+def venture_rounds(order, firms, value, funds, venture_rows, guidance_of_city, city_cum, travel_log, barrier, size, keys, p,
+                   lead, private, public):
+    """Sequential rounds in the order of a keyed rank; fills lead fund (or -1) and money per real firm from each side."""
+    fields_bonus = p.field_bonus
+    for n in range(order.shape[0]):
+        r = order[n]
+        lead[n] = -1
+        private[n] = public[n] = 0.0
+        best = -1e300
+        for k in range(SEEN_FUNDS):
+            at = min(np.searchsorted(city_cum, uniform(keys.pick, firms.id[r], k) * city_cum[-1], side="right"), venture_rows.shape[0] - 1)
+            v = venture_rows[at]
+            u = (-p.home_bias * travel_log[firms.city[r], funds.city[v]] - p.border_weight * barrier[funds.city[v], firms.city[r]]
+                 + (fields_bonus if funds.field[v] == firms.field[r] else 0.0)
+                 - abs(funds.early[v] - (1.0 if firms.rounds[r] == 0 else 0.3)) + gumbel(keys.pick, combine(firms.id[r], funds.id[v]), 9))
+            if u > best:
+                best = u
+                lead[n] = v
+        v = lead[n]
+        need = size * firms.weight[r]
+        guide = guidance_of_city[firms.city[r]]
+        share = 0.0
+        if guide >= 0 and funds.budget[guide] >= p.guidance_part * need:
+            share = p.guidance_part
+        # a border also keeps money out after a choice: the fund's chance to be allowed to invest
+        allowed = uniform(keys.signal, combine(firms.id[r], funds.id[v]), 3) < math.exp(
+            -p.border_weight * barrier[funds.city[v], firms.city[r]])
+        mean = posterior_mean(value[n], p.venture_noise, normal(keys.signal, combine(firms.id[r], funds.id[v]), 1))
+        mean += guidance_effect(share, p)
+        if not allowed or mean <= p.venture_hurdle or funds.budget[v] < (1.0 - share) * need:
+            lead[n] = -1
+            continue
+        private[n] = (1.0 - share) * size
+        public[n] = share * size
+        funds.budget[v] -= private[n] * firms.weight[r]
+        if share > 0.0:
+            funds.budget[guide] -= public[n] * firms.weight[r]
+
+
+def move_money(bay) -> None:
+    """Phase 7 in order: government budgets, grants, joint fund, venture, exits, credit."""
+    fund_institutes(bay)
+    give_grants(bay)
+    pay_joint_fund(bay)
+    renew_funds(bay)
+    invest_venture(bay)
+    sell_stakes(bay)
+    lend(bay)
+
+
+def fund_institutes(bay) -> None:
+    """Core funding of institutes from city governments (what is left of the science budget) and from outside."""
+    institutes, ledger, region, f = bay.institutes, bay.ledger, bay.region, bay.parameters.finance
+    cities = len(region.city_ids)
+    budget = institutes.budget * bay.growth_level
+    need = np.bincount(institutes.city, weights=budget, minlength=cities)
+    local = np.minimum(need, bay.science_budget_now / 4.0 * (1.0 - f.grant_share))
+    local = np.minimum(local, np.maximum(bay.government_cash, 0.0))
+    everywhere = np.arange(cities)
+    ledger.pay("core_funding", "government", everywhere, "institute", everywhere, local)
+    ledger.pay("core_funding", "outside", everywhere, "institute", everywhere, need - local)
+    bay.government_cash -= local
+    # research and wages of the quarter: core funding, grants for use now, a quarter of what is left of earlier income
+    extra = np.minimum(institutes.cash, institutes.grant_cash + 0.25 * np.maximum(institutes.cash - institutes.grant_cash, 0.0))
+    spent = budget + extra
+    institutes.cash -= extra
+    total = np.bincount(institutes.city, weights=spent, minlength=cities)
+    wage_bill = np.bincount(institutes.city, weights=institutes.staff * bay.wage_city[institutes.city] / 4.0, minlength=cities)
+    wages = np.minimum(total, wage_bill)
+    ledger.pay("wages", "institute", everywhere, "person", everywhere, wages)
+    ledger.pay("consumption", "person", everywhere, "outside", everywhere, wages)
+    ledger.pay("research", "institute", everywhere, "outside", everywhere, total - wages)
+    institutes.rd_paid[:] = spent
+    institutes.grant_cash[:] = 0.0
+    bay.tally.add("rd_institutes", institutes.city, spent)
+    bay.tally.add("rd_public", everywhere, need)
+
+
+def book_grants(bay, instrument: str, rows: np.ndarray, per_firm: np.ndarray, payer: np.ndarray) -> None:
+    """Grants to firms (million CNY per real firm): the diverted part leaves, the rest waits for research; reactions."""
+    f, firms, region, ledger = bay.parameters.finance, bay.firms, bay.region, bay.ledger
+    weight, city = firms.weight[rows], firms.city[rows]
+    ledger.pay(instrument, "government", payer, "firm", city, per_firm * weight)
+    bay.tally.flow("flow_capital_grant_firm", payer, city, per_firm * weight)
+    diverted = per_firm * f.diversion
+    ledger.pay("diverted", "firm", city, "outside", city, diverted * weight)
+    used = per_firm - diverted
+    np.add.at(firms.grant_cash, rows, used)
+    np.add.at(firms.cash, rows, used)
+    mainland = region.jurisdiction_city[city] == 0
+    first = (firms.grants_before[rows] == 0) & (firms.kind[rows] == STARTUP)
+    reaction = np.where(mainland, np.where(first, -f.crowding_out, 0.0), f.additionality_elsewhere) * per_firm
+    np.add.at(firms.grant_response, rows, reaction)
+    np.add.at(firms.grants_before, rows, 1)
+
+
+def give_grants(bay) -> None:
+    """Each city spends its grant money on firms in the order of a keyed rank."""
+    f, firms, region, quarter = bay.parameters.finance, bay.firms, bay.region, bay.quarter
+    cities = len(region.city_ids)
+    money = np.minimum(bay.science_budget_now / 4.0 * f.grant_share, np.maximum(bay.government_cash, 0.0))
+    rows = firms.alive_rows()
+    rows = rows[np.argsort(bay.streams.uniforms("grant", quarter, firms.id[rows]), kind="stable")]
+    cost = f.grant_size * bay.growth_level * firms.weight[rows]
+    chosen = np.zeros(rows.size, bool)
+    for c in range(cities):
+        here = np.flatnonzero(firms.city[rows] == c)
+        # the last recipient is paid whole or not at all, what is left waits for the next quarter
+        chosen[here[np.cumsum(cost[here]) <= money[c] + bay.grant_left[c]]] = True
+    paid = np.bincount(firms.city[rows[chosen]], weights=cost[chosen], minlength=cities)
+    bay.grant_left = np.maximum(0.0, money + bay.grant_left - paid)
+    bay.grant_left = np.minimum(bay.grant_left, np.maximum(0.0, bay.government_cash - paid))
+    bay.government_cash -= paid
+    picked = rows[chosen]
+    book_grants(bay, "grant", picked, np.full(picked.size, f.grant_size * bay.growth_level), firms.city[picked].astype(np.int64))
+
+
+def pay_joint_fund(bay) -> None:
+    """The joint fund pays firm-institute ties that began this quarter, until its money is called.
+
+    A project costs ``grant_size`` times four; acting alone a city pays only half of a project across a border (its own
+    side), with co-finance both sides pay. Half goes to the firm, half to the institute.
+    """
+    share = bay.values.joint_fund_share
+    if share.max() <= 0.0:
+        bay.values.joint_fund_chance[:] = 0.0
+        return
+    ties, firms, institutes, region, quarter = bay.ties, bay.firms, bay.institutes, bay.region, bay.quarter
+    cities, count = len(region.city_ids), bay.institutes.capacity
+    new = np.flatnonzero((ties.alive == 1) & (ties.type == FIRM_INSTITUTE) & (ties.start == quarter))
+    new = new[np.argsort(bay.streams.uniforms("joint_fund", quarter, ties.id[new]), kind="stable")]
+    institute, firm = ties.a[new], ties.b[new] - count
+    firm_city, institute_city = firms.city[firm].astype(np.int64), institutes.city[institute].astype(np.int64)
+    rate = share[firm_city, firms.field[firm], firms.kind[firm]]
+    eligible = rate > 0.0
+    project = 4.0 * bay.parameters.finance.grant_size * bay.growth_level * ties.weight[new]
+    crossing = region.jurisdiction_city[firm_city] != region.jurisdiction_city[institute_city]
+    both = bay.values.coordination >= 2
+    money = bay.budgets.envelope("joint_collaboration_fund", share.max(axis=(1, 2)))
+    left = money.copy()
+    side_firm = np.where(crossing, 0.5, 1.0) * project
+    side_institute = np.where(crossing & both, 0.5, 0.0) * project
+    paid_firm, paid_institute = np.zeros(new.size), np.zeros(new.size)
+    for n in np.flatnonzero(eligible):
+        a, b = firm_city[n], institute_city[n]
+        if left[a] >= side_firm[n] and left[b] >= side_institute[n]:
+            left[a] -= side_firm[n]
+            left[b] -= side_institute[n]
+            paid_firm[n], paid_institute[n] = side_firm[n], side_institute[n]
+    done = (paid_firm + paid_institute) > 0.0
+    spent = np.bincount(firm_city, weights=paid_firm, minlength=cities) + np.bincount(institute_city, weights=paid_institute, minlength=cities)
+    bay.budgets.spend("joint_collaboration_fund", spent, np.bincount(firm_city, weights=np.where(eligible, side_firm, 0.0), minlength=cities))
+    demand = np.bincount(firm_city, weights=np.where(eligible, project, 0.0), minlength=cities)
+    granted = np.bincount(firm_city, weights=np.where(done, paid_firm + paid_institute, 0.0), minlength=cities)
+    chance = np.where(demand > 0.0, granted / np.maximum(demand, 1e-12), 1.0)
+    bay.values.joint_fund_chance[:] = (share > 0.0) * chance[:, None, None]
+    bay.joint_chance_city = chance
+    rows, per_firm = firm[done], 0.5 * (paid_firm + paid_institute)[done] / firms.weight[firm[done]]
+    from_firm_side = 0.5 * paid_firm[done] / firms.weight[rows]
+    book_grants(bay, "joint_grant", rows, from_firm_side, firm_city[done])
+    if (paid_institute[done] > 0).any():
+        book_grants(bay, "joint_grant", rows, per_firm - from_firm_side, institute_city[done])
+    for amount, payer in ((0.5 * paid_firm[done], firm_city[done]), (0.5 * paid_institute[done], institute_city[done])):
+        bay.ledger.pay("joint_grant", "government", payer, "institute", institute_city[done], amount)
+        bay.tally.flow("flow_capital_grant_institute", payer, institute_city[done], amount)
+        np.add.at(institutes.cash, institute[done], amount)
+        np.add.at(institutes.grant_cash, institute[done], amount)
+    ties.sponsored[new[done]] = 1
+
+
+def renew_funds(bay) -> None:
+    """Budgets of the quarter; funds at the end of their life pay out and are raised anew; guidance money is committed."""
+    f, funds, ledger, quarter = bay.parameters.finance, bay.funds, bay.ledger, bay.quarter
+    guidance = np.flatnonzero(funds.kind == GUIDANCE)
+    share = bay.values.guidance_share
+    if share.max() > 0.0:
+        wanted = share * bay.science_budget_now / 4.0
+        paid = bay.budgets.transfer("guidance_fund", wanted)
+        city = funds.city[guidance]
+        ledger.pay("guidance", "government", city, "fund", city, paid[city])
+        funds.cash[guidance] += paid[city]
+    ending = np.flatnonzero((funds.kind == VENTURE) & (funds.ends <= quarter))
+    if ending.size:
+        city = funds.city[ending]
+        target = funds.capital[ending] * bay.growth_level
+        surplus = np.maximum(0.0, funds.cash[ending] - target)
+        gap = np.maximum(0.0, target - funds.cash[ending])
+        ledger.pay("fund_close", "fund", city, "outside", city, surplus)
+        ledger.pay("fund_raising", "outside", city, "fund", city, gap)
+        funds.cash[ending] += gap - surplus
+        funds.ends[ending] += 4 * int(round(f.fund_life))
+    bay.fund_agents.do("plan_quarter")
+
+
+def invest_venture(bay) -> None:
+    """Venture rounds of the quarter."""
+    f, firms, funds, region, quarter = bay.parameters.finance, bay.firms, bay.funds, bay.region, bay.quarter
+    cities = len(region.city_ids)
+    rows = firms.alive_rows()
+    rows = rows[(firms.kind[rows] == STARTUP) & (firms.rounds[rows] < 3)]
+    rows = rows[bay.streams.uniforms("venture_pick", quarter, firms.id[rows]) < f.venture_rate]
+    venture = np.flatnonzero((funds.kind == VENTURE) & (funds.capital > 0.0))
+    if rows.size == 0 or venture.size == 0:
+        return
+    rows = rows[np.argsort(bay.streams.uniforms("venture_pick", quarter, firms.id[rows], 1), kind="stable")]
+    guidance = np.full(cities, -1, np.int64)
+    guidance[funds.city[funds.kind == GUIDANCE]] = np.flatnonzero(funds.kind == GUIDANCE)
+    value = start_up_value(bay, rows)
+    minutes = bay.values.travel_minutes[:cities, :cities]
+    keys = Keys(*(bay.streams.key(name, quarter) for name in ("venture_pick", "venture_value", "venture_signal")))
+    lead, private, public = np.empty(rows.size, np.int64), np.zeros(rows.size), np.zeros(rows.size)
+    venture_rounds(rows, firms.view, value, funds.view, venture, guidance, np.cumsum(funds.capital[venture]),
+                   np.log1p(minutes / 30.0), bay.values.barrier_finance[:cities, :cities], f.venture_size * bay.growth_level, keys, f,
+                   lead, private, public)
+    done = lead >= 0
+    rows, lead, private, public = rows[done], lead[done], private[done], public[done]
+    weight, city = firms.weight[rows], firms.city[rows].astype(np.int64)
+    origin = funds.city[lead].astype(np.int64)
+    np.add.at(funds.cash, lead, -private * weight)
+    np.add.at(funds.committed, lead, private * weight)
+    guide = guidance[city]
+    np.add.at(funds.cash, guide, -public * weight)
+    np.add.at(funds.committed, guide, public * weight)
+    book_investment(bay, "venture", rows, private, origin)
+    book_investment(bay, "guidance", rows, public, city)
+    firms.fund[rows] = lead
+    fresh = firms.rounds[rows] == 0
+    firms.invested_quarter[rows[fresh]] = quarter
+    firms.rounds[rows] += 1
+    firms.equity[rows] = np.minimum(0.6, firms.equity[rows] + 0.2)
+
+
+def start_up_value(bay, rows: np.ndarray) -> np.ndarray:
+    """True value of a start-up in standard deviations: productivity, capability, patents in force and reputation."""
+    firms = bay.firms
+    lead = firms.productivity[rows] - bay.productivity_mean_field[firms.field[rows]]
+    return 3.0 * lead + np.log(np.maximum(firms.access[rows], 0.05) / 0.4) + 0.3 * np.minimum(3, firms.grants_before[rows]) + 0.6
+
+
+def book_investment(bay, instrument: str, rows: np.ndarray, per_firm: np.ndarray, origin: np.ndarray) -> None:
+    """Money from funds to firms, with flows."""
+    firms, region = bay.firms, bay.region
+    weight, city = firms.weight[rows], firms.city[rows].astype(np.int64)
+    bay.ledger.pay(instrument, "fund", origin, "firm", city, per_firm * weight)
+    bay.tally.flow(f"flow_capital_{instrument}", origin, city, per_firm * weight)
+    cross = region.jurisdiction_city[origin] != region.jurisdiction_city[city]
+    bay.tally.add("capital_border", city[cross], (per_firm * weight)[cross])
+    firms.cash[rows] += per_firm
+    firms.invested[rows] += per_firm
+    if instrument == "guidance":
+        firms.invested_public[rows] += per_firm
+
+
+def sell_stakes(bay) -> None:
+    """Stakes are sold to owners outside: money invested, grown with the firm and the years, returns to the funds."""
+    f, firms, funds, quarter = bay.parameters.finance, bay.firms, bay.funds, bay.quarter
+    rows = np.flatnonzero((firms.alive == 1) & (firms.invested > 0.0) & (firms.fund >= 0))
+    if rows.size == 0:
+        return
+    sold = rows[bay.streams.uniforms("exit_fund", quarter, firms.id[rows]) < f.exit_hazard]
+    years = (quarter - firms.invested_quarter[sold]) / 4.0
+    growth = np.exp(4.0 * f.fund_return * years) * np.clip(4.0 * firms.sales[sold] / (bay.parameters.market.entry_size * bay.growth_level), 0.2, 10.0) ** 0.5
+    weight, city = firms.weight[sold], firms.city[sold].astype(np.int64)
+    private = (firms.invested[sold] - firms.invested_public[sold])
+    public = firms.invested_public[sold]
+    lead = firms.fund[sold].astype(np.int64)
+    guidance = np.full(len(bay.region.city_ids), -1, np.int64)
+    guidance[funds.city[funds.kind == GUIDANCE]] = np.flatnonzero(funds.kind == GUIDANCE)
+    for amount, cost, fund in ((private * growth, private, lead), (public * growth, public, guidance[city])):
+        bay.ledger.pay("exit", "outside", city, "fund", funds.city[fund], amount * weight)
+        np.add.at(funds.cash, fund, amount * weight)
+        np.add.at(funds.committed, fund, -cost * weight)
+        bay.tally.add("venture_exits", city, amount * weight)
+    firms.invested[sold] = firms.invested_public[sold] = 0.0
+    firms.equity[sold] = 0.0
+    firms.fund[sold] = -1
+
+
+def credit_limit(sales_year: np.ndarray, data_share: np.ndarray, data_quarters: np.ndarray, p) -> np.ndarray:
+    """Limit on collateral, plus what three years of operating data support where data-based credit is allowed."""
+    return sales_year * p.credit_limit * (1.0 + data_share * np.minimum(1.0, data_quarters / 12.0))
+
+
+def lend(bay) -> None:
+    """Interest and repayment, then new credit for firms short of money."""
+    f, firms, funds, ledger, region, quarter = bay.parameters.finance, bay.firms, bay.funds, bay.ledger, bay.region, bay.quarter
+    cities = len(region.city_ids)
+    desk = np.full(cities, -1, np.int64)
+    desk[funds.city[funds.kind == BANK]] = np.flatnonzero(funds.kind == BANK)
+    debtors = np.flatnonzero((firms.alive == 1) & (firms.loan > 0.0))
+    if debtors.size:
+        weight, city = firms.weight[debtors], firms.city[debtors].astype(np.int64)
+        interest = np.minimum(firms.loan[debtors] * f.interest, np.maximum(firms.cash[debtors], 0.0))
+        back = np.minimum(firms.loan[debtors] * f.repayment, np.maximum(firms.cash[debtors] - interest, 0.0))
+        ledger.pay("interest", "firm", city, "bank", city, interest * weight)
+        ledger.pay("repayment", "firm", city, "bank", city, back * weight)
+        firms.cash[debtors] -= interest + back
+        firms.loan[debtors] -= back
+        np.add.at(funds.cash, desk[city], (interest + back) * weight)
+        np.add.at(funds.committed, desk[city], -back * weight)
+    rows = firms.alive_rows()
+    rows = rows[firms.kind[rows] != LEADER]
+    need = np.maximum(0.0, f.buffer * firms.rd_paid[rows] - firms.cash[rows])
+    asking = (need > 0.0) & (bay.streams.uniforms("credit", quarter, firms.id[rows]) < f.credit_rate)
+    rows, need = rows[asking], need[asking]
+    data = bay.values.credit_data[firms.city[rows], firms.field[rows], firms.kind[rows]]
+    limit = credit_limit(4.0 * firms.sales[rows], data, firms.data_quarters[rows], f)
+    amount = np.minimum(need, np.maximum(0.0, limit - firms.loan[rows])) * (firms.arrears[rows] <= 0.0)
+    weight, city = firms.weight[rows], firms.city[rows].astype(np.int64)
+    wanted = np.bincount(city, weights=amount * weight, minlength=cities)
+    free = np.zeros(cities)
+    free[funds.city[funds.kind == BANK]] = np.maximum(0.0, funds.cash[funds.kind == BANK])
+    share = np.minimum(1.0, free / np.maximum(wanted, 1e-12))
+    amount = amount * share[city]
+    ledger.pay("credit", "bank", city, "firm", city, amount * weight)
+    bay.tally.flow("flow_capital_credit", city, city, amount * weight)
+    firms.cash[rows] += amount
+    firms.loan[rows] += amount
+    np.add.at(funds.cash, desk[city], -amount * weight)
+    np.add.at(funds.committed, desk[city], amount * weight)

@@ -1,0 +1,348 @@
+"""Phase 4. Knowledge is made and shared.
+
+*Access and learning on a tie.* While a tie lasts, a partner's level counts for ``access`` of it
+(only what the border lets through, and between alliance members only if the membership is used). What
+stays is learned in or next to the own field, up to ``reach`` of the partner's level, at the speed
+
+    dL_k = alpha * absorption * N(D) Q(D) * max(0, reach * L_k(partner) - L_k) * (1 - L_k)
+    N(D) Q(D) = 4 (D / 2 D*) (1 - D / 2 D*)      [novelty times understanding, one at the best distance D*]
+
+with D* further out for exploratory projects (Nooteboom et al. 2007). Between two firms without public
+money the exchange is barter: both sides' totals are cut to the smaller one (Cowan & Jonard 2004); shared
+work with an institute or under a grant gives without return.
+
+*Spillovers* between city-field pools: S(c, f) = sum_{c', f'} exp(-d / d0) (1 - border * b) R(f, f') K(c', f'),
+relative to the bay's mean (Bottazzi & Peri 2003).
+
+*Levels* lie in [0, 1] relative to a moving outside frontier: gains are proportional to (1 - L), losses to L
+(depreciation, faster when unused, plus the frontier's movement), so levels neither explode nor die out.
+
+*Inventions* of a real firm in a quarter (knowledge production function; counts negative binomial):
+
+    lambda = rate * (RD / RD_ref)**a * (H / H_ref)**b * exp(m ln(1 + ties)) * S**d * (A / A_ref)**k
+
+where A is the geometric mean of the four capabilities of the field (complements) with partners' and the
+basic pool's access. Quality is Pareto-tailed and rises with access to basic knowledge. An invention
+raises the weakest capability of its field (recombination renews variety).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from greaterbay.actors.invention import LABORATORY
+from greaterbay.actors.network import adjacency_of, cognitive_distance, nodes_of
+from greaterbay.kernels import jit
+from greaterbay.streams import combine, negative_binomial, uniform
+
+
+
+@jit
+def novelty_times_understanding(distance, optimum):
+    """N(D) Q(D), an inverted U that is one at ``optimum`` and zero at 0 and from twice the optimum on."""
+    z = distance / (2.0 * optimum)
+    return max(0.0, 4.0 * z * (1.0 - z))
+
+
+@jit
+def barter(one, two):
+    """Volume that both sides of an unpaid exchange give: the smaller of the two (Cowan & Jonard 2004)."""
+    return min(one, two)
+
+
+@jit
+def _gain_side(levels, learner, teacher, field, related, rate, p, gain):
+    """Fill ``gain`` (K,) with what the learner could learn; return the total."""
+    total = 0.0
+    for k in range(levels.shape[1]):
+        gain[k] = 0.0
+        f = k // 4
+        if f != field and related[field, f] < p.neighbour_field:
+            continue
+        gap = p.reach * levels[teacher, k] - levels[learner, k]
+        if gap > 0.0:
+            gain[k] = rate * gap * (1.0 - levels[learner, k])
+            total += gain[k]
+    return total
+
+
+@jit
+def learn_on_ties(ties, nodes, levels, absorptive, related, core_city, p, change, learned, learned_core):
+    """Permanent learning of both sides of every tie (old levels read, ``change`` (N, K) written)."""
+    one, two = np.empty(levels.shape[1]), np.empty(levels.shape[1])
+    for t in range(ties.alive.shape[0]):
+        if ties.alive[t] == 0:
+            continue
+        a, b = ties.a[t], ties.b[t]
+        distance = cognitive_distance(nodes.profile, a, b)
+        best = p.novelty_optimum_explore if ties.explore[t] else p.novelty_optimum
+        speed = p.alpha * novelty_times_understanding(distance, best)
+        total_a = _gain_side(levels, a, b, nodes.field[a], related, speed * absorptive[a], p, one)
+        total_b = _gain_side(levels, b, a, nodes.field[b], related, speed * absorptive[b], p, two)
+        cut_a = cut_b = 1.0
+        if ties.type[t] == 0 and ties.sponsored[t] == 0:
+            volume = barter(total_a, total_b)
+            cut_a = volume / total_a if total_a > 0.0 else 0.0
+            cut_b = volume / total_b if total_b > 0.0 else 0.0
+        for k in range(levels.shape[1]):
+            change[a, k] += cut_a * one[k]
+            change[b, k] += cut_b * two[k]
+        learned[a] += cut_a * total_a
+        learned[b] += cut_b * total_b
+        if core_city[nodes.city[b]]:
+            learned_core[a] += cut_a * total_a
+        if core_city[nodes.city[a]]:
+            learned_core[b] += cut_b * total_b
+
+
+@jit
+def access_of(nodes, adjacency, levels, basic_pool, barrier, access_share, spillover_border, members, out):
+    """Effective capability of every node in its field, geometric mean of the four levels (shape (N,)).
+
+    Own level, or ``access_share`` of a partner's level less what the border keeps, or for the basic capability the
+    pool of institutes in reach: whichever is highest. ``members`` (N,) adds the level an alliance member may use.
+    """
+    for i in range(nodes.alive.shape[0]):
+        out[i] = 0.0
+        if nodes.alive[i] == 0:
+            continue
+        f, product = nodes.field[i], 1.0
+        for k in range(4):
+            level = levels[i, 4 * f + k]
+            for e in range(adjacency.offset[i], adjacency.offset[i + 1]):
+                j = adjacency.neighbour[e]
+                through = max(0.0, 1.0 - spillover_border * barrier[nodes.city[i], nodes.city[j]])
+                level = max(level, access_share * through * levels[j, 4 * f + k])
+            if k == 0:
+                level = max(level, basic_pool[nodes.city[i], f])
+            level = max(level, members[i])
+            product *= max(level, 1e-6)
+        out[i] = product**0.25
+
+
+@jit
+def develop(nodes, levels, change, effort, spill, research_share, p):
+    """Own research, spillovers and losses; levels stay in [0, 1] (written in place).
+
+    ``effort`` (N,) research per head relative to the mean, ``spill`` (C, F) pool relative to its mean,
+    ``research_share`` (N, F) share of effort on each field (firms: one on the own field).
+    """
+    fields = research_share.shape[1]
+    for i in range(nodes.alive.shape[0]):
+        if nodes.alive[i] == 0:
+            continue
+        firm = nodes.is_firm[i] == 1
+        chain = nodes.chain[i]
+        for f in range(fields):
+            share = research_share[i, f]
+            for k in range(4):
+                c = 4 * f + k
+                level = levels[i, c]
+                gain = change[i, c]
+                if share > 0.0:
+                    # firms are strong at the process end, institutes at the basic end
+                    tilt = 0.7 + 0.6 * (k / 3.0 if firm else 1.0 - k / 3.0)
+                    gain += (p.own * tilt * effort[i] * min(1.0, 2.0 * share)
+                             + p.spillover * spill[nodes.city[i], f] * min(1.0, 2.0 * share)) * (1.0 - level)
+                used = (share > 0.0) if firm else (share > 0.02)
+                loss = (p.depreciation if used else p.depreciation_unused) + p.frontier
+                levels[i, c] = min(1.0, max(0.0, level + gain - loss * level))
+
+
+@jit
+def invention_means(nodes, money, people, spill, access, real_scale, p, out):
+    """Mean number of inventions of a quarter for every node (knowledge production function).
+
+    ``money`` (N,) million CNY a quarter and ``people`` (N,) persons of one real actor; ``real_scale`` (N,) one for
+    firms; for institutes ``institute_rate`` times the scale, since their inventions stand for 1 / scale real ones.
+    """
+    for i in range(nodes.alive.shape[0]):
+        out[i] = 0.0
+        if nodes.alive[i] == 0 or money[i] <= 0.0 or people[i] <= 0.0:
+            continue
+        pool = max(spill[nodes.city[i], nodes.field[i]], 1e-6)
+        out[i] = (real_scale[i] * p.rate * (money[i] * 4.0 / p.rd_reference) ** p.rd_elasticity
+                  * (people[i] / p.people_reference) ** p.people_elasticity
+                  * math.exp(p.partner * math.log1p(nodes.degree[i] / (1.0 + people[i] / 100.0)))
+                  * pool**p.spillover_elasticity * (max(access[i], 1e-6) / p.capability_reference) ** p.capability_elasticity)
+
+
+@jit
+def invention_counts(means, ids, key, size, out):
+    """Counts by inversion of one uniform for each node."""
+    for i in range(means.shape[0]):
+        out[i] = negative_binomial(uniform(key, ids[i], 0), means[i], size)
+
+
+@jit
+def recombine(levels, nodes, counts, weights, gain):
+    """Each invention raises the weakest capability of the inventor's field by ``gain`` times (1 - level)."""
+    for i in range(counts.shape[0]):
+        if counts[i] == 0 or nodes.alive[i] == 0:
+            continue
+        f = nodes.field[i]
+        weakest = 4 * f
+        for k in range(1, 4):
+            if levels[i, 4 * f + k] < levels[i, weakest]:
+                weakest = 4 * f + k
+        for _ in range(min(counts[i], 5)):
+            levels[i, weakest] += gain * weights[i] * (1.0 - levels[i, weakest])
+
+
+def spillover_pools(bay) -> np.ndarray:
+    """Spillover pool of each city and field relative to the bay's mean at release (C, F)."""
+    region, p, firms, institutes = bay.region, bay.parameters.learning, bay.firms, bay.institutes
+    cities, fields = len(region.city_ids), len(region.field_ids)
+    stock = np.zeros((cities, fields))
+    rows = firms.alive_rows()
+    own = firms.capability[rows].reshape(rows.size, fields, 4).mean(axis=2)[np.arange(rows.size), firms.field[rows]]
+    np.add.at(stock, (firms.city[rows], firms.field[rows]), firms.staff[rows] * own)
+    levels = institutes.capability.reshape(institutes.capacity, fields, 4).mean(axis=2)
+    by_city = np.zeros((cities, fields))
+    np.add.at(by_city, institutes.city, institutes.staff[:, None] * institutes.field_weight * levels)
+    stock += by_city
+    barrier = bay.values.barrier_technology[:cities, :cities]
+    reach = np.exp(-region.distance_km / p.spillover_distance) * np.maximum(0.0, 1.0 - p.spillover_border * barrier)
+    pool = reach @ stock @ region.relatedness_field
+    if bay.spillover_reference is None:
+        bay.spillover_reference = float(pool.mean())
+    return pool / bay.spillover_reference
+
+
+def basic_pools(bay) -> np.ndarray:
+    """Basic-knowledge level in reach of each city and field (C, F): institutes' basic capability, weighted by
+    researchers and nearness, times the share of all such knowledge that distance and the border let through."""
+    region, p, institutes = bay.region, bay.parameters.learning, bay.institutes
+    cities, fields = len(region.city_ids), len(region.field_ids)
+    weight = institutes.staff[:, None] * institutes.field_weight
+    level = institutes.capability.reshape(institutes.capacity, fields, 4)[:, :, 0]
+    mass, knowledge = np.zeros((cities, fields)), np.zeros((cities, fields))
+    np.add.at(mass, institutes.city, weight)
+    np.add.at(knowledge, institutes.city, weight * level)
+    near = np.exp(-region.distance_km / p.spillover_distance)
+    barrier = bay.values.barrier_technology[:cities, :cities]
+    open_share = np.maximum(0.0, 1.0 - p.spillover_border * barrier)
+    reach = near * open_share
+    return (reach @ knowledge) / np.maximum(near @ mass, 1e-9) * p.access
+
+
+def share_knowledge(bay) -> None:
+    """Learning, spillovers, research and inventions of the quarter."""
+    region, p, q = bay.region, bay.parameters.learning, bay.parameters.invention
+    firms, institutes, quarter = bay.firms, bay.institutes, bay.quarter
+    count, cities = institutes.capacity, len(region.city_ids)
+    related = region.relatedness_field
+    nodes = nodes_of(institutes, firms, related)
+    n = nodes.alive.size
+    adjacency = adjacency_of(bay.ties, n)
+    levels = np.concatenate((institutes.capability, firms.capability)).astype(np.float64)
+    absorptive = np.concatenate((np.full(count, 0.6), firms.absorptive.astype(float)))
+    barrier = bay.values.barrier_technology[:cities, :cities]
+    change, learned, learned_core = np.zeros_like(levels), np.zeros(n), np.zeros(n)
+    learn_on_ties(bay.ties.view, nodes, levels, absorptive, related, region.core_city, p, change, learned, learned_core)
+    np.minimum(change, np.maximum(0.0, 1.0 - levels) * 0.5, out=change)
+
+    spill, basic = spillover_pools(bay), basic_pools(bay)
+    access = np.zeros(n)
+    access_of(nodes, adjacency, levels, basic, barrier, p.access, p.spillover_border, member_levels(bay, levels), access)
+    people = np.concatenate((institutes.staff, firms.staff / np.maximum(firms.weight, 1e-12)))
+    money = np.concatenate((institutes.rd_paid, firms.rd_paid + firms.rd_granted))
+    real = np.concatenate((np.full(count, q.institute_rate * bay.scale), np.ones(firms.capacity)))
+    means, counts = np.zeros(n), np.zeros(n, np.int64)
+    invention_means(nodes, money, people, spill, access, real, q, means)
+    invention_counts(means, nodes.id, bay.streams.key("invention", quarter), q.dispersion, counts)
+
+    per_head = money / np.maximum(people, 1e-9)
+    effort = np.minimum(2.0, np.sqrt(np.maximum(0.0, per_head / bay.effort_reference)))
+    share = np.zeros((n, len(region.field_ids)))
+    share[:count] = institutes.field_weight
+    live = firms.alive_rows()
+    share[count + live, firms.field[live]] = 1.0
+    develop(nodes, levels, change, effort, spill, share, p)
+    per_real = np.concatenate((np.full(count, 0.2), np.ones(firms.capacity)))
+    recombine(levels, nodes, counts, per_real, p.recombine)
+    institutes.capability[:] = levels[:count]
+    firms.capability[:] = levels[count:]
+    firms.access[:], institutes.access[:] = access[count:], access[:count]
+    firms.learned[:], firms.learned_core[:] = learned[count:], learned_core[count:]
+    institutes.inventions[:], firms.inventions[:] = counts[:count], counts[count:]
+    make_inventions(bay, nodes, counts, basic)
+    city, weight = firms.city[live], firms.weight[live]
+    bay.tally.add("learning", city, firms.learned[live] * weight)
+    bay.tally.add("learning_from_core", city, firms.learned_core[live] * weight)
+
+
+def member_levels(bay, levels: np.ndarray) -> np.ndarray:
+    """Level that an alliance gives its members access to (N,): the mean of the members' own-field levels, times the
+    share of memberships that is really used in the member's city, times ``access``."""
+    out = np.zeros(levels.shape[0])
+    bits = np.concatenate((bay.institutes.alliances, bay.firms.alliances))
+    city = np.concatenate((bay.institutes.city, bay.firms.city))
+    own = np.concatenate((bay.institutes.main_field, bay.firms.field))
+    for alliance in range(bay.alliance_count.size):
+        members = np.flatnonzero((bits >> alliance) & 1)
+        if members.size < 2:
+            continue
+        mean = levels[members].reshape(members.size, -1, 4).mean(axis=2)[np.arange(members.size), own[members]].mean()
+        used = bay.values.alliance_sharing[city[members]]
+        out[members] = np.maximum(out[members], bay.parameters.learning.access * mean * used)
+    return out
+
+
+def make_inventions(bay, nodes, counts: np.ndarray, basic: np.ndarray) -> None:
+    """Write the new inventions: field, quality, partner and owner."""
+    q, inventions, quarter = bay.parameters.invention, bay.inventions, bay.quarter
+    makers = np.repeat(np.arange(counts.size), counts)
+    if makers.size == 0:
+        return
+    ordinal = np.arange(makers.size) - np.repeat(np.cumsum(counts) - counts, counts)
+    identity = np.empty(makers.size, np.uint64)
+    _invention_ids(nodes.id[makers], quarter, ordinal, identity)
+    rows = inventions.free_rows(makers.size)
+    city, field = nodes.city[makers], nodes.field[makers]
+    count = bay.institutes.capacity
+    wide = makers < count
+    draw_field = bay.streams.uniforms("recombine", quarter, identity)
+    cumulative = np.cumsum(bay.institutes.field_weight[makers[wide]], axis=1)
+    field = field.copy()
+    field[wide] = (draw_field[wide, None] * cumulative[:, -1:] > cumulative).sum(axis=1)
+    draw = bay.streams.uniforms("quality", quarter, identity)
+    tail = np.minimum(1.0 / np.maximum(draw, 1e-4) ** (1.0 / q.quality_tail), 400.0) * (q.quality_tail - 1.0) / q.quality_tail
+    known = np.maximum(basic[city, field], 0.02) / bay.basic_reference
+    ties = partner_of_invention(bay, makers, identity)
+    inventions.alive[rows] = 1
+    inventions.id[rows] = identity
+    inventions.field[rows], inventions.city[rows] = field, city
+    inventions.owner[rows], inventions.partner[rows] = makers, ties
+    inventions.share[rows] = np.where(ties >= 0, 0.6, 1.0)
+    inventions.developer[rows] = np.where(wide, -1, makers)
+    inventions.weight[rows] = np.where(wide, 1.0 / bay.scale, nodes.weight[makers])
+    inventions.quality[rows] = tail * known**q.quality_basic
+    inventions.focus[rows] = np.where(wide, 0, 2)
+    inventions.birth[rows] = inventions.entered[rows] = quarter
+    inventions.stage[rows] = LABORATORY
+    weight = inventions.weight[rows]
+    bay.tally.add("inventions", city, weight)
+    bay.tally.add("inventions_field", (city, field), weight)
+    bay.tally.add("science_output", city[wide], weight[wide])
+
+
+@jit
+def _invention_ids(maker_id, quarter, ordinal, out):
+    for i in range(out.shape[0]):
+        out[i] = combine(combine(maker_id[i], quarter), ordinal[i])
+
+
+def partner_of_invention(bay, makers: np.ndarray, identity: np.ndarray) -> np.ndarray:
+    """Partner with whom an invention was made: one of the maker's ties, drawn, or -1 (chance ties / (1 + ties))."""
+    n = bay.institutes.capacity + bay.firms.capacity
+    adjacency = adjacency_of(bay.ties, n)
+    degree = adjacency.offset[makers + 1] - adjacency.offset[makers]
+    draw = bay.streams.uniforms("member", bay.quarter, identity)
+    at = np.floor(draw * (degree + 1)).astype(int)
+    found = np.full(makers.size, -1, np.int64)
+    with_partner = at < degree
+    found[with_partner] = adjacency.neighbour[adjacency.offset[makers[with_partner]] + at[with_partner]]
+    return found

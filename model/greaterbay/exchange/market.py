@@ -1,0 +1,343 @@
+"""Phase 8. Markets decide.
+
+*Demand.* The bay's sales in a field follow the field's growth, which fades to the economy's by 2035, the bay's
+productivity relative to the moving frontier (``demand_elasticity``), and overseas links in reach:
+
+    M_f(t) = M_f(0) G_f(t) (Q_f / frontier_f)**demand_elasticity (1 + overseas * export_f * (hub / hub_2020 - 1))
+
+*Shares.* Log sales move by selection * (fitness - mean) plus a growth shock and are scaled so that shares sum to one.
+Fitness is effective productivity (limited by staff skill) less costs (wages and rents where the firm produces). A
+firm's yearly variance is exponential, its quarterly shocks Gaussian, so growth is Laplace, with the spread
+growth_sd * (1 + S / size_reference)**-growth_size (Fu et al. 2005).
+
+*Accounts* of a real firm: sales - costs - research - ties - interest - tax, then owners are paid from money above the
+buffer. Unpaid bills become arrears to suppliers. Next quarter's research is the wanted intensity, less when money
+is short.
+
+*Entry* follows sales per firm and incubator places, copies an incumbent's or institute's capabilities (spin-off), and
+starts small with founders' money. *Exit* is a hazard: any firm, more when small, more with unpaid bills. *Relocation*
+of research stays inside a jurisdiction, production may cross borders.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from greaterbay.actors.firm import LEADER, SMALL, STARTUP
+from greaterbay.actors.places import draw_place
+from greaterbay.exchange.mobility import count_staff
+from greaterbay.kernels import jit
+from greaterbay.streams import combine, gumbel, normal, uniform
+
+
+@jit
+def growth_spread(sales, p):
+    """Yearly standard deviation of log growth at yearly sales (million CNY)."""
+    return p.growth_sd * (1.0 + sales / p.size_reference) ** (-p.growth_size)
+
+
+@jit
+def grow(firms, fitness, mean_fitness, year_key, shock_key, p):
+    """Move sales by selection and a Laplace growth shock (variance by firm and year, Gaussian by quarter)."""
+    for r in range(firms.alive.shape[0]):
+        if firms.alive[r] == 0:
+            continue
+        spread = growth_spread(4.0 * firms.sales[r], p)
+        variance = spread * spread * -math.log(uniform(year_key, firms.id[r], 0))
+        firms.growth_sd[r] = math.sqrt(variance)
+        shock = math.sqrt(variance / 4.0) * normal(shock_key, firms.id[r], 0) - variance / 8.0
+        firms.sales_before[r] = firms.sales[r]
+        firms.sales[r] *= math.exp(min(1.0, max(-1.0, p.selection * (fitness[r] - mean_fitness[firms.field[r]]) + shock)))
+
+
+def effective_productivity(bay) -> np.ndarray:
+    """Log productivity less what the staff's skill cannot use (rows,)."""
+    firms, p = bay.firms, bay.parameters.market
+    skill = np.where(firms.staff > 0, firms.skill / np.maximum(firms.staff, 1e-12), 1.0)
+    return firms.productivity + p.skill_limit * np.minimum(0.0, np.log(np.maximum(skill, 0.05)))
+
+
+def relative_cost(bay) -> np.ndarray:
+    """Log of wages and rents of each city relative to the bay's mean (C,)."""
+    wage = np.log(bay.wage_city / np.average(bay.wage_city, weights=bay.talent_start))
+    rent = np.log(bay.rent_city / np.average(bay.rent_city, weights=bay.talent_start))
+    return 0.7 * wage + 0.3 * rent
+
+
+def overseas_reach(bay, barrier: np.ndarray) -> float:
+    """Overseas links in reach of the bay's sales: links of each city, through the technology barrier to it."""
+    cities = len(bay.region.city_ids)
+    sales = bay.city_sales()
+    open_share = np.clip(1.0 - barrier[:cities, :cities], 0.0, 1.0)
+    links = (open_share * bay.region.overseas_links_city[None, :]).max(axis=1)
+    return float(np.average(links, weights=np.maximum(sales, 1e-12)))
+
+
+def market_sizes(bay) -> np.ndarray:
+    """Sales of the bay's firms by field this quarter (F,), million CNY."""
+    p, region, firms = bay.parameters.market, bay.region, bay.firms
+    rows = firms.alive_rows()
+    weight = firms.sales[rows] * firms.weight[rows]
+    fields = len(region.field_ids)
+    total = np.bincount(firms.field[rows], weights=weight, minlength=fields)
+    level = np.bincount(firms.field[rows], weights=weight * np.exp(bay.effective[rows]), minlength=fields) / np.maximum(total, 1e-12)
+    relative = level / bay.productivity_reference / bay.frontier_field
+    now, then = overseas_reach(bay, bay.values.barrier_technology), overseas_reach(bay, bay.base_barriers.technology)
+    gain = 1.0 + p.overseas * region.export_share_field * (now / max(then, 1e-12) - 1.0)
+    return bay.market_start * bay.market_growth * np.maximum(relative, 0.2) ** p.demand_elasticity * gain
+
+
+def scale_to_market(bay, sizes: np.ndarray) -> None:
+    """Scale sales so that the firms of a field share its market (shares sum to one)."""
+    firms = bay.firms
+    rows = firms.alive_rows()
+    total = np.bincount(firms.field[rows], weights=firms.sales[rows] * firms.weight[rows], minlength=sizes.size)
+    factor = np.where(total > 0, sizes / np.maximum(total, 1e-12), 1.0)
+    firms.sales[rows] *= factor[firms.field[rows]]
+
+
+def decide_markets(bay) -> None:
+    """Phase 8 in order: demand, shares, accounts, entry, exit, relocation."""
+    firms, p, region = bay.firms, bay.parameters.market, bay.region
+    bay.effective = effective_productivity(bay)
+    if not bay.warming:
+        cost = relative_cost(bay)
+        rows = firms.alive_rows()
+        fitness = bay.effective.copy()
+        fitness[rows] -= bay.parameters.finance.margin_cost / bay.parameters.finance.margin_productivity * cost[firms.production_city[rows]]
+        weight = firms.sales[rows] * firms.weight[rows]
+        fields = len(region.field_ids)
+        mean = (np.bincount(firms.field[rows], weights=weight * fitness[rows], minlength=fields)
+                / np.maximum(np.bincount(firms.field[rows], weights=weight, minlength=fields), 1e-12))
+        sizes = bay.market_now = market_sizes(bay)
+        grow(firms.view, fitness, mean, bay.streams.key("growth_variance", bay.quarter // 4),
+             bay.streams.key("growth_shock", bay.quarter), p)
+        scale_to_market(bay, sizes)
+        # imitation inside a field: leads and lags shrink
+        gap = firms.productivity[rows] - mean_by_field(bay, firms.productivity)[firms.field[rows]]
+        firms.productivity[rows] -= p.catch_up * gap
+    apply_conversions(bay)
+    keep_accounts(bay)
+    if not bay.warming:
+        leave_market(bay)
+        enter_market(bay)
+        relocate(bay)
+        grow_up(bay)
+        scale_to_market(bay, sizes)
+    count_staff(bay)
+
+
+def mean_by_field(bay, values: np.ndarray) -> np.ndarray:
+    """Sales-weighted mean of a firm column by field (F,)."""
+    firms = bay.firms
+    rows = firms.alive_rows()
+    weight = firms.sales[rows] * firms.weight[rows]
+    fields = len(bay.region.field_ids)
+    return (np.bincount(firms.field[rows], weights=weight * values[rows], minlength=fields)
+            / np.maximum(np.bincount(firms.field[rows], weights=weight, minlength=fields), 1e-12))
+
+
+def apply_conversions(bay) -> None:
+    """A conversion raises the developer's productivity by innovation_gain * ln(1 + quality) per invention of one firm."""
+    inventions, firms, count = bay.inventions, bay.firms, bay.institutes.capacity
+    rows = bay.market_arrivals
+    developer = inventions.developer[rows] - count
+    valid = developer >= 0
+    rows, developer = rows[valid], developer[valid]
+    per_firm = inventions.weight[rows] / np.maximum(firms.weight[developer], 1e-12)
+    gain = bay.parameters.market.innovation_gain * np.log1p(inventions.quality[rows]) * np.minimum(per_firm, 3.0)
+    np.add.at(firms.productivity, developer, gain)
+
+
+def keep_accounts(bay) -> None:
+    """Sales, costs, research, ties, interest, tax, owners, arrears; then next quarter's research money."""
+    f, region, firms, ledger = bay.parameters.finance, bay.region, bay.firms, bay.ledger
+    rows = firms.alive_rows()
+    city, production, weight = firms.city[rows], firms.production_city[rows], firms.weight[rows]
+    sales = firms.sales[rows]
+    relative = bay.effective[rows] - mean_by_field(bay, bay.effective)[firms.field[rows]]
+    margin = np.clip(f.profit_margin + f.margin_productivity * relative - f.margin_cost * relative_cost(bay)[production], -0.1, 0.5)
+    costs = sales * (1.0 - margin)
+    wages = firms.staff[rows] / weight * bay.wage_city[city] / 4.0
+    granted = firms.rd_granted[rows]
+    research = np.maximum(firms.rd_paid[rows] + granted, wages)
+    ties = firms.degree[rows] * bay.parameters.partnering.tie_cost
+    profit = sales * margin - research - ties
+    tax = np.maximum(profit, 0.0) * bay.profit_tax_city[city]
+
+    def book(instrument, receiver, to, amount, payer="firm", origin=city):
+        ledger.pay(instrument, payer, origin, receiver, to, amount * weight)
+
+    book("sales", "firm", city, sales, payer="outside")
+    book("costs", "outside", production, costs)
+    book("wages", "person", city, wages)
+    ledger.pay("consumption", "person", city, "outside", city, wages * weight)
+    book("research", "outside", city, research - wages)
+    book("tie", "outside", city, ties)
+    to_city = tax * f.tax
+    book("tax", "government", city, to_city)
+    book("tax", "outside", city, tax - to_city)
+    bay.government_cash += np.bincount(city, weights=to_city * weight, minlength=bay.government_cash.size)
+    cash = firms.cash[rows] + sales - costs - research - ties - tax
+    # arrears: suppliers wait; they are paid first when there is money
+    short = np.maximum(0.0, -cash)
+    book("trade_credit", "firm", city, short, payer="outside")
+    cash += short
+    firms.arrears[rows] += short
+    back = np.minimum(np.maximum(cash, 0.0), firms.arrears[rows])
+    back[short > 0] = 0.0
+    book("trade_repayment", "outside", city, back)
+    cash -= back
+    firms.arrears[rows] -= back
+    wanted = firms.rd_intensity[rows] * sales
+    spare = cash - f.buffer * wanted
+    dividend = np.maximum(0.0, spare) * f.payout
+    book("dividend", "outside", city, dividend)
+    cash -= dividend
+    firms.cash[rows] = cash
+    firms.data_quarters[rows] += 1
+    own = research - granted
+    bay.tally.add("rd_private", city, np.maximum(own, 0.0) * weight)
+    bay.tally.add("rd_public", city, granted * weight)
+    bay.tally.add("sales", city, sales * weight)
+    bay.tally.add("productivity_weight", city, np.exp(bay.effective[rows]) * sales * weight)
+    # research of the next quarter: less when money is below the buffer
+    firms.rd_granted[rows] = firms.grant_cash[rows]
+    firms.grant_cash[rows] = 0.0
+    ratio = np.clip(cash / np.maximum(f.buffer * wanted, 1e-9), 0.02, 1.0)
+    firms.rd_paid[rows] = np.maximum(0.0, wanted * ratio**f.rd_response + firms.grant_response[rows])
+    firms.grant_response[rows] = 0.0
+
+
+def leave_market(bay) -> None:
+    """Exit by hazard; what a firm leaves behind is booked, its people look for posts, its results may lapse."""
+    p, firms, quarter = bay.parameters.market, bay.firms, bay.quarter
+    rows = firms.alive_rows()
+    hazard = (p.exit_base + p.exit_small / (1.0 + 4.0 * firms.sales[rows] / p.exit_size)
+              + p.exit_cash * (firms.arrears[rows] > 0.0))
+    hazard = np.where(firms.kind[rows] == LEADER, p.exit_base * 0.25, hazard)
+    gone = rows[bay.streams.uniforms("exit", quarter, firms.id[rows]) < hazard]
+    bay.tally.add("firm_exits", firms.city[gone], firms.weight[gone])
+    bay.remove_firms(gone)
+
+
+def enter_market(bay) -> None:
+    """Entrants by city and field: spin-offs of firms and institutes, incubated start-ups, firms from outside."""
+    p, firms, region, quarter = bay.parameters.market, bay.firms, bay.region, bay.quarter
+    cities, fields = len(region.city_ids), len(region.field_ids)
+    rows = firms.alive_rows()
+    number, sales = np.zeros((cities, fields)), np.zeros((cities, fields))
+    np.add.at(number, (firms.city[rows], firms.field[rows]), firms.weight[rows])
+    np.add.at(sales, (firms.city[rows], firms.field[rows]), firms.sales[rows] * firms.weight[rows] * 4.0)
+    per_firm = sales / np.maximum(number, 1e-9) / (bay.sales_per_firm_start * bay.growth_level)
+    quality = bay.values.park_quality / bay.base_park_quality
+    rate = (p.entry_rate * number * np.clip(per_firm, 0.05, 5.0) ** p.entry_sales * bay.incubation[:, None]
+            * (quality**p.park_weight)[:, None])
+    weight = bay.entry_weight
+    count = np.floor(rate / weight + bay.streams.uniforms("entry", quarter, bay.cell_ids)).astype(int)
+    cell = np.repeat(np.arange(cities * fields), count.ravel())
+    if cell.size == 0:
+        return
+    ordinal = np.arange(cell.size) - np.repeat(np.cumsum(count.ravel()) - count.ravel(), count.ravel())
+    ids = np.empty(cell.size, np.uint64)
+    _entrant_ids(bay.cell_ids.ravel()[cell], quarter, ordinal, ids)
+    new = bay.free_firm_rows(cell.size)
+    city, field = cell // fields, cell % fields
+    parent = np.empty(cell.size, np.int64)
+    _parents(bay.places.slot, bay.places.start, bay.places.size, cell, ids, bay.streams.key("entry_traits", quarter), parent)
+    draws = [bay.streams.uniforms("entry_traits", quarter, ids, k) for k in range(4)]
+    firms.alive[new], firms.id[new] = 1, ids
+    firms.city[new] = firms.production_city[new] = city
+    firms.field[new], firms.kind[new] = field, STARTUP
+    firms.weight[new] = weight.ravel()[cell]
+    firms.birth[new] = quarter
+    size = p.entry_size / 4.0 * bay.growth_level * (0.5 + draws[0])
+    firms.sales[new] = firms.sales_before[new] = size
+    firms.chain[new] = draws[1]
+    firms.rd_intensity[new] = bay.rd_intensity_city[city] * region.rd_intensity_field[field]
+    capability = np.full((cell.size, firms.capability.shape[1]), 0.02, np.float32)
+    found = parent >= 0
+    capability[found] = firms.capability[parent[found]] * 0.8
+    own = np.zeros_like(capability)
+    for k in range(4):
+        own[np.arange(cell.size), 4 * field + k] = bay.streams.uniforms("entry_traits", quarter, ids, 10 + k)
+    capability += 0.25 * own * (1.0 - capability)
+    firms.capability[new] = capability
+    mean = mean_by_field(bay, firms.productivity)
+    firms.productivity[new] = np.where(found, firms.productivity[parent], mean[field]) * 0.7 + mean[field] * 0.3 + 0.1 * (draws[2] - 0.5)
+    firms.absorptive[new] = 0.5
+    firms.in_park[new] = draws[3] < p.park_share
+    firms.incubated[new] = draws[0] < 0.3
+    research = firms.rd_intensity[new] * firms.sales[new]
+    firms.rd_paid[new] = research
+    firms.cash[new] = bay.parameters.finance.founders * research
+    bay.ledger.pay("founders", "outside", city, "firm", city, firms.cash[new] * firms.weight[new])
+    bay.tally.add("firm_entries", city, firms.weight[new])
+    bay.seat_firms(new)
+
+
+@jit
+def _entrant_ids(cell_ids, quarter, ordinal, out):
+    for i in range(out.shape[0]):
+        out[i] = combine(combine(cell_ids[i], quarter), ordinal[i])
+
+
+@jit
+def _parents(slot, start, size, cells, ids, key, parent):
+    for i in range(cells.shape[0]):
+        parent[i] = draw_place(slot, start, size, cells[i], key, ids[i], 60)
+
+
+@jit
+def choose_city(rows, firms, value, travel_log, barrier, allowed, bonus, key, chosen):
+    """City with the highest utility for each considering firm: value (C, F), travel from the present city, barrier."""
+    for i in range(rows.shape[0]):
+        r = rows[i]
+        here = firms.city[r]
+        best = -1e300
+        for c in range(value.shape[0]):
+            if not allowed[here, c]:
+                continue
+            u = value[c, firms.field[r]] - 0.5 * travel_log[here, c] - barrier[here, c] + gumbel(key, firms.id[r], c)
+            if c == here:
+                u += bonus
+            if u > best:
+                best = u
+                chosen[i] = c
+
+
+def relocate(bay) -> None:
+    """A few firms consider another city for research (inside the jurisdiction) or production (anywhere in the bay)."""
+    p, firms, region, quarter = bay.parameters.market, bay.firms, bay.region, bay.quarter
+    cities, fields = len(region.city_ids), len(region.field_ids)
+    rows = firms.alive_rows()
+    rows = rows[firms.kind[rows] != LEADER]
+    draw = bay.streams.uniforms("relocate", quarter, firms.id[rows])
+    number = np.zeros((cities, fields))
+    live = firms.alive_rows()
+    np.add.at(number, (firms.city[live], firms.field[live]), firms.weight[live])
+    value = (p.park_weight * bay.values.park_quality[:, None] - p.cost_weight * relative_cost(bay)[:, None]
+             + p.cluster_weight * np.log1p(number) + p.overseas_weight * region.overseas_links_city[:, None])
+    travel_log = np.log1p(bay.values.travel_minutes[:cities, :cities] / 30.0)
+    barrier = bay.values.barrier_technology[:cities, :cities]
+    same = region.jurisdiction_city[:, None] == region.jurisdiction_city[None, :]
+    key = bay.streams.key("relocate_city", quarter)
+    research = rows[draw < p.relocate]
+    chosen = np.empty(research.size, np.int64)
+    choose_city(research, firms.view, value, travel_log, barrier, same, p.relocate_bonus, key, chosen)
+    production = rows[(draw >= p.relocate) & (draw < 2 * p.relocate)]
+    anywhere = np.empty(production.size, np.int64)
+    choose_city(production, firms.view, value, travel_log, barrier, np.ones_like(same), p.relocate_bonus, key, anywhere)
+    firms.production_city[production] = anywhere
+    movers = research[chosen != firms.city[research]]
+    bay.move_firms(movers, chosen[chosen != firms.city[research]])
+
+
+def grow_up(bay) -> None:
+    """A start-up becomes a small firm with age."""
+    firms = bay.firms
+    rows = firms.alive_rows()
+    old = rows[(firms.kind[rows] == STARTUP) & (bay.quarter - firms.birth[rows] >= 4 * bay.parameters.market.startup_years)]
+    firms.kind[old] = SMALL

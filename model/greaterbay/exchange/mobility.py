@@ -1,0 +1,492 @@
+"""Phase 2. People move.
+
+Graduates enter, some people retire or leave skilled work. Posts follow research budgets. A share of the employed and
+all people out of work look at posts (most of them in the own city) and compare them with the present one:
+
+    U = wage_weight * ln(net wage) - rent_weight * ln(rent) + amenity_weight * amenities
+        + cluster_weight * ln(people of the field) - travel_weight * ln(1 + minutes / 30)
+        - (border_weight * barrier + recognition_weight * (1 - recognition) * gap) [other jurisdiction]
+        - field_weight * (1 - relatedness) + Gumbel
+
+Stayers feel differences between cities only at ``stayer_response`` (Akcigit, Baslandze & Stantcheva 2016: people who
+may come in and people who may leave are different populations); newcomers from outside come only for a post above
+their reservation; people out of work for long leave for outside. Oversubscribed posts go by keyed rank.
+
+Wages follow tightness: ln w grows by wage_response * ln((vacancies + 1) / (out of work + 1)), bounded, plus the
+economy's growth. Rents follow skilled people by the inverse of the housing supply elasticity. A mover takes weight and
+knowledge along (arrivals close a part of the gap to the former employer) and leaves a tie behind. Choices are myopic.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import namedtuple
+
+import numpy as np
+
+from greaterbay.exchange.partnering import pick, remember
+from greaterbay.kernels import jit
+from greaterbay.streams import combine, gumbel, identity_of, uniform
+
+Posts = namedtuple("Posts", ["table", "start", "size", "city_cum"])
+Keys = namedtuple("Keys", ["look", "offer", "city", "utility", "leave", "age"])
+Setting = namedtuple("Setting", [
+    "city_value", "cluster", "travel_log", "barrier", "unrecognised", "related", "wage", "home_city",
+])
+LOCAL_TRIES = 6
+
+
+@jit
+def _post_tables(vacancies, city, ids, table, start, size):
+    """Open posts at hashed places: (employer, ordinal) decides the place, holes stay holes."""
+    for e in range(vacancies.shape[0]):
+        c = city[e]
+        if vacancies[e] <= 0 or c < 0 or size[c] == 0:
+            continue
+        for k in range(min(vacancies[e], 400)):
+            place = np.int64(combine(ids[e], k) % np.uint64(size[c]))
+            for _ in range(8):
+                if table[start[c] + place] < 0:
+                    table[start[c] + place] = e
+                    break
+                place = (place + 1) % size[c]
+
+
+@jit
+def _draw_post(posts, city, key, identity, number):
+    n = posts.size[city]
+    if n == 0:
+        return -1
+    for attempt in range(LOCAL_TRIES):
+        e = posts.table[posts.start[city] + int(uniform(key, identity, number * LOCAL_TRIES + attempt) * n)]
+        if e >= 0:
+            return e
+    return -1
+
+
+@jit
+def _offer_value(s, p, response, home, field, skill_city, city, employer_city, employer_field):
+    """Utility of a post without noise; ``home`` jurisdiction's city index stands for the title's origin."""
+    different = city != employer_city
+    value = s.city_value[employer_city] + p.cluster_weight * s.cluster[employer_city, field]
+    if different:
+        value = response * value + (1.0 - response) * (s.city_value[city] + p.cluster_weight * s.cluster[city, field])
+        value -= p.travel_weight * s.travel_log[city, employer_city] + p.border_weight * s.barrier[city, employer_city]
+        value -= p.recognition_weight * s.unrecognised[s.home_city[home], employer_city]
+    if employer_field >= 0:
+        value -= p.field_weight * (1.0 - s.related[field, employer_field])
+    return value
+
+
+@jit
+def choose_posts(people, employer_city, employer_field, posts, s, keys, p, choice, expected):
+    """Best post of every looking person: node in ``choice`` (rows,), -1 to stay, -2 to leave for outside.
+
+    ``expected`` (P, P) adds the logit probability of accepting each offer in another city (weighted).
+    """
+    for i in range(people.alive.shape[0]):
+        choice[i] = -1
+        if people.alive[i] == 0:
+            continue
+        me = people.id[i]
+        working = people.employer[i] >= 0
+        if working and uniform(keys.look, me, 0) >= p.look:
+            continue
+        city, field, home = people.city[i], people.field[i], people.home[i]
+        stayer = uniform(keys.age, me, 99) < p.stayer_share
+        response = p.stayer_response if stayer else 1.0
+        if working:
+            v_stay = _offer_value(s, p, response, home, field, city, city, city,
+                                  employer_field[people.employer[i]]) + p.stay_bonus
+        else:
+            v_stay = s.city_value[city] + p.cluster_weight * s.cluster[city, field] - 2.0
+        best = v_stay + gumbel(keys.utility, me, 0)
+        for k in range(int(p.offers)):
+            if uniform(keys.city, me, 2 * k) < p.local_share:
+                c = city
+            else:
+                c = pick(posts.city_cum[city], uniform(keys.city, me, 2 * k + 1))
+                if c < 0:
+                    continue
+            e = _draw_post(posts, c, keys.offer, me, k)
+            if e < 0 or e == people.employer[i]:
+                continue
+            value = _offer_value(s, p, response, home, field, city, city, c, employer_field[e])
+            if c != city:
+                expected[city, c] += people.weight[i] / (1.0 + math.exp(min(40.0, max(-40.0, v_stay - value))))
+            u = value + gumbel(keys.utility, combine(me, e), 1)
+            if u > best:
+                best = u
+                choice[i] = e
+        if not working and choice[i] == -1 and people.idle[i] >= 2:
+            u = s.city_value[city] + p.outside_option + gumbel(keys.leave, me, 0)
+            if u > best:
+                choice[i] = -2
+
+
+@jit
+def settle(choice, ids, vacancies, key, accepted):
+    """Applicants of an oversubscribed employer are ranked by a keyed draw; ``accepted`` (rows,) is 1 for those hired."""
+    n = choice.shape[0]
+    employers = vacancies.shape[0]
+    offset = np.zeros(employers + 1, np.int64)
+    for i in range(n):
+        accepted[i] = 0
+        if choice[i] >= 0:
+            offset[choice[i] + 1] += 1
+    for e in range(employers):
+        offset[e + 1] += offset[e]
+    order = np.empty(offset[employers], np.int64)
+    rank = np.empty(offset[employers])
+    place = offset[:employers].copy()
+    for i in range(n):
+        if choice[i] >= 0:
+            order[place[choice[i]]] = i
+            rank[place[choice[i]]] = uniform(key, ids[i], 0)
+            place[choice[i]] += 1
+    for e in range(employers):
+        a, b = offset[e], offset[e + 1]
+        if b - a <= vacancies[e]:
+            for q in range(a, b):
+                accepted[order[q]] = 1
+        else:
+            best = np.argsort(rank[a:b])
+            for q in range(max(0, vacancies[e])):
+                accepted[order[a + best[q]]] = 1
+
+
+@jit
+def _headcounts(people, weight_of, staff, skill, heads):
+    for i in range(people.alive.shape[0]):
+        if people.alive[i] and people.employer[i] >= 0:
+            e = people.employer[i]
+            staff[e] += people.weight[i]
+            skill[e] += people.weight[i] * people.skill[i]
+            heads[e] += 1
+
+
+def count_staff(bay) -> None:
+    """Weighted staff, skill and heads of every employer, from the people table."""
+    count = bay.institutes.capacity
+    n = count + bay.firms.capacity
+    staff, skill, heads = np.zeros(n), np.zeros(n), np.zeros(n, np.int64)
+    _headcounts(bay.people.view, staff, staff, skill, heads)
+    for table, part in ((bay.institutes, slice(0, count)), (bay.firms, slice(count, n))):
+        table.staff[:], table.skill[:], table.heads[:] = staff[part], skill[part], heads[part]
+
+
+def open_posts(bay) -> None:
+    """Posts wanted follow the research budget; people too many are let go one by one."""
+    firms, institutes, people, quarter = bay.firms, bay.institutes, bay.people, bay.quarter
+    share = bay.parameters.economy.wage_share_rd
+    city_wage = bay.wage_city / 4.0  # million CNY a quarter
+    per_person = bay.person_weight_city
+    rows = firms.alive_rows()
+    budget = firms.rd_intensity[rows] * firms.sales[rows] + firms.rd_granted[rows]
+    budget = np.minimum(budget, np.maximum(firms.rd_paid[rows] * 1.05 + firms.rd_granted[rows], 0.0))
+    real = share * budget / city_wage[firms.city[rows]]
+    firms.posts[rows] = real * firms.weight[rows] / per_person[firms.city[rows]]
+    institutes.posts[:] = share * institutes.rd_paid / city_wage[institutes.city] / per_person[institutes.city]
+    for table, live, ids in ((firms, rows, firms.id[rows]), (institutes, np.arange(institutes.capacity), institutes.id)):
+        draw = bay.streams.uniforms("rounding", 0, ids, 3)
+        wanted = np.floor(table.posts[live] + draw).astype(np.int64)
+        if table is firms:
+            wanted = np.maximum(wanted, 1)
+        table.vacancies[live] = np.maximum(0, wanted - table.heads[live])
+        surplus = table.heads[live] - np.ceil(wanted * 1.1).astype(np.int64) - 1
+        shift = 0 if table is institutes else institutes.capacity
+        over = np.zeros(institutes.capacity + firms.capacity, np.int64)
+        over[live[surplus > 0] + shift] = surplus[surplus > 0]
+        if over.any():
+            _let_go(people.view, over, bay.streams.key("layoff", quarter))
+    count_staff(bay)
+
+
+@jit
+def _let_go(people, over, key):
+    for i in range(people.alive.shape[0]):
+        e = people.employer[i]
+        if people.alive[i] and e >= 0 and over[e] > 0 and uniform(key, people.id[i], 0) < 0.3:
+            over[e] -= 1
+            people.former[i] = e
+            people.employer[i] = -1
+            people.idle[i] = 0
+
+
+def age_and_retire(bay) -> None:
+    """A quarter of age; retirement and attrition by keyed hazards."""
+    p, people, quarter = bay.parameters.mobility, bay.people, bay.quarter
+    rows = np.flatnonzero(people.alive)
+    people.age[rows] += 0.25
+    people.tenure[rows] += 1
+    out = people.employer[rows] < 0
+    people.idle[rows[out]] += 1
+    hazard = np.where(people.age[rows] >= 55.0, p.retirement, p.attrition)
+    gone = rows[bay.streams.uniforms("age", quarter, people.id[rows]) < hazard]
+    bay.tally.add("retired", people.city[gone], people.weight[gone])
+    bay.people_out += people.weight[gone].sum()
+    people.clear(gone)
+
+
+def graduate(bay) -> None:
+    """Graduates of the quarter enter out of work in their university's city."""
+    people, institutes, region, quarter = bay.people, bay.institutes, bay.region, bay.quarter
+    weight = bay.person_weight_city[institutes.city]
+    number = institutes.graduates / 4.0 / weight
+    draw = bay.streams.uniforms("graduates", quarter, institutes.id)
+    count = np.floor(number + draw).astype(int)
+    origin = np.repeat(np.arange(institutes.capacity), count)
+    if origin.size == 0:
+        return
+    ordinal = np.arange(origin.size) - np.repeat(np.cumsum(count) - count, count)
+    ids = np.empty(origin.size, np.uint64)
+    _new_ids(institutes.id[origin], quarter, ordinal, ids)
+    rows = people.free_rows(origin.size)
+    fields = np.cumsum(institutes.field_weight[origin], axis=1)
+    draw = bay.streams.uniforms("graduates", quarter, ids, 1)
+    enter(bay, rows, ids, institutes.city[origin], (draw[:, None] * fields[:, -1:] > fields).sum(axis=1),
+          region.jurisdiction_city[institutes.city[origin]], weight[origin], 25.0)
+    bay.tally.add("graduates", people.city[rows], people.weight[rows])
+    bay.people_in += people.weight[rows].sum()
+
+
+@jit
+def _new_ids(origin, quarter, ordinal, out):
+    for i in range(out.shape[0]):
+        out[i] = combine(combine(origin[i], quarter), ordinal[i])
+
+
+def enter(bay, rows, ids, city, field, home, weight, age) -> None:
+    """Write new rows of people, out of work."""
+    people = bay.people
+    people.alive[rows], people.id[rows] = 1, ids
+    people.city[rows], people.field[rows], people.home[rows] = city, field, home
+    people.weight[rows], people.age[rows] = weight, age
+    people.employer[rows] = people.former[rows] = -1
+    people.skill[rows] = np.exp(bay.parameters.mobility.skill_sd * bay.streams.normals("initial", 0, ids, 5))
+
+
+def bring_newcomers(bay, posts, setting) -> tuple[np.ndarray, np.ndarray]:
+    """People outside look at a post in a city; those above their reservation come (rows, employers)."""
+    p, people, region, quarter = bay.parameters.mobility, bay.people, bay.region, bay.quarter
+    cities = len(region.city_ids)
+    # the number of those who look follows the starting stock, so that policy does not change who they are
+    chosen_city, chosen_post, ids_all, origins = [], [], [], []
+    for place in range(cities, cities + 2):
+        share = bay.newcomer_share[place - cities]
+        for c in range(cities):
+            number = p.newcomers * share * bay.talent_start[c] / bay.person_weight_city[c]
+            n = int(np.floor(number + uniform(bay.streams.key("newcomers", quarter), identity_of(place, c), 0)))
+            if n == 0:
+                continue
+            base = identity_of("newcomer", place, c)
+            ids = np.empty(n, np.uint64)
+            _new_ids(np.full(n, base), quarter, np.arange(n), ids)
+            field_cum = bay.field_cum_city[c]
+            fields = (bay.streams.uniforms("newcomers", quarter, ids, 1)[:, None] * field_cum[-1] > field_cum).sum(axis=1)
+            post = np.empty(n, np.int64)
+            _newcomer_posts(ids, fields, c, place, posts, setting, bay.employer_field, p, bay.outside_response[place - cities],
+                            bay.streams.key("newcomers", quarter), post)
+            keep = post >= 0
+            chosen_city.append(np.full(keep.sum(), c))
+            chosen_post.append(post[keep])
+            ids_all.append(ids[keep])
+            origins.append(np.stack((np.full(keep.sum(), place), fields[keep]), axis=1))
+    if not ids_all or sum(map(len, ids_all)) == 0:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    city, post, ids = np.concatenate(chosen_city), np.concatenate(chosen_post), np.concatenate(ids_all)
+    origin = np.concatenate(origins)
+    rows = people.free_rows(ids.size)
+    jurisdictions = len(region.jurisdiction_ids)
+    enter(bay, rows, ids, city, origin[:, 1], jurisdictions + origin[:, 0] - cities, bay.person_weight_city[city], 32.0)
+    people.former[rows] = -2 - (origin[:, 0] - cities)  # origin kept until the move is booked
+    return rows, post
+
+
+@jit
+def _newcomer_posts(ids, fields, city, place, posts, s, employer_field, p, response, key, post):
+    for i in range(ids.shape[0]):
+        post[i] = -1
+        best = p.newcomer_reservation + gumbel(key, ids[i], 2)
+        for k in range(2):
+            e = _draw_post(posts, city, key, ids[i], 10 + k)
+            if e < 0:
+                continue
+            value = response * (s.city_value[city] + p.cluster_weight * s.cluster[city, fields[i]])
+            value -= p.border_weight * s.barrier[place, city] + p.recognition_weight * s.unrecognised[place, city]
+            if employer_field[e] >= 0:
+                value -= p.field_weight * (1.0 - s.related[fields[i], employer_field[e]])
+            value += gumbel(key, combine(ids[i], e), 3)
+            if value > best:
+                best = value
+                post[i] = e
+
+
+def city_setting(bay) -> Setting:
+    """What a person compares between cities."""
+    p, region, values, people = bay.parameters.mobility, bay.region, bay.values, bay.people
+    cities = len(region.city_ids)
+    amenity = 0.5 * (region.schooling_city + region.medical_city)
+    net = bay.wage_city * (1.0 - bay.personal_tax_city)
+    value = (p.wage_weight * np.log(net / bay.wage_reference) - p.rent_weight * np.log(bay.rent_city / bay.rent_reference)
+             + p.amenity_weight * (amenity - bay.amenity_reference))
+    cluster = np.zeros((cities, len(region.field_ids)))
+    rows = np.flatnonzero(people.alive)
+    np.add.at(cluster, (people.city[rows], people.field[rows]), people.weight[rows])
+    home = np.concatenate((bay.jurisdiction_seat, np.arange(cities, cities + 2)))
+    return Setting(value, np.log1p(cluster / 100.0), np.log1p(values.travel_minutes / 30.0), values.barrier_talent,
+                   values.unrecognised, region.relatedness_field, bay.wage_city, home)
+
+
+def move_people(bay) -> None:
+    """Phase 2 in order: age, graduates, posts, choices, hires, wages and rents."""
+    p, people, region, quarter, tally = bay.parameters.mobility, bay.people, bay.region, bay.quarter, bay.tally
+    cities, count = len(region.city_ids), bay.institutes.capacity
+    age_and_retire(bay)
+    if bay.warming:
+        replace_leavers(bay)
+    else:
+        graduate(bay)
+    count_staff(bay)
+    open_posts(bay)
+    firms, institutes = bay.firms, bay.institutes
+    vacancies = np.concatenate((institutes.vacancies, firms.vacancies)).astype(np.int64)
+    employer_city = np.concatenate((institutes.city, np.where(firms.alive == 1, firms.city, -1))).astype(np.int64)
+    bay.employer_field = np.concatenate((np.full(count, -1), firms.field)).astype(np.int64)
+    ids = np.concatenate((institutes.id, firms.id))
+    size = bay.post_places
+    start = np.concatenate(([0], np.cumsum(size)[:-1])).astype(np.int64)
+    table = np.full(int(size.sum()), -1, np.int64)
+    _post_tables(vacancies, employer_city, ids, table, start, size)
+    open_city = np.bincount(employer_city[vacancies > 0], weights=vacancies[vacancies > 0], minlength=cities)
+    minutes = bay.values.travel_minutes[:cities, :cities]
+    barrier = bay.values.barrier_talent[:cities, :cities]
+    pull = np.exp(-minutes / 60.0 - barrier) * open_city[None, :] * (1.0 - np.eye(cities))
+    posts = Posts(table, start, size, np.cumsum(pull, axis=1))
+    setting = city_setting(bay)
+    keys = Keys(*(bay.streams.key(name, 0 if name == "age" else quarter)
+                  for name in ("look", "offer", "offer_city", "job_utility", "leave", "age")))
+    if bay.warming:
+        p = p._replace(local_share=1.0, outside_option=-1e9)
+    arrivals, arrival_posts = (np.zeros(0, np.int64),) * 2
+    if not bay.warming:
+        arrivals, arrival_posts = bring_newcomers(bay, posts, setting)
+    choice = np.empty(people.capacity, np.int64)
+    expected = np.zeros((len(region.place_ids),) * 2)
+    choose_posts(people.view, employer_city, bay.employer_field, posts, setting, keys, p, choice, expected)
+    choice[arrivals] = arrival_posts
+    tally.matrix("expected_talent")[:] += expected
+    accepted = np.empty(people.capacity, np.int8)
+    settle(choice, people.id, vacancies, bay.streams.key("job_rank", quarter), accepted)
+    leave_bay(bay, np.flatnonzero(choice == -2))
+    turned_away = arrivals[accepted[arrivals] == 0]
+    people.clear(turned_away)
+    hire(bay, np.flatnonzero(accepted == 1), choice, employer_city)
+    count_staff(bay)
+    set_wages_and_rents(bay, vacancies, employer_city)
+
+
+def replace_leavers(bay) -> None:
+    """Warm-up: whoever retires is replaced by a graduate of the same city, field and weight, so stocks stand still."""
+    people, start = bay.people, bay.people_start
+    gone = np.flatnonzero((people.alive == 0) & (start["weight"] > 0))
+    if gone.size == 0:
+        return
+    ids = np.empty(gone.size, np.uint64)
+    _new_ids(start["id"][gone], bay.quarter, np.zeros(gone.size, np.int64), ids)
+    enter(bay, gone, ids, start["city"][gone], start["field"][gone], start["home"][gone], start["weight"][gone], 25.0)
+    bay.people_in += people.weight[gone].sum()
+    bay.tally.add("graduates", people.city[gone], people.weight[gone])
+
+
+def leave_bay(bay, rows: np.ndarray) -> None:
+    """People out of work leave for the rest of China or abroad, by home."""
+    people, region = bay.people, bay.region
+    cities = len(region.city_ids)
+    mainland = region.jurisdiction_city[people.city[rows]] == 0
+    place = np.where(mainland, cities, cities + 1)
+    bay.tally.flow("flow_talent_person_person", people.city[rows], place, people.weight[rows])
+    bay.people_out += people.weight[rows].sum()
+    people.clear(rows)
+
+
+def hire(bay, rows: np.ndarray, choice: np.ndarray, employer_city: np.ndarray) -> None:
+    """Accepted people take their posts: flows are booked, knowledge moves, a tie stays behind."""
+    people, region, tally, count = bay.people, bay.region, bay.tally, bay.institutes.capacity
+    cities = len(region.city_ids)
+    former, new = people.employer[rows], choice[rows]
+    origin = np.where(people.former[rows] <= -2, cities - 2 - people.former[rows], people.city[rows])
+    there, weight = employer_city[new], people.weight[rows]
+    kind_from = np.where(former < 0, 2, np.where(former < count, 1, 0))
+    kind_to = np.where(new < count, 1, 0)
+    moved = origin != there
+    names = ("firm", "institute", "person")
+    for i in range(3):
+        for j in range(2):
+            these = moved & (kind_from == i) & (kind_to == j)
+            tally.flow(f"flow_talent_{names[i]}_{names[j]}", origin[these], there[these], weight[these])
+    from_outside = origin >= cities
+    bay.people_in += weight[from_outside].sum()
+    inside = moved & ~from_outside
+    cross = inside.copy()
+    cross[inside] = region.jurisdiction_city[origin[inside]] != region.jurisdiction_city[there[inside]]
+    tally.add("talent_border", there[cross], weight[cross])
+    register_moves(bay, rows[cross], there[cross])
+    # knowledge moves with people who leave an employer for a firm
+    carry = (former >= 0) & (new >= count)
+    if not bay.warming and carry.any():
+        _carry(bay.firms.view, bay.institutes.capability, former[carry], new[carry], count, people.field[rows][carry],
+               weight[carry], bay.parameters.learning.mover)
+        remember(bay, new[carry], former[carry])
+        remember(bay, former[carry], new[carry])
+    people.former[rows] = np.where(former >= 0, former, np.maximum(people.former[rows], -1))
+    people.employer[rows] = new
+    people.city[rows] = there
+    people.idle[rows] = people.tenure[rows] = 0
+
+
+@jit
+def _carry(firms, institute_levels, former, new, count, field, weight, share):
+    """Arrivals close a part of the gap to the former employer in their field, in proportion to their number."""
+    for i in range(former.shape[0]):
+        r = new[i] - count
+        part = min(0.5, share * 10.0 * weight[i] / max(firms.staff[r] + weight[i], 1e-9))
+        for k in range(4):
+            c = 4 * field[i] + k
+            source = institute_levels[former[i], c] if former[i] < count else firms.capability[former[i] - count, c]
+            gap = source - firms.capability[r, c]
+            if gap > 0.0:
+                firms.capability[r, c] += part * gap
+
+
+def register_moves(bay, rows: np.ndarray, there: np.ndarray) -> None:
+    """The city of destination pays for each move that mutual recognition covers."""
+    added = bay.values.recognition_added
+    if not added.any() or rows.size == 0:
+        return
+    share = added[bay.people.city[rows], there]
+    cost = bay.people.weight[rows] * share * bay.parameters.mobility.registry_cost
+    bay.budgets.pay_by_city("talent_recognition", np.bincount(there, weights=cost, minlength=len(bay.region.city_ids)))
+
+
+def set_wages_and_rents(bay, vacancies: np.ndarray, employer_city: np.ndarray) -> None:
+    """Wages by tightness and growth, rents by skilled people; both stand still during the warm-up."""
+    p, people, region = bay.parameters.mobility, bay.people, bay.region
+    cities = len(region.city_ids)
+    rows = np.flatnonzero(people.alive)
+    bay.talent_city = np.bincount(people.city[rows], weights=people.weight[rows], minlength=cities)
+    idle = rows[people.employer[rows] < 0]
+    heads = np.bincount(people.city[rows], minlength=cities)
+    idle_heads = np.bincount(people.city[idle], minlength=cities)
+    filled = np.concatenate((bay.institutes.heads, bay.firms.heads))
+    wanted = np.concatenate((bay.institutes.posts, bay.firms.posts))
+    valid = employer_city >= 0
+    open_now = np.bincount(employer_city[valid], weights=np.maximum(wanted - filled, 0.0)[valid], minlength=cities)
+    bay.tally.set("vacancies", open_now * bay.person_weight_city)
+    if bay.warming:
+        return
+    tightness = np.log((open_now + 0.02 * heads + 1.0) / (idle_heads + 0.02 * heads + 1.0))
+    bay.wage_city *= np.exp(p.wage_response * np.clip(tightness, -1.5, 1.5) + bay.growth_now)
+    ratio = bay.talent_city / bay.talent_start
+    growth = bay.growth_level
+    bay.rent_city = bay.rent_start * growth * np.maximum(ratio, 0.05) ** (p.rent_response / region.housing_elasticity_city)

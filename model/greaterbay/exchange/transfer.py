@@ -1,0 +1,169 @@
+"""Phase 6. Technology is transferred.
+
+A firm that needs core technology (chance ``need`` a quarter) sees offers: marketed inventions of its partners,
+inventions of cities it can reach, and further ones through a platform. It takes the best by
+
+    u = quality_weight * ln(quality) + fit * relatedness - travel * ln(1 + minutes / 30)
+        - border_weight * barrier - price / ability to pay + Gumbel
+
+against importing, u_import = import_utility * dependence(field) - import_risk + Gumbel, and against nothing
+(``reservation``). Between partners a transfer can be joint use (no price), else a licence or a sale. The user's
+productivity gains ``gain`` * absorptive capacity * ln(1 + quality); the owner receives the price. Imports give the
+same gain but teach nothing and are paid to ``abroad``; a firm that imports depends more on imports the next time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import namedtuple
+
+import numpy as np
+
+from greaterbay.actors.invention import MARKET
+from greaterbay.actors.network import adjacency_of
+from greaterbay.exchange.partnering import pick
+from greaterbay.kernels import jit
+from greaterbay.streams import gumbel, uniform
+
+NOTHING, LICENCE, SALE, JOINT, IMPORT = range(5)
+Shelf = namedtuple("Shelf", ["row", "start", "far_cum", "wide_cum", "node_row", "node_start"])
+Keys = namedtuple("Keys", ["need", "offer", "utility", "channel"])
+
+
+@jit
+def _take(firms, inventions, shelf, adjacency, institutes, travel_log, barrier, related, dependence, platform, money,
+          keys, p, channel, chosen):
+    for r in range(firms.alive.shape[0]):
+        channel[r] = NOTHING
+        chosen[r] = -1
+        if firms.alive[r] == 0 or uniform(keys.need, firms.id[r], 0) >= p.need:
+            continue
+        me, city, field = firms.id[r], firms.city[r], firms.field[r]
+        node = institutes + r
+        best = p.reservation + gumbel(keys.utility, me, 0)
+        u_import = (p.import_utility * dependence[field] * (0.75 + 0.5 * firms.imports[r]) - p.import_risk
+                    + gumbel(keys.utility, me, 1))
+        if u_import > best and money[r] >= p.import_price:
+            best = u_import
+            channel[r] = IMPORT
+        offers = int(p.offers)
+        partner_offers = int(p.partner_offers)
+        reach = 0
+        if uniform(keys.offer, me, 90) < platform[city, field, firms.kind[r]]:
+            reach = int(p.platform_offers)
+        ties = adjacency.offset[node + 1] - adjacency.offset[node]
+        for k in range(partner_offers + offers + reach):
+            partner = k < partner_offers
+            if partner:
+                if ties == 0:
+                    continue
+                j = adjacency.neighbour[adjacency.offset[node] + int(uniform(keys.offer, me, k) * ties)]
+                held = shelf.node_start[j + 1] - shelf.node_start[j]
+                if held == 0:
+                    continue
+                row = shelf.node_row[shelf.node_start[j] + int(uniform(keys.offer, me, 30 + k) * held)]
+            else:
+                cumulative = shelf.far_cum[city, field] if k < partner_offers + offers else shelf.wide_cum[city, field]
+                cell = pick(cumulative, uniform(keys.offer, me, k))
+                if cell < 0:
+                    continue
+                held = shelf.start[cell + 1] - shelf.start[cell]
+                if held == 0:
+                    continue
+                row = shelf.row[shelf.start[cell] + int(uniform(keys.offer, me, 30 + k) * held)]
+            owner = inventions.owner[row]
+            if owner == node or owner < 0:
+                continue
+            there = inventions.city[row]
+            price = 0.0 if partner else p.price * min(4.0, inventions.quality[row])
+            if price > money[r]:
+                continue
+            u = (p.quality_weight * math.log(max(inventions.quality[row], 0.05)) + p.fit * related[field, inventions.field[row]]
+                 - p.travel * travel_log[city, there] - p.border_weight * barrier[city, there]
+                 + gumbel(keys.utility, me ^ inventions.id[row], 2))
+            if u > best:
+                best = u
+                chosen[r] = row
+                draw = uniform(keys.channel, me, 0)
+                if partner and draw < p.joint_share:
+                    channel[r] = JOINT
+                elif draw > 1.0 - p.sale_share:
+                    channel[r] = SALE
+                else:
+                    channel[r] = LICENCE
+        if channel[r] == IMPORT:
+            chosen[r] = -1
+
+
+def _shelves(bay, marketed: np.ndarray) -> Shelf:
+    """Marketed inventions by city and field and by owner, with the weights of cells for every user."""
+    region, p, inventions = bay.region, bay.parameters, bay.inventions
+    cities, fields = len(region.city_ids), len(region.field_ids)
+    cell = inventions.city[marketed].astype(np.int64) * fields + inventions.field[marketed]
+    order = np.lexsort((inventions.id[marketed], cell))
+    start = np.concatenate(([0], np.cumsum(np.bincount(cell, minlength=cities * fields)))).astype(np.int64)
+    stock = np.bincount(cell, weights=inventions.weight[marketed], minlength=cities * fields).reshape(cities, fields)
+    barrier = bay.values.barrier_technology[:cities, :cities]
+    visible = np.exp(-p.partnering.candidate_border * barrier)
+    near = np.exp(-bay.values.travel_minutes[:cities, :cities] / p.partnering.candidate_travel) * visible
+    wanted = stock[None, None, :, :] * region.relatedness_field[None, :, None, :]  # (1, F user, C, F)
+    far = (near[:, None, :, None] * wanted).reshape(cities, fields, -1)
+    wide = (visible[:, None, :, None] * wanted).reshape(cities, fields, -1)
+    nodes = bay.institutes.capacity + bay.firms.capacity
+    owned = marketed[inventions.owner[marketed] >= 0]
+    owned = owned[np.lexsort((inventions.id[owned], inventions.owner[owned]))]
+    node_start = np.concatenate(([0], np.cumsum(np.bincount(inventions.owner[owned], minlength=nodes)))).astype(np.int64)
+    return Shelf(marketed[order], start, np.cumsum(far, axis=-1), np.cumsum(wide, axis=-1), owned, node_start)
+
+
+def transfer_technology(bay) -> None:
+    """Firms look for technology; owners are paid; users gain productivity."""
+    p, region, firms, inventions, quarter = bay.parameters.transfer, bay.region, bay.firms, bay.inventions, bay.quarter
+    cities, count = len(region.city_ids), bay.institutes.capacity
+    marketed = np.flatnonzero((inventions.alive == 1) & (inventions.stage == MARKET))
+    shelf = _shelves(bay, marketed)
+    adjacency = adjacency_of(bay.ties, count + firms.capacity)
+    keys = Keys(*(bay.streams.key(name, quarter) for name in ("transfer_need", "transfer_offer", "transfer_utility", "transfer_channel")))
+    channel, chosen = np.zeros(firms.capacity, np.int8), np.full(firms.capacity, -1, np.int64)
+    money = np.maximum(firms.cash - firms.rd_paid, 0.0)
+    minutes = bay.values.travel_minutes[:cities, :cities]
+    _take(firms.view, inventions.view, shelf, adjacency, count, np.log1p(minutes / 30.0),
+          bay.values.barrier_technology[:cities, :cities], region.relatedness_field, region.import_dependence_field,
+          bay.values.platform_reach, money, keys, p, channel, chosen)
+    users = np.flatnonzero(chosen >= 0)
+    rows = chosen[users]
+    owner, user_city, there = inventions.owner[rows], firms.city[users], inventions.city[rows]
+    weight = firms.weight[users]
+    price = np.where(channel[users] == JOINT, 0.0, p.price * np.minimum(4.0, inventions.quality[rows]))
+    price = np.minimum(price, np.maximum(firms.cash[users], 0.0))
+    quality = inventions.quality[rows]
+    firms.cash[users] -= price
+    by_firm = owner >= count
+    owner_city = bay.city_of_node(owner)
+    bay.ledger.pay("licence", "firm", user_city[by_firm], "firm", owner_city[by_firm], (price * weight)[by_firm])
+    bay.ledger.pay("licence", "firm", user_city[~by_firm], "institute", owner_city[~by_firm], (price * weight)[~by_firm])
+    np.add.at(firms.cash, owner[by_firm] - count, (price * weight)[by_firm] / firms.weight[owner[by_firm] - count])
+    np.add.at(bay.institutes.cash, owner[~by_firm], (price * weight)[~by_firm])
+    np.add.at(inventions.licences, rows, 1.0)
+    firms.productivity[users] += p.gain * firms.absorptive[users] * np.log1p(quality)
+    for code, name in ((LICENCE, "licence"), (SALE, "sale"), (JOINT, "joint")):
+        for kind, mask in (("firm", by_firm), ("institute", ~by_firm)):
+            these = mask & (channel[users] == code)
+            bay.tally.flow(f"flow_technology_{name}_{kind}", there[these], user_city[these], weight[these])
+    # a sold invention changes its owner
+    sold = channel[users] == SALE
+    inventions.owner[rows[sold]] = count + users[sold]
+    cross = region.jurisdiction_city[there] != region.jurisdiction_city[user_city]
+    bay.tally.add("technology_border", user_city[cross], weight[cross])
+
+    importers = np.flatnonzero(channel == IMPORT)
+    cost = p.import_price * firms.weight[importers]
+    firms.cash[importers] -= p.import_price
+    abroad = np.full(importers.size, len(region.place_ids) - 1)
+    bay.ledger.pay("import", "firm", firms.city[importers], "outside", abroad, cost)
+    firms.productivity[importers] += p.gain * firms.absorptive[importers] * math.log(2.0)
+    firms.imports[importers] += 0.1 * (1.0 - firms.imports[importers])
+    own = users[channel[users] != NOTHING]
+    firms.imports[own] -= 0.1 * firms.imports[own]
+    bay.tally.flow("flow_technology_import", abroad, firms.city[importers], firms.weight[importers])
+    bay.tally.add("imports_cost", firms.city[importers], cost)

@@ -1,0 +1,81 @@
+"""The books: every payment has an instrument, a payer and a receiver, each a sector in a place.
+
+Sectors: firm, institute, fund (venture and guidance), bank, government, person, insurer and ``outside``. The outside is
+everybody beyond the books: customers, suppliers, owners and taxpayers in a city, the rest of China and abroad. It is
+the only account that may go negative, and it is reported by instrument, never as a residual. At the close of a quarter
+the sums of the actors' own money columns must equal the books, account by account.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+SECTORS = ("firm", "institute", "fund", "bank", "government", "person", "outside")
+INSTRUMENTS = (
+    "opening", "sales", "costs", "wages", "consumption", "research", "tie", "tax", "revenue", "core_funding", "grant", "diverted",
+    "joint_grant", "lever", "pilot", "patient", "licence", "import", "venture", "guidance", "exit", "fund_raising", "fund_close",
+    "credit", "interest", "repayment", "dividend", "trade_credit", "trade_repayment", "founders", "liquidation", "relocation",
+    "adoption",
+)
+
+
+class LedgerError(RuntimeError):
+    """The books do not balance; the message names accounts and amounts."""
+
+
+class Ledger:
+    """Balances by sector and place and payments by instrument, million CNY.
+
+    ``balance`` (sectors, places); ``volume`` (instruments, places, places): payments of the quarter.
+    """
+
+    def __init__(self, places: int):
+        self.places = places
+        self.balance = np.zeros((len(SECTORS), places))
+        self.volume = np.zeros((len(INSTRUMENTS), places, places))
+        self._sector = {name: i for i, name in enumerate(SECTORS)}
+        self._instrument = {name: i for i, name in enumerate(INSTRUMENTS)}
+
+    def pay(self, instrument: str, payer: str, from_place, receiver: str, to_place, amount) -> None:
+        """Book payments; places and amounts are arrays of one length (or scalars). Amounts must be finite and >= 0."""
+        amount = np.atleast_1d(np.asarray(amount, float))
+        if amount.size == 0:
+            return
+        if not np.isfinite(amount).all() or amount.min() < -1e-9:
+            raise LedgerError(f"{instrument} from {payer} to {receiver}: amount {amount.min():g} to {amount.max():g} million CNY")
+        i, p = self._instrument[instrument], self.places
+        origin = np.broadcast_to(np.asarray(from_place, np.int64), amount.shape)
+        target = np.broadcast_to(np.asarray(to_place, np.int64), amount.shape)
+        flow = np.bincount(origin * p + target, weights=amount, minlength=p * p).reshape(p, p)
+        self.volume[i] += flow
+        self.balance[self._sector[payer]] -= flow.sum(axis=1)
+        self.balance[self._sector[receiver]] += flow.sum(axis=0)
+
+    def flow(self, instrument: str) -> np.ndarray:
+        """Payments of the quarter by place of payer and receiver (places, places)."""
+        return self.volume[self._instrument[instrument]]
+
+    def account(self, sector: str) -> np.ndarray:
+        """Balances of a sector by place (places,)."""
+        return self.balance[self._sector[sector]]
+
+    def compare(self, sector: str, held: np.ndarray, quarter: str) -> None:
+        """Stop the run when actors hold something else than the books say (tolerance 1e-7 of the volume)."""
+        books = self.account(sector)[: held.size]
+        scale = max(1.0, float(np.abs(books).max()), float(np.abs(held).max()))
+        gap = np.abs(books - held)
+        if gap.max() > 1e-7 * scale:
+            at = int(gap.argmax())
+            raise LedgerError(f"{quarter}: money of {sector} in place {at} is {held[at]:.6f}, the books say {books[at]:.6f} million CNY")
+
+    def open_quarter(self) -> None:
+        """Forget the payments of the last quarter."""
+        self.volume[:] = 0.0
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Copies of the balances."""
+        return {"balance": self.balance.copy()}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Take the balances of ``state``."""
+        self.balance[:] = state["balance"]

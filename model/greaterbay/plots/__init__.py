@@ -1,0 +1,1 @@
+"""Pictures and a short summary of result files. Matplotlib is imported here and nowhere else."""

@@ -1,0 +1,85 @@
+"""The tally of a quarter and the record of a run, both in the shapes that ``outputs.csv`` declares."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from greaterbay import outputs
+
+
+class Tally:
+    """Arrays of the present quarter, one per declared output, zero at its start.
+
+    ``sizes`` gives the length of each dimension; city dimensions hold all places.
+    """
+
+    def __init__(self, sizes: dict[str, int]):
+        self.sizes = sizes
+        self.arrays = {
+            o.id: np.zeros([sizes[d] for d in o.dims[1:]]) for o in outputs.table().values() if not o.is_ratio
+        }
+
+    def open_quarter(self) -> None:
+        """All zero."""
+        for array in self.arrays.values():
+            array[...] = 0.0
+
+    def add(self, name: str, index, amount) -> None:
+        """Add amounts at an index (array, or tuple of arrays) along the output's dimensions."""
+        np.add.at(self.arrays[name], index, amount)
+
+    def set(self, name: str, values) -> None:
+        """Set the output; a city dimension may be given without the outside places."""
+        values = np.asarray(values, float)
+        target = self.arrays[name]
+        if values.ndim == 0:
+            target[...] = values
+        else:
+            target[: values.shape[0]] = values
+
+    def flow(self, name: str, origin, target, amount) -> None:
+        """Add to a place-by-place matrix."""
+        np.add.at(self.arrays[name], (np.asarray(origin, np.int64), np.asarray(target, np.int64)), amount)
+
+    def matrix(self, name: str) -> np.ndarray:
+        """A place-by-place matrix, to be added to in place."""
+        return self.arrays[name]
+
+
+class Record:
+    """All quarters of a run: ``arrays()`` gives output id -> (quarters, ...) float32 (counts int32)."""
+
+    def __init__(self, sizes: dict[str, int], quarters: int, cities: int):
+        self.cities, self.filled, self.quarters = cities, 0, quarters
+        self._data = {
+            o.id: np.zeros([quarters] + [sizes[d] for d in o.dims[1:]], np.dtype(o.dtype))
+            for o in outputs.table().values() if not o.is_ratio
+        }
+
+    def keep(self, tally: Tally) -> None:
+        """Take the tally as the next quarter; a number that is not finite stops the run."""
+        for name, data in self._data.items():
+            values = tally.arrays[name]
+            if not np.isfinite(values).all():
+                raise FloatingPointError(f"output {name} is not finite in quarter {self.filled} of the run")
+            data[self.filled] = values
+        self.filled += 1
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Recorded quarters of every declared output, in its order; ratios are formed from their parts.
+
+        City variables (not flows) are undefined outside the bay: NaN there. Ratios are NaN where the denominator is 0.
+        """
+        found: dict[str, np.ndarray] = {}
+        for o in outputs.table().values():
+            if o.is_ratio:
+                top, bottom = self._data[o.numerator][: self.filled], self._data[o.denominator][: self.filled]
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    values = np.where(bottom > 0, top.astype(float) / bottom, np.nan).astype(np.float32)
+            else:
+                values = self._data[o.id][: self.filled]
+            if "city" in o.dims and "city_to" not in o.dims and values.dtype == np.float32 and not o.id.startswith("public_cost"):
+                values = values.copy()
+                values[:, self.cities:] = np.nan
+            found[o.id] = values
+        return found

@@ -1,0 +1,436 @@
+"""The store: a folder with one part per finished replicate and one netCDF file per scenario.
+
+::
+
+    DIR/parts/<digest>/<replicate>.npz     numbers of one replicate, with a checksum over its content
+    DIR/parts/<digest>/<replicate>.error.txt   why a replicate failed, until it succeeds
+    DIR/<scenario id>.nc                   all replicates of a scenario, for xarray
+    DIR/warm/                              saved warm-ups (kept by the model)
+
+Every file is written under a temporary name in its own folder and renamed when it is complete, so a
+name without a leading dot always stands for a whole file. Two processes may write the same store: equal
+digests mean equal content, and the last rename wins.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import json
+import logging
+import os
+import shutil
+import time
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+
+from greaterbay import clock, outputs
+from greaterbay.runner import manifest as provenance
+from greaterbay.runner.replicate import Result
+
+log = logging.getLogger(__name__)
+
+META = "meta"  # name of a part's own description, no output may bear it
+LEFTOVER_AGE = 24 * 3600.0  # seconds after which a temporary file has no owner any more
+COMPRESSION = {"compression": "gzip", "compression_opts": 1, "shuffle": True, "fletcher32": True}
+EPOCH = date(1970, 1, 1)
+
+Coords = Mapping[str, Sequence[str]]  # dimension -> labels
+
+
+class StoreError(Exception):
+    """The store cannot be used: the folder cannot be written, a result file cannot be read."""
+
+
+class PartError(Exception):
+    """A part is missing, damaged or belongs to something else; it has to be computed again."""
+
+
+class Store:
+    """One output folder.
+
+    ``token`` marks the temporary files of one run, so that the run can remove its own (and only its own)
+    when it is stopped; workers of a run share it.
+    """
+
+    def __init__(self, folder: str | os.PathLike, token: str | None = None) -> None:
+        self.folder = Path(folder)
+        self.token = token or uuid4().hex[:12]
+
+    @property
+    def warm_folder(self) -> Path:
+        """Folder of saved warm-ups."""
+        return self.folder / "warm"
+
+    def part_path(self, digest: str, replicate: int) -> Path:
+        """Where the part of one replicate lies."""
+        return self.folder / "parts" / digest / f"{replicate}.npz"
+
+    def result_path(self, scenario_id: str) -> Path:
+        """Where the results of a scenario lie."""
+        return self.folder / f"{scenario_id}.nc"
+
+    def prepare(self, digests: Iterable[str] = ()) -> None:
+        """Make the folders, make sure that they can be written, and drop leftovers of runs long dead.
+
+        Raises StoreError in plain words before anything has been computed.
+        """
+        for folder in [self.folder, *(self.folder / "parts" / digest for digest in digests)]:
+            probe = folder / f".probe.{self.token}.tmp"
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                probe.write_bytes(b"greaterbay")
+                probe.unlink()
+                self._remove_leftovers(folder, lambda path: time.time() - path.stat().st_mtime > LEFTOVER_AGE)
+            except OSError as error:
+                raise StoreError(f"cannot write to {folder}: {error.strerror or error}") from error
+
+    def clean(self, digests: Iterable[str] = ()) -> None:
+        """Remove the temporary files of this run; for the end of a run, however it ended."""
+        for folder in [self.folder, *(self.folder / "parts" / digest for digest in digests)]:
+            self._remove_leftovers(folder, lambda path: f".{self.token}." in path.name)
+
+    @staticmethod
+    def _remove_leftovers(folder: Path, is_leftover) -> None:
+        for path in folder.glob(".*.tmp"):
+            try:
+                if is_leftover(path):
+                    path.unlink()
+            except OSError:  # another process was quicker, or it is not ours to remove
+                continue
+
+    @contextmanager
+    def _replacing(self, path: Path) -> Iterator[Path]:
+        """A temporary name beside ``path``; renamed to ``path`` on success, removed otherwise."""
+        temporary = path.with_name(f".{path.name}.{self.token}.{os.getpid()}.tmp")
+        try:
+            yield temporary
+            with open(temporary, "rb+") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except OSError as error:
+            raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    # parts
+
+    def write_part(self, digest: str, replicate: int, result: Result) -> None:
+        """Store one finished replicate. Raises StoreError when the file system refuses."""
+        path = self.part_path(digest, replicate)
+        meta = {
+            "digest": digest,
+            "replicate": replicate,
+            "store_version": provenance.STORE_VERSION,
+            "coords": {name: list(labels) for name, labels in result.coords.items()},
+            "timings": dict(result.timings),
+        }
+        content = pack(meta, result.arrays)
+        with self._replacing(path) as temporary:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_bytes(content)
+        self.trace_path(digest, replicate).unlink(missing_ok=True)
+
+    def read_part(self, digest: str, replicate: int) -> Result:
+        """One stored replicate. Raises PartError unless it is whole, unchanged and the one asked for."""
+        path = self.part_path(digest, replicate)
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            raise PartError(f"{path}: missing") from None
+        except OSError as error:
+            raise PartError(f"{path}: {error.strerror or error}") from error
+        try:
+            meta, arrays = unpack(content)
+        except PartError as error:
+            raise PartError(f"{path}: {error}") from None
+        if (meta["digest"], meta["replicate"]) != (digest, replicate):
+            raise PartError(f"{path}: holds another replicate ({meta['replicate']} of {meta['digest'][:12]})")
+        return Result(arrays, meta["coords"], meta["timings"])
+
+    def trace_path(self, digest: str, replicate: int) -> Path:
+        """Where the traceback of a replicate that failed lies, until it succeeds."""
+        return self.folder / "parts" / digest / f"{replicate}.error.txt"
+
+    def write_trace(self, digest: str, replicate: int, trace: str) -> None:
+        """Keep the traceback of a failed replicate for whoever looks into it; best effort."""
+        if trace:
+            try:
+                self.trace_path(digest, replicate).write_text(trace, encoding="utf-8")
+            except OSError as error:
+                log.warning("cannot keep the traceback of replicate %d: %s", replicate, error)
+
+    def stored_replicates(self, digest: str) -> list[int]:
+        """Numbers of the replicates that have a part, whole or not."""
+        found = (self.folder / "parts" / digest).glob("*.npz")
+        return sorted(int(path.stem) for path in found if path.stem.isdecimal())
+
+    # results
+
+    def assemble(
+        self,
+        scenario_id: str,
+        digest: str,
+        replicates: Sequence[int],
+        manifest: Mapping[str, object],
+        names: Callable[[Coords], Mapping[str, tuple[str, Sequence[str]]]] | None = None,
+    ) -> Path:
+        """Stream the parts of ``replicates`` into ``<scenario id>.nc``, one part in memory at a time.
+
+        ``names`` takes the coordinates and returns further ones, name -> (dimension, labels). The manifest
+        gains the timings found in the parts. Raises PartError for a part that is not sound, StoreError
+        when writing fails.
+        """
+        if not replicates:
+            raise ValueError("a result file needs a replicate")
+        import h5py
+
+        path = self.result_path(scenario_id)
+        first = self.read_part(digest, replicates[0])
+        coords = {name: list(labels) for name, labels in first.coords.items()}
+        timings = {}
+        with self._replacing(path) as temporary:
+            layout = lay_out(replicates, coords, first.arrays, names(coords) if names else {})
+            temporary.write_bytes(layout)
+            _reserve(temporary, len(layout) + _most_bytes(first.arrays, len(replicates)))
+            # h5netcdf costs a millisecond per write, h5py a tenth of that; every write is a whole chunk, so
+            # a cache of chunks would only hold memory
+            with h5py.File(temporary, "r+", rdcc_nbytes=0) as file:
+                datasets = {name: file[name] for name in first.arrays}
+                for place, replicate in enumerate(replicates):
+                    part = self.read_part(digest, replicate)
+                    if part.coords != coords or part.arrays.keys() != first.arrays.keys():
+                        raise StoreError(f"replicate {replicate} has not the shape of the first one")
+                    for name, array in part.arrays.items():
+                        if array.size:
+                            datasets[name][place] = array
+                    timings[str(replicate)] = dict(part.timings)
+                file.attrs["manifest"] = provenance.canonical_json({**manifest, "timings": timings})
+        return path
+
+
+# parts as bytes
+
+
+def pack(meta: Mapping[str, object], arrays: Mapping[str, np.ndarray]) -> bytes:
+    """An ``.npz`` file as bytes: the arrays in order of name and a JSON member with their checksum.
+
+    Written by hand rather than by ``np.savez``: no time stamp enters the file, so equal results are equal
+    bytes and a clock before 1980 does no harm.
+    """
+    arrays = {name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)}
+    description = provenance.canonical_json({**meta, "checksum": _checksum(meta, arrays)})
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        members = {META: np.frombuffer(description.encode(), np.uint8), **arrays}
+        for name, array in members.items():
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w") as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def unpack(content: bytes) -> tuple[dict, dict[str, np.ndarray]]:
+    """Description and arrays of a part. Raises PartError when a single bit differs from what was stored."""
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        meta = json.loads(arrays.pop(META).tobytes().decode())
+        checksum = meta.pop("checksum")
+    except Exception as error:  # a damaged archive fails in many ways; all of them mean the same
+        raise PartError(f"truncated or damaged ({type(error).__name__})") from error
+    if checksum != _checksum(meta, arrays):
+        raise PartError("damaged (checksum differs)")
+    return meta, arrays
+
+
+def _checksum(meta: Mapping[str, object], arrays: Mapping[str, np.ndarray]) -> str:
+    total = hashlib.sha256(provenance.canonical_json(meta).encode())
+    for name, array in sorted(arrays.items()):
+        total.update(f"\0{name}\0{array.dtype.str}\0{array.shape}\0".encode())
+        total.update(np.ascontiguousarray(array).data)
+    return total.hexdigest()
+
+
+# the result file
+
+
+def lay_out(
+    replicates: Sequence[int],
+    coords: Coords,
+    arrays: Mapping[str, np.ndarray],
+    names: Mapping[str, tuple[str, Sequence[str]]],
+) -> bytes:
+    """A result file with all variables, attributes and coordinates, and no numbers yet.
+
+    ``arrays`` are those of any replicate. Raises StoreError where they differ from their declaration.
+    """
+    import h5netcdf
+
+    buffer = io.BytesIO()
+    with h5netcdf.File(buffer, "w") as file:
+        dims = {dim for declared in outputs.table().values() for dim in declared.dims}
+        further = {name: name.rpartition("_")[0] for name in coords if name not in dims}
+        sizes = {dim: len(labels) for dim, labels in coords.items() if dim not in further}
+        file.dimensions = {"replicate": len(replicates), **sizes}
+        for name, array in sorted(arrays.items()):
+            declared = outputs.get(name)
+            shape = tuple(len(coords[dim]) for dim in declared.dims)
+            if array.shape != shape or array.dtype != np.dtype(declared.dtype):
+                found, wanted = f"{array.dtype} {array.shape}", f"{declared.dtype} {shape}"
+                raise StoreError(f"output {name}: recorded as {found}, declared as {wanted}")
+            # a dimension may be empty (no probes): such a variable has nothing to chunk
+            filters = {"chunks": (1, *shape), **COMPRESSION} if array.size else {}
+            variable = file.create_variable(name, ("replicate", *declared.dims), array.dtype, **filters)
+            variable.attrs.update(attributes_of(declared))
+        numbers = np.asarray(replicates, np.int32)
+        _coordinate(file, "replicate", "replicate", numbers, long_name="replicate", long_name_zh="重复")
+        for name, labels in coords.items():
+            _coordinate(file, name, further.get(name, name), labels)
+        quarters = [quarter_of_label(label) for label in coords["quarter"]]
+        years = np.array([clock.year_of(quarter) for quarter in quarters], np.int32)
+        days = np.array([(clock.first_day(quarter) - EPOCH).days for quarter in quarters], np.int32)
+        _coordinate(file, "year", "quarter", years, long_name="year", long_name_zh="年")
+        _coordinate(
+            file, "date", "quarter", days,
+            long_name="first day of the quarter", long_name_zh="季度首日",
+            units="days since 1970-01-01", calendar="proleptic_gregorian",
+        )
+        for name, (dim, labels) in names.items():
+            _coordinate(file, name, dim, labels)
+        file.attrs["coordinates"] = " ".join(["year", "date", *further, *names])
+        file.attrs["Conventions"] = "CF-1.10"
+    return buffer.getvalue()
+
+
+def _coordinate(file, name: str, dim: str, values: Sequence[str] | np.ndarray, **attributes: str) -> None:
+    import h5py
+
+    if isinstance(values, np.ndarray):
+        variable = file.create_variable(name, (dim,), values.dtype)
+    else:
+        values = np.array(list(values), dtype=object)
+        variable = file.create_variable(name, (dim,), h5py.string_dtype())
+    if len(values):
+        variable[:] = values
+    variable.attrs.update(attributes)
+
+
+def _most_bytes(arrays: Mapping[str, np.ndarray], replicates: int) -> int:
+    """No less than what the numbers, the index of their chunks and the manifest will take."""
+    numbers = sum(array.nbytes for array in arrays.values()) * replicates
+    index = 8192 * len(arrays) * (1 + replicates // 16)
+    return int(1.02 * numbers) + index + 2**20
+
+
+def _reserve(path: Path, size: int) -> None:
+    """Reserve disk space: HDF5 may crash the process when a disk turns out full, so find out before.
+
+    Raises OSError when there is not enough. The file shrinks to what it needs when HDF5 closes it.
+    """
+    if hasattr(os, "posix_fallocate"):
+        with open(path, "rb+") as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+    elif shutil.disk_usage(path.parent).free < size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def attributes_of(declared: outputs.Output) -> dict[str, str]:
+    """Attributes of an output's variable; empty ones are left out."""
+    found = {
+        "units": declared.unit,
+        "units_zh": declared.unit_zh,
+        "long_name": declared.label,
+        "long_name_zh": declared.label_zh,
+        "kind": declared.kind,
+        "over_time": declared.over_time,
+        "over_cities": declared.over_cities,
+        "numerator": declared.numerator,
+        "denominator": declared.denominator,
+        "flow": declared.flow,
+        "channel": declared.channel,
+        "from_kind": declared.from_kind,
+        "to_kind": declared.to_kind,
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def quarter_of_label(label: str) -> int:
+    """The quarter behind a label such as ``2026Q1``."""
+    year, _, number = label.partition("Q")
+    return int(year) * clock.QUARTERS_PER_YEAR + int(number) - 1
+
+
+def names_of(scenario, coords: Coords) -> dict[str, tuple[str, list[str]]]:
+    """Names in both languages along city, field and lever, jurisdiction and role (``core``, ``periphery``,
+    ``outside``) of each city: name -> (dimension, one per label).
+    """
+    from greaterbay.policy import catalogue
+    from greaterbay.region.load import load_region
+
+    region, levers = load_region(scenario.run.region), catalogue.levers()
+    jurisdiction, role = {}, {}
+    for place, name in enumerate(region.place_ids):
+        inside = place < len(region.city_ids)
+        jurisdiction[name] = region.jurisdiction_ids[region.jurisdiction_city[place]] if inside else name
+        role[name] = ("core" if region.core_city[place] else "periphery") if inside else "outside"
+    by_label = {
+        "city_jurisdiction": ("city", jurisdiction),
+        "city_role": ("city", role),
+        "city_name": ("city", dict(zip(region.place_ids, region.place_names, strict=True))),
+        "city_name_zh": ("city", dict(zip(region.place_ids, region.place_names_zh, strict=True))),
+        "field_name": ("field", dict(zip(region.field_ids, region.field_names, strict=True))),
+        "field_name_zh": ("field", dict(zip(region.field_ids, region.field_names_zh, strict=True))),
+        "lever_name": ("lever", {id: lever.name for id, lever in levers.items()}),
+        "lever_name_zh": ("lever", {id: lever.name_zh for id, lever in levers.items()}),
+    }
+    return {
+        name: (dim, [labels[label] for label in coords[dim]])
+        for name, (dim, labels) in by_label.items()
+        if dim in coords
+    }
+
+
+@dataclass(frozen=True)
+class ResultInfo:
+    """What a result file says about itself."""
+
+    scenario: str
+    digest: str
+    replicates: tuple[int, ...]
+    manifest: Mapping[str, object]
+
+
+def open_result(path: str | os.PathLike):
+    """A result file as a lazy ``xarray.Dataset``.
+
+    Raises StoreError in plain words for a file that is missing, truncated or no result of this program.
+    A flipped bit in the numbers is found when they are read (each chunk bears a checksum).
+    """
+    import xarray
+
+    path = Path(path)
+    if not path.is_file():
+        raise StoreError(f"{path}: no such file; `greaterbay run` makes one")
+    try:
+        dataset = xarray.open_dataset(path, engine="h5netcdf")
+    except Exception as error:  # the HDF5 layers raise nearly anything on a damaged file
+        raise StoreError(f"{path}: not a readable result file; run the scenario again") from error
+    if "manifest" not in dataset.attrs:
+        dataset.close()
+        raise StoreError(f"{path}: not a result of greaterbay (it has no manifest)")
+    return dataset
+
+
+def info_of(dataset) -> ResultInfo:
+    """Scenario, digest, replicates and manifest of an opened result file."""
+    manifest = json.loads(dataset.attrs["manifest"])
+    replicates = tuple(int(number) for number in dataset["replicate"].values)
+    return ResultInfo(manifest["scenario"]["id"], manifest["digest"], replicates, manifest)

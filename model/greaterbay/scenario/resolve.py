@@ -1,0 +1,351 @@
+"""From merged settings to a scenario: every value is held against what is allowed.
+
+All problems are gathered, none stops the others. A value that was refused is left out, and what depends on
+it is not judged.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from greaterbay import clock
+from greaterbay.scenario import schema
+from greaterbay.scenario.files import COMMAND_LINE, Place, Setting, Source, shown_path
+from greaterbay.scenario.judgement import Judgement, Settings, finite, number
+from greaterbay.scenario.problems import Problem, did_you_mean
+from greaterbay.scenario.schema import Event, LeverSetting, Probe, RunSettings, Scenario
+
+_FILE_LINE = re.compile(r"(.+?):(\d+): (.*)", re.DOTALL)
+_RAMP = re.compile(r"(\d{1,4}) (quarters?|years?)")
+
+
+class Resolution(Judgement):
+    """Judges all parts of a scenario and builds it; ``head`` is the file that was asked for."""
+
+    def __init__(self, settings: Settings, bad: set[Place], complete: bool, head: Source) -> None:
+        from greaterbay import parameters
+        from greaterbay.policy import catalogue
+
+        super().__init__(settings, bad, complete)
+        self.head = head
+        self.levers = catalogue.levers()
+        self.parameters = parameters.table()
+        self.cities: tuple[str, ...] | None = None
+        self.fields: tuple[str, ...] | None = None
+
+    def scenario(self, chain: tuple[str, ...]) -> Scenario | None:
+        """The scenario, or None where there are problems."""
+        schema_number = self.get("schema")
+        if schema_number is not None and schema_number.value != schema.SCHEMA:
+            self.refuse(schema_number, f"unknown schema {schema_number.value}", str(schema.SCHEMA))
+        name = self.text("id", id_wanted=True)
+        title = self.text("title")
+        title_zh = self.text("title_zh")
+        run = self.run()
+        parts = (self.lever_settings(run), self.probes(run), self.events(run), self.parameter_values())
+        if self.problems or run is None:
+            return None
+        for key in ("schema", "title_zh"):
+            if (key,) not in self.settings:
+                self.origins.pop(key)
+        return Scenario(name, title, title_zh, self.head.shown, chain, run, *parts, self.origins)
+
+    def run(self) -> RunSettings | None:
+        """The settings of [run]; None where one of them is wrong."""
+        found: dict[str, Any] = {}
+        readers: dict[str, Callable[[Setting], Any]] = {
+            "region": self.region,
+            "start": lambda setting: self.quarter(setting, "first"),
+            "end": lambda setting: self.quarter(setting, "last"),
+            "scale": self.scale,
+            "replicates": self.replicates,
+            "seed": self.seed,
+        }
+        for key, reader in readers.items():
+            setting = self.get("run", key)
+            if setting is None and ("run", key) in self.bad:
+                found[key] = None
+                continue
+            default = Setting(("run", key), schema.RUN_DEFAULTS[key], self.head)
+            found[key] = reader(setting or default)
+        start, end = found["start"], found["end"]
+        if start is not None and end is not None and end < start:
+            later = self.settings.get(("run", "end")) or self.settings["run", "start"]
+            self.refuse(
+                later, f"the run ends {clock.last_day(end)}, before it starts {clock.first_day(start)}"
+            )
+            return None
+        return None if None in found.values() else RunSettings(**found)
+
+    def region(self, setting: Setting) -> str | None:
+        """Name of a built-in region or absolute path of a folder; its cities and fields are noted.
+
+        Of a built-in region only the ids are read; the tables of a folder are checked whole.
+        """
+        from greaterbay.region.tables import BUILT_IN, RegionError, region_index
+
+        built_in = sorted(path.parent.name for path in BUILT_IN.glob("*/cities.csv"))
+        region: str = setting.value
+        if region not in built_in:
+            folder = Path(os.path.abspath(setting.source.folder / region))
+            if not os.path.isdir(folder):
+                allowed = f"{', '.join(built_in)}, or a folder of tables"
+                self.refuse(setting, f'no region "{region}"', allowed, did_you_mean(region, built_in))
+                return None
+            region = str(folder)
+        try:
+            index = region_index(region)
+            if region not in built_in:
+                from greaterbay.region.load import load_region
+
+                load_region(region)
+        except RegionError as error:
+            self.refuse(setting, f'the tables of "{setting.value}" cannot be used')
+            for text in error.problems:
+                path, line, what = _FILE_LINE.fullmatch(text).groups()
+                self.problems.append(Problem(shown_path(Path(path)), int(line), what))
+            return None
+        self.cities, self.fields = index.city_ids, index.field_ids
+        return region
+
+    def scale(self, setting: Setting) -> float | None:
+        """0 < scale <= 1."""
+        value = setting.value
+        if finite(value) and 0 < value <= 1:
+            return float(value)
+        what = f"{number(value)} is out of bounds" if finite(value) else f"{value} is not finite"
+        self.refuse(setting, what, "above 0, at most 1")
+        return None
+
+    def replicates(self, setting: Setting) -> int | None:
+        """At least one."""
+        if setting.value >= 1:
+            return setting.value
+        self.refuse(setting, f"{number(setting.value)} is out of bounds", "at least 1")
+        return None
+
+    def seed(self, setting: Setting) -> int | None:
+        """0 <= seed < 2**63."""
+        if 0 <= setting.value < schema.SEED_LIMIT:
+            return setting.value
+        self.refuse(setting, f"{number(setting.value)} is out of bounds", f"0 to {schema.SEED_LIMIT - 1}")
+        return None
+
+    def in_run(self, setting: Setting, when: date, run: RunSettings | None, inside: Place = ()) -> bool:
+        """Does what starts on ``when`` start within the run?
+
+        A run that is cut short on the command line may end before it; what comes later is then not played.
+        """
+        if run is None:
+            return True
+        first, last = clock.first_day(run.start), clock.last_day(run.end)
+        if when < first:
+            self.refuse(setting, f"{when} is before the run starts", f"{first} or later", inside=inside)
+            return False
+        if when > last and self.origins["run.end"] != COMMAND_LINE:
+            self.refuse(setting, f"{when} is after the run ends", f"{last} or earlier", inside=inside)
+            return False
+        return True
+
+    def lever_settings(self, run: RunSettings | None) -> dict[str, LeverSetting]:
+        """Levers that some file names, in the order of the catalogue."""
+        named = {place[1] for place in self.settings if place[0] == "levers" and len(place) > 2}
+        return {
+            name: setting
+            for name in self.levers
+            if name in named and (setting := self.lever_setting(name, run)) is not None
+        }
+
+    def lever_setting(self, name: str, run: RunSettings | None) -> LeverSetting | None:
+        lever = self.levers[name]
+        before = len(self.problems)
+        given = {key: self.get("levers", name, key, origin="catalogue") for key in schema.LEVER_KEYS}
+        found: dict[str, Any] = {"id": name, "value": lever.neutral}
+
+        value = given["value"]
+        if value is not None and self.within(value, lever.low, lever.high, lever.unit):
+            found["value"] = value.value
+            if lever.integer and value.value != int(value.value):
+                self.refuse(
+                    value, f"{number(value.value)} is not an integer", f"{lever.low:g} to {lever.high:g}"
+                )
+        if given["start"] is not None:
+            start = self.quarter(given["start"], "first")
+            if start is not None and self.in_run(given["start"], given["start"].value, run):
+                found["start"] = start
+        if given["ramp"] is not None:
+            found["ramp"] = self.ramp(given["ramp"])
+            if found["ramp"] and given["start"] is None and self.absent("levers", name, "start"):
+                self.refuse(given["ramp"], "a ramp needs a start", hint=f"add levers.{name}.start")
+        if given["end"] is not None:
+            found["end"] = self.quarter(given["end"], "last")
+            self.lever_end(given["end"], found, run)
+        if given["exit"] is not None:
+            self.exit(name, given["exit"], found)
+        for target, known in (("cities", self.cities), ("fields", self.fields), ("kinds", schema.FIRM_KINDS)):
+            if given[target] is None:
+                continue
+            if target not in lever.targets:
+                takes = ", ".join(lever.targets) or "no targets"
+                self.refuse(given[target], f"{name} cannot be aimed at {target}", takes)
+                continue
+            sort = {"cities": "city", "fields": "field", "kinds": "kind of firm"}[target]
+            found[target] = self.names(given[target], known, sort)
+        self.references(lever, value, given["reference"], found)
+        return LeverSetting(**found) if len(self.problems) == before else None
+
+    def ramp(self, setting: Setting) -> int | None:
+        """Number of quarters of a ramp such as "8 quarters" or "2 years"."""
+        match = _RAMP.fullmatch(setting.value)
+        if not match:
+            self.refuse(
+                setting, f'"{setting.value}" is not a length of time', 'such as "8 quarters" or "2 years"'
+            )
+            return None
+        return int(match[1]) * (clock.QUARTERS_PER_YEAR if match[2].startswith("year") else 1)
+
+    def lever_end(self, setting: Setting, found: dict[str, Any], run: RunSettings | None) -> None:
+        end, start = found["end"], found.get("start")
+        if end is None:
+            return
+        if start is not None and end < start:
+            self.refuse(
+                setting, f"{setting.value} is before the lever starts", f"{clock.last_day(start)} or later"
+            )
+        elif start is None and run is not None and end < run.start:
+            self.refuse(
+                setting, f"{setting.value} is before the run starts", f"{clock.last_day(run.start)} or later"
+            )
+
+    def exit(self, name: str, setting: Setting, found: dict[str, Any]) -> None:
+        if not self.known(setting, setting.value, schema.EXITS, "exit"):
+            return
+        found["exit"] = setting.value
+        if self.absent("levers", name, "end"):
+            self.refuse(setting, "an exit needs an end", hint=f"add levers.{name}.end")
+        elif (
+            setting.value == "ramp" and found.get("ramp") in (None, 0) and self.absent("levers", name, "ramp")
+        ):
+            self.refuse(
+                setting,
+                "an exit ramp lasts as long as the ramp, and there is none",
+                'with a ramp, or "cliff"',
+            )
+
+    def references(
+        self, lever: Any, value: Setting | None, setting: Setting | None, found: dict[str, Any]
+    ) -> None:
+        """Every reference is known, and a lever that a file changes has one.
+
+        A value of ``--set`` is its own origin: trying a value out needs no reference.
+        """
+        from greaterbay.evidence import references
+
+        for index, reference in enumerate(setting.value if setting is not None else ()):
+            if references.resolve(reference) is None:
+                near = references.nearest(reference)
+                hint = f'did you mean "{near}"?' if near else ""
+                self.refuse(setting, f'"{reference}" is not a known reference', hint=hint, inside=(index,))
+        if setting is not None:
+            found["reference"] = tuple(setting.value)
+        changed = value is not None and value.value != lever.neutral and value.source.shown != COMMAND_LINE
+        if changed and not found.get("reference") and ("levers", lever.id, "reference") not in self.bad:
+            if setting is not None or self.absent("levers", lever.id, "reference"):
+                what = f"{number(value.value)} differs from the neutral {number(lever.neutral)}"
+                self.refuse(value, f"{what} and has no reference", hint=f"add levers.{lever.id}.reference")
+
+    def probes(self, run: RunSettings | None) -> dict[str, Probe]:
+        """Probe technologies, in the order of their ids."""
+        found = {}
+        for name in sorted({place[1] for place in self.settings if place[0] == "probes" and len(place) > 1}):
+            before = len(self.problems)
+            marker = self.settings.get(("probes", name))
+            given = {key: self.settings.get(("probes", name, key)) for key in schema.PROBE_KEYS}
+            missing = [key for key in schema.REQUIRED_PROBE if self.absent("probes", name, key)]
+            for key in missing:
+                self.refuse(marker, f"{key} is missing")
+            quarter = None
+            if given["field"] is not None:
+                self.known(given["field"], given["field"].value, self.fields, "field")
+            if given["city"] is not None:
+                self.known(given["city"], given["city"].value, self.cities, "city")
+            if given["start"] is not None:
+                quarter = self.quarter(given["start"], "first")
+                if quarter is not None:
+                    self.in_run(given["start"], given["start"].value, run)
+            titles = {
+                key: self.text("probes", name, key) for key in ("title", "title_zh") if given[key] is not None
+            }
+            for key in schema.REQUIRED_PROBE:
+                self.get("probes", name, key)
+            if len(self.problems) == before and all(given[key] is not None for key in schema.REQUIRED_PROBE):
+                found[name] = Probe(name, given["field"].value, given["city"].value, quarter, **titles)
+        return found
+
+    def events(self, run: RunSettings | None) -> tuple[Event, ...]:
+        """Dated changes of the world, in time."""
+        setting = self.settings.get(("events",))
+        if setting is None:
+            return ()
+        self.get("events")
+        found = []
+        for index, event in enumerate(setting.value):
+            if event is None:
+                continue
+            for key in schema.REQUIRED_EVENT:
+                if key not in event and ("events", index, key) not in self.bad:
+                    self.refuse(setting, f"{key} is missing", inside=(index,))
+            quarter = None
+            if "date" in event and self.near_enough(setting, event["date"], (index, "date")):
+                quarter = clock.quarter_of(event["date"])
+                self.in_run(setting, event["date"], run, (index, "date"))
+            rows = (
+                self.travel_rows(setting, index, event["travel_minutes"]) if "travel_minutes" in event else ()
+            )
+            if quarter is not None:
+                found.append(Event(quarter, "travel_minutes", rows))
+        return tuple(sorted(found, key=lambda event: event.quarter))
+
+    def travel_rows(
+        self, setting: Setting, index: int, rows: Iterable[list]
+    ) -> tuple[tuple[str, str, float], ...]:
+        """Rows (city, city, minutes) of one event; a pair of cities stands in it once."""
+        found: list[tuple[str, str, float]] = []
+        pairs: set[frozenset[str]] = set()
+        for number_of_row, row in enumerate(rows):
+            if row is None:
+                continue
+            where = (index, "travel_minutes", number_of_row)
+            one, other, minutes = row
+            fine = self.known(setting, one, self.cities, "city", (*where, 0))
+            fine &= self.known(setting, other, self.cities, "city", (*where, 1))
+            fine &= self.number_within(
+                setting, minutes, 1, schema.LONGEST_TRIP_MINUTES, "minutes", (*where, 2)
+            )
+            if fine and one == other:
+                self.refuse(setting, "the two cities are the same", inside=where)
+            elif fine and frozenset((one, other)) in pairs:
+                self.refuse(setting, f"{one} and {other} are given twice", inside=where)
+            elif fine:
+                pairs.add(frozenset((one, other)))
+                found.append((one, other, float(minutes)))
+        if not rows:
+            self.refuse(setting, "no rows", "[city, city, minutes]", inside=(index, "travel_minutes"))
+        return tuple(found)
+
+    def parameter_values(self) -> dict[str, float]:
+        """Model parameters that differ from the table, in the table's order."""
+        found = {}
+        for name, declared in self.parameters.items():
+            setting = self.settings.get(("parameters", name))
+            if setting is None:
+                continue
+            self.get("parameters", name)
+            if self.within(setting, declared.low, declared.high, declared.unit):
+                found[name] = float(setting.value)
+        return found

@@ -1,0 +1,196 @@
+"""Keyed random draws: a draw is a function of (seed, stream, quarter, identity, number), never "the next one".
+
+The generator is SplitMix64 (Steele, Lea & Flood 2014) used as a hash: the five keys are mixed one
+after the other, and the 64 bits that come out give one uniform number in (0, 1). So adding an agent,
+changing the order of replicates or the number of threads changes nobody else's draws.
+
+Every stochastic decision has a named stream in ``STREAMS``. Categorical choices use Gumbel noise per
+option, counts use inversion of one uniform, so that a small change of a policy flips few outcomes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+
+import numba
+import numpy as np
+
+from greaterbay.kernels import jit
+
+STREAMS = (
+    "initial", "identity", "place",
+    "look", "offer", "offer_city", "job_utility", "job_rank", "age", "graduates", "newcomers", "leave",
+    "layoff", "rounding",
+    "seek", "candidate", "tie_utility", "tie_life", "tie_rank",
+    "alliance", "invention", "quality", "recombine", "science", "member",
+    "stage_time", "stage_success", "pilot_money", "lapse", "facility",
+    "transfer_need", "transfer_offer", "transfer_utility", "transfer_channel",
+    "grant", "diversion", "venture_signal", "venture_value", "venture_pick", "credit", "exit_fund", "joint_fund",
+    "growth_variance", "growth_shock", "entry", "entry_traits", "exit", "relocate", "relocate_city",
+    "adopt", "adopt_risk", "probe", "vintage",
+    "execution",
+)
+
+
+def stream_key(name: str) -> np.uint64:
+    """64-bit key of a named stream; an unknown name is refused."""
+    if name not in STREAMS:
+        raise KeyError(f"unknown stream {name!r}; streams are declared in greaterbay.streams.STREAMS")
+    return np.uint64(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little"))
+
+
+def identity_of(*parts: int | str) -> np.uint64:
+    """64-bit identity made of numbers and names, for example (city, field, quarter, ordinal)."""
+    text = "|".join(str(part) for part in parts)
+    return np.uint64(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little"))
+
+
+@jit
+def mix(z):
+    """Finaliser of SplitMix64."""
+    z = (z ^ (z >> numba.uint64(30))) * numba.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> numba.uint64(27))) * numba.uint64(0x94D049BB133111EB)
+    return z ^ (z >> numba.uint64(31))
+
+
+@jit
+def combine(key, value):
+    """Mix one more key into a hash."""
+    return mix(numba.uint64(key) + numba.uint64(0x9E3779B97F4A7C15) * (numba.uint64(value) + numba.uint64(1)))
+
+
+@jit
+def pair_identity(a, b):
+    """Identity of an unordered pair: the same for (a, b) and (b, a)."""
+    if a < b:
+        return combine(a, b)
+    return combine(b, a)
+
+
+@jit
+def uniform(key, identity, number):
+    """Uniform draw in (0, 1) for an identity under a key made by ``Streams.key``."""
+    z = combine(combine(key, identity), number)
+    return (float(z >> numba.uint64(11)) + 0.5) * (1.0 / 9007199254740992.0)
+
+
+@jit
+def gumbel(key, identity, number):
+    """Standard Gumbel draw."""
+    return -math.log(-math.log(uniform(key, identity, number)))
+
+
+@jit
+def normal_quantile(u):
+    """Quantile of the standard normal distribution (Acklam's rational approximation, error below 1.2e-9)."""
+    if u < 0.02425:
+        q = math.sqrt(-2.0 * math.log(u))
+        return (((((-7.784894002430293e-03 * q - 3.223964580411365e-01) * q - 2.400758277161838e00) * q
+                  - 2.549732539343734e00) * q + 4.374664141464968e00) * q + 2.938163982698783e00) / (
+            (((7.784695709041462e-03 * q + 3.224671290700398e-01) * q + 2.445134137142996e00) * q
+             + 3.754408661907416e00) * q + 1.0)
+    if u > 1.0 - 0.02425:
+        return -normal_quantile_low(1.0 - u)
+    q = u - 0.5
+    r = q * q
+    return (((((-3.969683028665376e01 * r + 2.209460984245205e02) * r - 2.759285104469687e02) * r
+              + 1.383577518672690e02) * r - 3.066479806614716e01) * r + 2.506628277459239e00) * q / (
+        ((((-5.447609879822406e01 * r + 1.615858368580409e02) * r - 1.556989798598866e02) * r
+          + 6.680131188771972e01) * r - 1.328068155288572e01) * r + 1.0)
+
+
+@jit
+def normal_quantile_low(u):
+    """Lower tail of ``normal_quantile`` (u below 0.02425)."""
+    q = math.sqrt(-2.0 * math.log(u))
+    return (((((-7.784894002430293e-03 * q - 3.223964580411365e-01) * q - 2.400758277161838e00) * q
+              - 2.549732539343734e00) * q + 4.374664141464968e00) * q + 2.938163982698783e00) / (
+        (((7.784695709041462e-03 * q + 3.224671290700398e-01) * q + 2.445134137142996e00) * q
+         + 3.754408661907416e00) * q + 1.0)
+
+
+@jit
+def normal(key, identity, number):
+    """Standard normal draw from one uniform."""
+    return normal_quantile(uniform(key, identity, number))
+
+
+@jit
+def negative_binomial(u, mean, size):
+    """Count with the given mean and dispersion ``size`` (variance = mean + mean**2 / size), by inversion of ``u``.
+
+    A mean of zero gives zero. The count stops at 10,000, far beyond anything a quarter can hold.
+    """
+    if mean <= 0.0:
+        return 0
+    ratio = mean / (mean + size)
+    probability = (1.0 - ratio) ** size
+    cumulative = probability
+    count = 0
+    while u > cumulative and count < 10000:
+        probability *= ratio * (count + size) / (count + 1.0)
+        count += 1
+        cumulative += probability
+        if probability < 1e-18 and count > mean:
+            break
+    return count
+
+
+@jit
+def rounded(x, u):
+    """Round ``x`` up with probability equal to its fraction, by one uniform: the expectation is exact."""
+    whole = math.floor(x)
+    if u < x - whole:
+        return int(whole) + 1
+    return int(whole)
+
+
+@jit
+def _fill_uniform(key, identities, number, out):
+    for i in range(identities.shape[0]):
+        out[i] = uniform(key, identities[i], number)
+
+
+@jit
+def _fill_normal(key, identities, number, out):
+    for i in range(identities.shape[0]):
+        out[i] = normal(key, identities[i], number)
+
+
+class Streams:
+    """The streams of one replicate.
+
+    Parameters
+    ----------
+    seed, replicate
+        ``replicate`` k depends on (seed, k) only.
+    """
+
+    def __init__(self, seed: int, replicate: int = 0):
+        if not 0 <= seed < 2**63:
+            raise ValueError(f"seed {seed}: allowed 0 <= seed < 2**63")
+        self.seed, self.replicate = int(seed), int(replicate)
+        self._base = identity_of("greaterbay", seed, replicate)
+        self._keys = {name: int(combine(self._base, stream_key(name))) for name in STREAMS}
+
+    def key(self, name: str, quarter: int) -> np.uint64:
+        """Key of a stream in a quarter, the first argument of every draw."""
+        try:
+            return np.uint64(combine(np.uint64(self._keys[name]), np.uint64(quarter)))
+        except KeyError:
+            raise KeyError(f"unknown stream {name!r}; streams are declared in greaterbay.streams.STREAMS") from None
+
+    def uniforms(self, name: str, quarter: int, identities: np.ndarray, number: int = 0) -> np.ndarray:
+        """Uniform draws for an array of identities (uint64), shape kept."""
+        ids = np.ascontiguousarray(identities, dtype=np.uint64)
+        out = np.empty(ids.size)
+        _fill_uniform(self.key(name, quarter), ids.ravel(), number, out)
+        return out.reshape(ids.shape)
+
+    def normals(self, name: str, quarter: int, identities: np.ndarray, number: int = 0) -> np.ndarray:
+        """Standard normal draws for an array of identities (uint64), shape kept."""
+        ids = np.ascontiguousarray(identities, dtype=np.uint64)
+        out = np.empty(ids.size)
+        _fill_normal(self.key(name, quarter), ids.ravel(), number, out)
+        return out.reshape(ids.shape)
