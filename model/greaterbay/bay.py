@@ -46,7 +46,7 @@ KEPT_WARM_STATES = 2  # in memory, per process
 Probe = namedtuple("Probe", ["slot", "name", "field", "city", "launch"])
 TABLES = ("firms", "institutes", "people", "funds", "inventions", "ties", "places", "ledger")
 PLAIN = ("wage_city", "rent_city", "person_weight_city", "rd_intensity_city", "entry_weight", "government_cash", "grant_left",
-         "science_budget_now", "output_ratio", "adoption_gain_city", "talent_city")
+         "patient_left", "joint_left", "science_budget_now", "output_ratio", "adoption_gain_city", "talent_city")
 SCALARS = ("spillover_reference", "basic_reference", "effort_reference")
 _warm_states: OrderedDict[str, dict] = OrderedDict()
 
@@ -116,6 +116,7 @@ class Bay(mesa.Model):
         self.places.build(self.firms.city[rows].astype(np.int64) * fields + self.firms.field[rows], rows, self.firms.id[rows])
         self.government_cash = np.zeros(cities)
         self.grant_left = np.zeros(cities)
+        self.patient_left, self.joint_left = np.zeros((cities, cities)), np.zeros(cities)
         self.science_budget_now = region.science_budget_city.astype(float).copy()
         self.output_ratio, self.output_start = np.ones(cities), None
         self.adoption_gain_city = np.zeros(cities)
@@ -351,6 +352,7 @@ class Bay(mesa.Model):
         self.adoption_gain_city[:] = 0.0
         self.effective = market.effective_productivity(self)
         self.productivity_reference = np.maximum(market.mean_by_field(self, np.exp(self.effective)), 1e-12)
+        self.productivity_city = self.productivity_city_start = market.productivity_by_city(self)
         self.sales_per_firm_start = float((firms.sales[rows] * firms.weight[rows]).sum() * 4.0 / firms.weight[rows].sum())
         self.market_start = np.bincount(firms.field[rows], weights=firms.sales[rows] * firms.weight[rows], minlength=len(self.region.field_ids))
         simulated, _ = self.value_added(start=True)
@@ -557,24 +559,16 @@ class Bay(mesa.Model):
             self.tally.add("firm_relocations_in", int(to), weight)
             self.tally.flow("flow_talent_firm_firm", here, int(to), people.weight[staff].sum())
 
-    def invest_patient(self, flow: np.ndarray, firms: np.ndarray, amount: np.ndarray) -> None:
-        """Patient capital for pilots: funds of a city (row) pay firms of a city (column), as venture without a round.
+    def invest_patient(self, flow: np.ndarray) -> None:
+        """Patient capital for pilots: venture and guidance funds of a city (row) pay firms of a city (column).
 
-        ``flow`` (C, C) million CNY; ``firms`` rows and ``amount`` million CNY of the row as a whole.
+        ``flow`` (C, C) million CNY, at most what the funds of a city have; it is money at risk without a stake.
         """
-        if firms.size == 0:
-            return
-        funds, table = self.funds, self.firms
-        cities = len(self.region.city_ids)
-        city = table.city[firms]
-        asked = np.bincount(city, weights=amount, minlength=cities)
-        flow = flow * np.where(flow.sum(axis=0) > 0, asked / np.maximum(flow.sum(axis=0), 1e-300), 0.0)[None, :]
-        paid = flow.sum(axis=1)
-        private = funds.kind != BANK
-        free = np.where(private, np.maximum(funds.cash, 0.0), 0.0)
+        funds, cities = self.funds, len(self.region.city_ids)
+        free = np.where(funds.kind == BANK, 0.0, np.maximum(funds.cash, 0.0))
         total = np.bincount(funds.city, weights=free, minlength=cities)
-        share = free / np.maximum(total[funds.city], 1e-300)
-        funds.cash -= share * paid[funds.city]
+        paid = flow.sum(axis=1)
+        funds.cash -= free / np.maximum(total[funds.city], 1e-300) * paid[funds.city]
         a, b = np.nonzero(flow > 0.0)
         self.ledger.pay("patient", "fund", a, "firm", b, flow[a, b])
         self.tally.flow("flow_capital_venture", a, b, flow[a, b])

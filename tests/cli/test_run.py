@@ -137,7 +137,8 @@ def test_a_failed_replicate_gives_exit_code_3(place, capsys, monkeypatch):
     assert call(["run", "one.toml", "--replicates", "3"]) == 3
     said = capsys.readouterr()
     assert "wrote runs/one.nc  (2 replicates, 1 failed)" in said.out
-    assert "one, replicate 1: FloatingPointError: wage is not finite in 2024Q3" in said.err
+    assert "one, replicate 1 is put aside: FloatingPointError: wage is not finite in 2024Q3" in said.err
+    assert "Replicates that failed and are left out: one 1. Tracebacks: runs/parts/*/*.error.txt" in said.err
 
 
 def test_ctrl_c_says_what_is_kept(place, capsys, monkeypatch):

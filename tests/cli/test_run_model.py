@@ -82,4 +82,5 @@ def test_export_of_the_baseline(reference, tmp_path):
     with open(tmp_path / "flow_year.csv", encoding="utf-8", newline="") as file:
         flows = list(csv.DictReader(file))
     assert {row["flow"] for row in flows} == {"talent", "technology", "capital", "ties"}
-    assert {"rest_of_china", "abroad"} <= {row["from"] for row in flows if row["flow"] == "talent"}
+    assert {"rest_of_china", "abroad"} <= {row[end] for row in flows for end in ("from", "to")}
+    assert len({row["to"] for row in flows}) == 13

@@ -156,8 +156,11 @@ class FundAgent(mesa.Agent):
         return float(self.model.funds.cash[self.row])
 
     def plan_quarter(self) -> None:
-        """A venture fund invests its pace of free money, a guidance fund half of what it has."""
+        """A venture fund sets aside its pace of free money, a guidance fund half; what is not called is kept for later.
+
+        Keeping it makes the flow independent of the scale: a simulated round is as large as all the real ones it stands for.
+        """
         bay, funds, row = self.model, self.model.funds, self.row
         free = max(0.0, float(funds.cash[row]))
         share = bay.parameters.finance.venture_pace if funds.kind[row] == VENTURE else 0.5
-        funds.budget[row] = free * share
+        funds.budget[row] = min(free, float(funds.budget[row]) + free * share)

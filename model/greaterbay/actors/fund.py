@@ -15,7 +15,7 @@ COLUMNS = (
     Column("capital", "f8", 0, "million CNY", "size of its first life; later lives grow with the economy"),
     Column("cash", "f8", 0, "million CNY", "money free to invest or lend"),
     Column("committed", "f8", 0, "million CNY", "money invested or lent and not yet returned"),
-    Column("budget", "f8", 0, "million CNY", "money it will invest this quarter"),
+    Column("budget", "f8", 0, "million CNY", "money set aside for rounds and not yet called"),
     Column("field", "i1", 0, "field", "preferred field"),
     Column("early", "f4", 0.5, "0..1", "preference for early rounds"),
     Column("government", "f4", 0, "share", "government share of its capital"),

@@ -200,7 +200,7 @@ def make_funds(bay) -> Funds:
     rows = []
     for c, city in enumerate(region.city_ids):
         capital = f.venture_capital * region.rd_firm_city[c]
-        number = int(np.clip(round(capital / 2000.0), 1, 12))
+        number = int(np.clip(round(capital / 5000.0), 1, 12))
         for k in range(number):
             rows.append((c, VENTURE, capital / number, identity_of("venture", city, k)))
         rows.append((c, GUIDANCE, 0.0, identity_of("guidance", city)))

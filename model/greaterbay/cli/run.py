@@ -59,14 +59,10 @@ def run(scenarios, replicates, only, seed, scale, until, overrides, out, jobs, q
         written = [str(run.path) for run in runs if run.path]
         if written:
             click.echo(f"next: greaterbay plot {' '.join(written)} --out {os.path.join(out, 'pictures')}")
-    failures = [line for run in runs for line in run.failures()]
-    if failures:
-        raise RunFailed("\n".join(
-            [
-                "These replicates failed and are left out:", *failures,
-                f"Tracebacks are in {os.path.join(out, 'parts', '*', '*.error.txt')}",
-            ]
-        ))
+    if any(run.failed for run in runs):
+        listed = "; ".join(f"{run.scenario} {', '.join(map(str, run.failed))}" for run in runs if run.failed)
+        traces = os.path.join(out, "parts", "*", "*.error.txt")
+        raise RunFailed(f"Replicates that failed and are left out: {listed}. Tracebacks: {traces}")
 
 
 def _load_all(names: tuple[str, ...], overrides: list[str]) -> list:

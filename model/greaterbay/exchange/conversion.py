@@ -232,7 +232,9 @@ def fund_pilots(bay) -> None:
         bay.ledger.pay("pilot", "firm", firms.city[firm[own]], "outside", firms.city[firm[own]],
                        (cost * firms.weight[firm])[own])
         rest, rest_firm = waiting[~own], firm[~own]
-        pool = patient_capital(bay)
+        fresh = patient_capital(bay)
+        pool = bay.patient_left + fresh
+        pool *= np.minimum(1.0, private_money(bay) / np.maximum(pool.sum(axis=1), 1e-12))[:, None]
         city = firms.city[rest_firm]
         need = cost[~own] * firms.weight[rest_firm]
         got = _spend_pool(pool.sum(axis=0), city, need)
@@ -241,7 +243,8 @@ def fund_pilots(bay) -> None:
         spent = np.bincount(city[got], weights=need[got], minlength=cities)
         total = np.maximum(pool.sum(axis=0), 1e-12)
         flow = pool * (spent / total)[None, :]
-        bay.invest_patient(flow, rest_firm[got], need[got])
+        bay.patient_left = np.minimum(pool - flow, 8.0 * fresh)  # set aside for two years at most
+        bay.invest_patient(flow)
         bay.ledger.pay("pilot", "firm", city[got], "outside", city[got], need[got])
     still = (inventions.alive == 1) & (inventions.stage == PILOT) & (inventions.funded == 0)
     bay.tally.set("pilots_waiting", np.bincount(inventions.city[still], weights=inventions.weight[still], minlength=cities))
@@ -249,15 +252,21 @@ def fund_pilots(bay) -> None:
 
 def patient_capital(bay) -> np.ndarray:
     """Patient money for pilots from funds of one city to firms of another (C, C), million CNY this quarter."""
-    p, funds, cities = bay.parameters.conversion, bay.funds, len(bay.region.city_ids)
-    free = np.where(funds.kind == BANK, 0.0, np.maximum(funds.cash, 0.0))
-    free = np.bincount(funds.city, weights=free, minlength=cities) * p.patient_share
+    p, cities = bay.parameters.conversion, len(bay.region.city_ids)
+    free = private_money(bay) * p.patient_share
     minutes = bay.values.travel_minutes[:cities, :cities]
     barrier = bay.values.barrier_finance[:cities, :cities]
     need = bay.city_sales()
     split = np.exp(-minutes / p.reach_travel) * need[None, :]
     split /= np.maximum(split.sum(axis=1, keepdims=True), 1e-12)
     return free[:, None] * split * np.clip(1.0 - barrier, 0.0, 1.0)
+
+
+def private_money(bay) -> np.ndarray:
+    """Money of venture and guidance funds by city (C,), million CNY."""
+    funds = bay.funds
+    free = np.where(funds.kind == BANK, 0.0, np.maximum(funds.cash, 0.0))
+    return np.bincount(funds.city, weights=free, minlength=len(bay.region.city_ids))
 
 
 @jit

@@ -28,6 +28,7 @@ from greaterbay.kernels import jit
 from greaterbay.streams import combine, normal, uniform
 
 VINTAGES = 2
+WARM_UP = 40  # quarters before the start in which the first vintages are launched
 Technology = namedtuple("Technology", ["bit", "field", "launch", "gain", "quality", "name", "kind"])
 Keys = namedtuple("Keys", ["hear", "taste"])
 
@@ -115,7 +116,9 @@ def launch_vintages(bay) -> None:
         mine = arrived[(inventions.field[arrived] == f) & (inventions.developer[arrived] >= bay.institutes.capacity)]
         slots = [f * VINTAGES + v for v in range(VINTAGES)]
         current = [bay.technologies[s] for s in slots]
-        newest = max((t.launch for t in current if t is not None), default=-10_000)
+        # launches of different fields are staggered, so that vintages do not turn over together
+        first = bay.start - WARM_UP + int(f * 4 * p.vintage_years / fields)
+        newest = max((t.launch for t in current if t is not None), default=first - int(4 * p.vintage_years))
         if mine.size == 0 or bay.quarter - newest < 4 * p.vintage_years:
             continue
         best = mine[np.lexsort((inventions.id[mine], -inventions.quality[mine]))[0]]

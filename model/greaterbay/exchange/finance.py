@@ -53,10 +53,10 @@ def venture_rounds(order, firms, value, funds, venture_rows, guidance_of_city, c
     fields_bonus = p.field_bonus
     for n in range(order.shape[0]):
         r = order[n]
-        lead[n] = -1
+        lead[n] = firms.fund[r]  # a fund that holds a stake decides on the next round
         private[n] = public[n] = 0.0
         best = -1e300
-        for k in range(SEEN_FUNDS):
+        for k in range(SEEN_FUNDS if lead[n] < 0 else 0):
             at = min(np.searchsorted(city_cum, uniform(keys.pick, firms.id[r], k) * city_cum[-1], side="right"), venture_rows.shape[0] - 1)
             v = venture_rows[at]
             u = (-p.home_bias * travel_log[firms.city[r], funds.city[v]] - p.border_weight * barrier[funds.city[v], firms.city[r]]
@@ -173,6 +173,7 @@ def pay_joint_fund(bay) -> None:
     share = bay.values.joint_fund_share
     if share.max() <= 0.0:
         bay.values.joint_fund_chance[:] = 0.0
+        bay.joint_left[:] = 0.0
         return
     ties, firms, institutes, region, quarter = bay.ties, bay.firms, bay.institutes, bay.region, bay.quarter
     cities, count = len(region.city_ids), bay.institutes.capacity
@@ -185,8 +186,8 @@ def pay_joint_fund(bay) -> None:
     project = 4.0 * bay.parameters.finance.grant_size * bay.growth_level * ties.weight[new]
     crossing = region.jurisdiction_city[firm_city] != region.jurisdiction_city[institute_city]
     both = bay.values.coordination >= 2
-    money = bay.budgets.envelope("joint_collaboration_fund", share.max(axis=(1, 2)))
-    left = money.copy()
+    quarterly = share.max(axis=(1, 2)) * bay.science_budget_now / 4.0
+    left = np.minimum(bay.joint_left + quarterly, np.maximum(bay.budgets.room, 0.0))
     side_firm = np.where(crossing, 0.5, 1.0) * project
     side_institute = np.where(crossing & both, 0.5, 0.0) * project
     paid_firm, paid_institute = np.zeros(new.size), np.zeros(new.size)
@@ -196,6 +197,7 @@ def pay_joint_fund(bay) -> None:
             left[a] -= side_firm[n]
             left[b] -= side_institute[n]
             paid_firm[n], paid_institute[n] = side_firm[n], side_institute[n]
+    bay.joint_left = np.minimum(left, 8.0 * quarterly)  # what is not called is kept for two years at most
     done = (paid_firm + paid_institute) > 0.0
     spent = np.bincount(firm_city, weights=paid_firm, minlength=cities) + np.bincount(institute_city, weights=paid_institute, minlength=cities)
     bay.budgets.spend("joint_collaboration_fund", spent, np.bincount(firm_city, weights=np.where(eligible, side_firm, 0.0), minlength=cities))
@@ -203,7 +205,6 @@ def pay_joint_fund(bay) -> None:
     granted = np.bincount(firm_city, weights=np.where(done, paid_firm + paid_institute, 0.0), minlength=cities)
     chance = np.where(demand > 0.0, granted / np.maximum(demand, 1e-12), 1.0)
     bay.values.joint_fund_chance[:] = (share > 0.0) * chance[:, None, None]
-    bay.joint_chance_city = chance
     rows, per_firm = firm[done], 0.5 * (paid_firm + paid_institute)[done] / firms.weight[firm[done]]
     from_firm_side = 0.5 * paid_firm[done] / firms.weight[rows]
     book_grants(bay, "joint_grant", rows, from_firm_side, firm_city[done])

@@ -123,7 +123,7 @@ def access_of(nodes, adjacency, levels, basic_pool, barrier, access_share, spill
 
 
 @jit
-def develop(nodes, levels, change, effort, spill, research_share, p):
+def develop(nodes, levels, change, effort, spill, research_share, related, p):
     """Own research, spillovers and losses; levels stay in [0, 1] (written in place).
 
     ``effort`` (N,) research per head relative to the mean, ``spill`` (C, F) pool relative to its mean,
@@ -146,6 +146,9 @@ def develop(nodes, levels, change, effort, spill, research_share, p):
                     tilt = 0.7 + 0.6 * (k / 3.0 if firm else 1.0 - k / 3.0)
                     gain += (p.own * tilt * effort[i] * min(1.0, 2.0 * share)
                              + p.spillover * spill[nodes.city[i], f] * min(1.0, 2.0 * share)) * (1.0 - level)
+                elif firm:
+                    # spillovers reach related fields by the square of relatedness
+                    gain += p.spillover * related[nodes.field[i], f] ** 2 * spill[nodes.city[i], f] * (1.0 - level)
                 used = (share > 0.0) if firm else (share > 0.02)
                 loss = (p.depreciation if used else p.depreciation_unused) + p.frontier
                 levels[i, c] = min(1.0, max(0.0, level + gain - loss * level))
@@ -208,7 +211,7 @@ def spillover_pools(bay) -> np.ndarray:
     pool = reach @ stock @ region.relatedness_field
     if bay.spillover_reference is None:
         bay.spillover_reference = float(pool.mean())
-    return pool / bay.spillover_reference
+    return np.minimum(pool / bay.spillover_reference, 4.0)
 
 
 def basic_pools(bay) -> np.ndarray:
@@ -260,7 +263,7 @@ def share_knowledge(bay) -> None:
     share[:count] = institutes.field_weight
     live = firms.alive_rows()
     share[count + live, firms.field[live]] = 1.0
-    develop(nodes, levels, change, effort, spill, share, p)
+    develop(nodes, levels, change, effort, spill, share, related, p)
     per_real = np.concatenate((np.full(count, 0.2), np.ones(firms.capacity)))
     recombine(levels, nodes, counts, per_real, p.recombine)
     institutes.capability[:] = levels[:count]

@@ -118,6 +118,7 @@ def decide_markets(bay) -> None:
         # imitation inside a field: leads and lags shrink
         gap = firms.productivity[rows] - mean_by_field(bay, firms.productivity)[firms.field[rows]]
         firms.productivity[rows] -= p.catch_up * gap
+        bay.productivity_city = productivity_by_city(bay)
     apply_conversions(bay)
     keep_accounts(bay)
     if not bay.warming:
@@ -127,6 +128,17 @@ def decide_markets(bay) -> None:
         grow_up(bay)
         scale_to_market(bay, sizes)
     count_staff(bay)
+
+
+def productivity_by_city(bay) -> np.ndarray:
+    """Sales-weighted effective productivity relative to the field's (C,); one where a city has no firm."""
+    firms = bay.firms
+    rows = firms.alive_rows()
+    weight = firms.sales[rows] * firms.weight[rows]
+    cities = len(bay.region.city_ids)
+    total = np.bincount(firms.city[rows], weights=weight, minlength=cities)
+    level = np.exp(bay.effective[rows]) / bay.productivity_reference[firms.field[rows]] / bay.frontier_field[firms.field[rows]]
+    return np.where(total > 0, np.bincount(firms.city[rows], weights=weight * level, minlength=cities) / np.maximum(total, 1e-12), 1.0)
 
 
 def mean_by_field(bay, values: np.ndarray) -> np.ndarray:
@@ -140,14 +152,16 @@ def mean_by_field(bay, values: np.ndarray) -> np.ndarray:
 
 
 def apply_conversions(bay) -> None:
-    """A conversion raises the developer's productivity by innovation_gain * ln(1 + quality) per invention of one firm."""
-    inventions, firms, count = bay.inventions, bay.firms, bay.institutes.capacity
+    """A conversion raises the developer's log productivity by innovation_gain * ln(1 + quality) * share of its sales renewed."""
+    p, inventions, firms, count = bay.parameters.market, bay.inventions, bay.firms, bay.institutes.capacity
     rows = bay.market_arrivals
     developer = inventions.developer[rows] - count
     valid = developer >= 0
     rows, developer = rows[valid], developer[valid]
+    # an invention renews product_size of the firm's yearly sales, at most all of them
     per_firm = inventions.weight[rows] / np.maximum(firms.weight[developer], 1e-12)
-    gain = bay.parameters.market.innovation_gain * np.log1p(inventions.quality[rows]) * np.minimum(per_firm, 3.0)
+    renewed = np.minimum(1.0, per_firm * p.product_size / np.maximum(4.0 * firms.sales[developer], 1e-9))
+    gain = p.innovation_gain * np.log1p(inventions.quality[rows]) * renewed
     np.add.at(firms.productivity, developer, gain)
 
 

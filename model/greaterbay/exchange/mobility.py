@@ -12,8 +12,8 @@ Stayers feel differences between cities only at ``stayer_response`` (Akcigit, Ba
 may come in and people who may leave are different populations); newcomers from outside come only for a post above
 their reservation; people out of work for long leave for outside. Oversubscribed posts go by keyed rank.
 
-Wages follow tightness: ln w grows by wage_response * ln((vacancies + 1) / (out of work + 1)), bounded, plus the
-economy's growth. Rents follow skilled people by the inverse of the housing supply elasticity. A mover takes weight and
+Wages follow tightness and productivity: ln w grows by wage_response * ln((vacancies + 1) / (out of work + 1)), bounded,
+plus the economy's growth, and is pulled back by wage_anchor to the city's productivity relative to the start. Rents follow skilled people by the inverse of the housing supply elasticity. A mover takes weight and
 knowledge along (arrivals close a part of the gap to the former employer) and leaves a tie behind. Choices are myopic.
 """
 
@@ -102,7 +102,7 @@ def choose_posts(people, employer_city, employer_field, posts, s, keys, p, choic
             v_stay = s.city_value[city] + p.cluster_weight * s.cluster[city, field] - 2.0
         best = v_stay + gumbel(keys.utility, me, 0)
         for k in range(int(p.offers)):
-            if uniform(keys.city, me, 2 * k) < p.local_share:
+            if uniform(keys.city, me, 2 * k) < (p.local_share if working else p.local_share_idle):
                 c = city
             else:
                 c = pick(posts.city_cum[city], uniform(keys.city, me, 2 * k + 1))
@@ -222,6 +222,7 @@ def age_and_retire(bay) -> None:
     out = people.employer[rows] < 0
     people.idle[rows[out]] += 1
     hazard = np.where(people.age[rows] >= 55.0, p.retirement, p.attrition)
+    hazard = np.where(people.idle[rows] >= 3, np.maximum(hazard, p.idle_exit), hazard)
     gone = rows[bay.streams.uniforms("age", quarter, people.id[rows]) < hazard]
     bay.tally.add("retired", people.city[gone], people.weight[gone])
     bay.people_out += people.weight[gone].sum()
@@ -367,7 +368,7 @@ def move_people(bay) -> None:
     keys = Keys(*(bay.streams.key(name, 0 if name == "age" else quarter)
                   for name in ("look", "offer", "offer_city", "job_utility", "leave", "age")))
     if bay.warming:
-        p = p._replace(local_share=1.0, outside_option=-1e9)
+        p = p._replace(local_share=1.0, local_share_idle=1.0, outside_option=-1e9)
     arrivals, arrival_posts = (np.zeros(0, np.int64),) * 2
     if not bay.warming:
         arrivals, arrival_posts = bring_newcomers(bay, posts, setting)
@@ -486,7 +487,9 @@ def set_wages_and_rents(bay, vacancies: np.ndarray, employer_city: np.ndarray) -
     if bay.warming:
         return
     tightness = np.log((open_now + 0.02 * heads + 1.0) / (idle_heads + 0.02 * heads + 1.0))
-    bay.wage_city *= np.exp(p.wage_response * np.clip(tightness, -1.5, 1.5) + bay.growth_now)
+    productive = bay.productivity_city / bay.productivity_city_start
+    gap = np.log(bay.wage_city / (bay.wage_start * bay.growth_level * productive))
+    bay.wage_city *= np.exp(p.wage_response * np.clip(tightness, -1.5, 1.5) + bay.growth_now - p.wage_anchor * gap)
     ratio = bay.talent_city / bay.talent_start
     growth = bay.growth_level
     bay.rent_city = bay.rent_start * growth * np.maximum(ratio, 0.05) ** (p.rent_response / region.housing_elasticity_city)

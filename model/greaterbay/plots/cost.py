@@ -16,7 +16,7 @@ from greaterbay.plots.words import word
 
 
 def yearly_cost(run: StoredRun, dimension: str) -> np.ndarray:
-    """Public cost, (year, part), mean over replicates; parts: payers at their seat (``city``) or ``lever``."""
+    """Public cost, (year, part), mean over replicates; parts: payers' seats (``city``) or ``lever``."""
     if dimension == "city":
         values = run.values("public_cost")
         values = np.where(np.isfinite(values), values, 0.0)

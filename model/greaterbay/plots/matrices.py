@@ -68,7 +68,7 @@ def draw_matrix(runs: Sequence[StoredRun], language: str, flow: str) -> Figure:
             language,
             f"{run.label(language)}{word('stop', language)}",
             word("mean_stock" if is_stock else "mean_flow", language, years=period),
-            word("within", language),
+            word("within", language) if np.diagonal(values).any() else "",
             word("colour_log", language),
         ),
         panel=(side + 2.3, side + 1.0),

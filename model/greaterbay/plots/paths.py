@@ -48,6 +48,7 @@ def _by_city(runs: Sequence[StoredRun], name: str, language: str, *, title: str,
         language,
         style.band_note(runs, language),
         word("same_scale" if same_scale else "own_scale", language),
+        word("renewal", language) if name == "adoption_share" else "",
         word("thin", language, n=FEW_AGENTS) if thin.any() else "",
     )
     sheet = style.sheet(

@@ -48,9 +48,9 @@ def over_years(values: np.ndarray, quarters: np.ndarray, years: list[int], rule:
 def by_city(run: StoredRun, name: str, *, yearly: bool, together: bool = False) -> np.ndarray:
     """One output of the region's cities: (replicate, time, city), or (replicate, time) for all ``together``.
 
-    Time is years (complete calendar years only) or quarters. A share is formed from its parts after they are
-    summed. Sums include what is booked outside the region (the national share of public cost). Outputs that do
-    not add up over cities give undefined values for all together.
+    Time is years (whole calendar years only) or quarters. A share is formed from its parts after they are
+    summed. Sums include what is booked outside the region (the national share of public cost). Outputs that
+    do not add up over cities give undefined values for all together.
     """
     output = declared.get(name)
     adds_up = output.over_cities in ("sum", "ratio")

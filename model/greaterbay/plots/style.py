@@ -26,7 +26,7 @@ from greaterbay.plots import fonts
 from greaterbay.plots.runs import StoredRun
 from greaterbay.plots.words import word
 
-BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+ORANGE, SKY, GREEN = "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
 GREY, PALE = "#6E6E6E", "#D9D9D9"
 

@@ -17,10 +17,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "probes_title": ("How the launched probe technologies spread", "探针技术的扩散"),
     "cost_title": ("Public money spent on the policies", "政策的公共支出"),
     # axes and panels
-    "year": ("year", "年份"),
     "from_city": ("from", "来源"),
     "to_city": ("to", "去向"),
-    "city": ("city", "城市"),
     "together": ("All {n} cities", "{n} 市合计"),
     "all": ("all {n} cities", "{n} 市合计"),
     "conversions_panel": ("Reaching the market, by year", "逐年实现产业化的发明"),
@@ -30,9 +28,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "flow_panel": ("Per year, mean of {years}", "年流量，{years} 年平均"),
     "by_payer": ("by payer", "按支付方"),
     "by_lever": ("by policy lever", "按政策杠杆"),
-    # how a unit is counted over time
+    # units, stages of an invention, and outputs in two or three words
     "a_year": ("{unit} a year", "{unit}/年"),
-    "a_quarter": ("{unit} a quarter", "{unit}/季度"),
     "adopting": ("% of possible adopters", "占潜在采用者的 %"),
     "stage_laboratory": ("laboratory", "实验室"),
     "stage_proof_of_concept": ("proof of concept", "概念验证"),
@@ -58,6 +55,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "one_replicate": ("One replicate: no bands can be drawn.", "仅一次重复：无法画出区间带。"),
     "own_scale": ("Each panel has its own scale.", "各图的纵轴刻度不同。"),
     "same_scale": ("All panels share one scale.", "各图的纵轴刻度相同。"),
+    "renewal": (
+        "A share falls when a newer technology takes an older one's place.",
+        "新技术取代旧技术时，采用率会下降。",
+    ),
     "yearly": ("Yearly values.", "年度值。"),
     "mean_flow": (
         "Mean a year over {years} and over replicates; blank: zero.",

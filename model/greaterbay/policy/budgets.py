@@ -63,10 +63,6 @@ class Budgets:
         self._pay_out(amount)
         return paid
 
-    def envelope(self, lever: str, share: np.ndarray) -> np.ndarray:
-        """Money a city can give out this quarter for a share of its science budget a year (C,)."""
-        return np.minimum(share * self._bay.science_budget_now / 4.0, np.maximum(self.room, 0.0))
-
     def spend(self, lever: str, amount: np.ndarray, wanted: np.ndarray) -> None:
         """Take money that the caller pays on (the caller books the payments to recipients)."""
         self._draw(lever, amount, wanted)

@@ -89,7 +89,8 @@ def institute_numbers(tables: Tables, listed: dict, values: dict, graduates_per_
         tables.problem("institutes", 1, f"{city_ids[c]} has R&D people outside firms but no institute")
     researchers = weight * (people / np.where(total > 0, total, 1.0))[city]
 
-    teaching = np.where(teaches_tier[tier], researchers, 0.0)
+    # every school teaches the same number: research staff is a poor guide to student numbers
+    teaching = np.where(teaches_tier[tier], 1.0, 0.0)
     graduates = graduates_per_person * values["rd_people_city"].sum()
     tables.check()
     return {
