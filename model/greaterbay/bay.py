@@ -26,7 +26,7 @@ from greaterbay.actors.invention import Ties
 from greaterbay.actors.network import adjacency_of, nodes_of
 from greaterbay.actors.places import Places, draw_place
 from greaterbay.exchange import diffusion, learning, market, mobility
-from greaterbay.kernels import jit, sources_digest
+from greaterbay.kernels import jit, lean, sources_digest
 from greaterbay.ledger import Ledger
 from greaterbay.parameters import Parameters
 from greaterbay.policy import catalogue
@@ -619,7 +619,7 @@ class Bay(mesa.Model):
         return self.record
 
 
-@jit
+@lean
 def _reach(rows, city, field, ids, cumulative, slot, start, size, key, out):
     from_cells = cumulative.shape[2]
     for i in range(rows.shape[0]):

@@ -9,7 +9,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from greaterbay.kernels import jit
+from greaterbay.kernels import jit, lean
 
 PER_FIELD = 4  # capabilities of a field, from basic to process
 
@@ -19,7 +19,7 @@ NodeView = namedtuple(
 Adjacency = namedtuple("Adjacency", ["offset", "neighbour", "tie"])
 
 
-@jit
+@lean
 def profile_of(levels, relatedness, out):
     """Relatedness-smoothed capability profile, one number per field, of length one.
 
@@ -43,7 +43,7 @@ def profile_of(levels, relatedness, out):
             out[f] *= norm
 
 
-@jit
+@lean
 def cognitive_distance(profile, a, b):
     """One minus the cosine of two nodes' profiles, in [0, 1]."""
     dot = 0.0
@@ -52,7 +52,7 @@ def cognitive_distance(profile, a, b):
     return min(1.0, max(0.0, 1.0 - dot))
 
 
-@jit
+@lean
 def _fill_nodes(institutes, firms, relatedness, nodes):
     count = institutes.city.shape[0]
     for i in range(count):
@@ -126,7 +126,7 @@ def adjacency_of(ties, nodes: int) -> Adjacency:
     return Adjacency(offset, neighbour, tie)
 
 
-@jit
+@lean
 def _degrees(ties, weight, degree):
     for t in range(ties.alive.shape[0]):
         if ties.alive[t]:

@@ -33,17 +33,17 @@ import numpy as np
 from greaterbay.actors.firm import LEADER
 from greaterbay.actors.fund import BANK
 from greaterbay.actors.invention import ABANDONED, FIRST_USE, LABORATORY, MARKET, PILOT, PROOF
-from greaterbay.kernels import jit
+from greaterbay.kernels import jit, lean
 from greaterbay.streams import uniform
 
 
-@jit
+@lean
 def stage_success(base, gains):
     """Success of one stage: the base probability shifted by ``gains`` on the logit scale."""
     return 1.0 / (1.0 + (1.0 - base) / base * math.exp(-gains))
 
 
-@jit
+@lean
 def advance(inventions, quarters, base, gains_city, capability_gain, proof_gain, facility_speed, firm_access,
             institutes, reference, time_key, success_key, quarter, outcome):
     """Advance every project that is not waiting; ``outcome`` (rows,) becomes the new stage or -1 when unchanged.

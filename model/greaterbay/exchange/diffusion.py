@@ -24,7 +24,7 @@ from collections import namedtuple
 import numpy as np
 
 from greaterbay.actors.network import adjacency_of
-from greaterbay.kernels import jit
+from greaterbay.kernels import jit, lean
 from greaterbay.streams import combine, normal, uniform
 
 VINTAGES = 2
@@ -33,19 +33,19 @@ Technology = namedtuple("Technology", ["bit", "field", "launch", "gain", "qualit
 Keys = namedtuple("Keys", ["hear", "taste"])
 
 
-@jit
+@lean
 def hazard(outside, partner_share, city_share, p):
     """Chance of hearing of a technology in a quarter (Bass-like, at most one)."""
     return min(1.0, outside + p.imitation * partner_share + p.city_imitation * city_share)
 
 
-@jit
+@lean
 def worth(gain, absorptive, cost, aversion, risk, peers, p):
     """Economic test of adoption: expected gain over the horizon, cost, risk and peers (as shares of yearly sales)."""
     return p.horizon * gain * absorptive - cost - aversion * risk + p.peers * peers
 
 
-@jit
+@lean
 def spread(firms, adjacency, institutes, bits, fields, gains, costs, risks, cover, related, city_share, bay_share, core_city, keys, p,
            new, from_core):
     """First adoptions of the quarter: ``new`` (rows,) bit mask of technologies taken up."""
@@ -82,7 +82,7 @@ def spread(firms, adjacency, institutes, bits, fields, gains, costs, risks, cove
                     from_core[r] += 1
 
 
-@jit
+@lean
 def numba_u64(x):
     """A 64-bit mask operand."""
     return np.uint64(x)

@@ -28,17 +28,17 @@ import numpy as np
 from greaterbay.actors.firm import LEADER, SMALL, STARTUP
 from greaterbay.actors.places import draw_place
 from greaterbay.exchange.mobility import count_staff
-from greaterbay.kernels import jit
+from greaterbay.kernels import jit, lean
 from greaterbay.streams import combine, gumbel, normal, uniform
 
 
-@jit
+@lean
 def growth_spread(sales, p):
     """Yearly standard deviation of log growth at yearly sales (million CNY)."""
     return p.growth_sd * (1.0 + sales / p.size_reference) ** (-p.growth_size)
 
 
-@jit
+@lean
 def grow(firms, fitness, mean_fitness, year_key, shock_key, p):
     """Move sales by selection and a Laplace growth shock (variance by firm and year, Gaussian by quarter)."""
     for r in range(firms.alive.shape[0]):
@@ -292,19 +292,19 @@ def enter_market(bay) -> None:
     bay.seat_firms(new)
 
 
-@jit
+@lean
 def _entrant_ids(cell_ids, quarter, ordinal, out):
     for i in range(out.shape[0]):
         out[i] = combine(combine(cell_ids[i], quarter), ordinal[i])
 
 
-@jit
+@lean
 def _parents(slot, start, size, cells, ids, key, parent):
     for i in range(cells.shape[0]):
         parent[i] = draw_place(slot, start, size, cells[i], key, ids[i], 60)
 
 
-@jit
+@lean
 def choose_city(rows, firms, value, travel_log, barrier, allowed, bonus, key, chosen):
     """City with the highest utility for each considering firm: value (C, F), travel from the present city, barrier."""
     for i in range(rows.shape[0]):

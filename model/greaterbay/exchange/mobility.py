@@ -25,7 +25,7 @@ from collections import namedtuple
 import numpy as np
 
 from greaterbay.exchange.partnering import pick, remember
-from greaterbay.kernels import jit
+from greaterbay.kernels import jit, lean
 from greaterbay.streams import combine, gumbel, identity_of, uniform
 
 Posts = namedtuple("Posts", ["table", "start", "size", "city_cum"])
@@ -36,7 +36,7 @@ Setting = namedtuple("Setting", [
 LOCAL_TRIES = 6
 
 
-@jit
+@lean
 def _post_tables(vacancies, city, ids, table, start, size):
     """Open posts at hashed places: (employer, ordinal) decides the place, holes stay holes."""
     for e in range(vacancies.shape[0]):
@@ -52,7 +52,7 @@ def _post_tables(vacancies, city, ids, table, start, size):
                 place = (place + 1) % size[c]
 
 
-@jit
+@lean
 def _draw_post(posts, city, key, identity, number):
     n = posts.size[city]
     if n == 0:
@@ -64,7 +64,7 @@ def _draw_post(posts, city, key, identity, number):
     return -1
 
 
-@jit
+@lean
 def _offer_value(s, p, response, home, field, skill_city, city, employer_city, employer_field):
     """Utility of a post without noise; ``home`` jurisdiction's city index stands for the title's origin."""
     different = city != employer_city
@@ -78,7 +78,7 @@ def _offer_value(s, p, response, home, field, skill_city, city, employer_city, e
     return value
 
 
-@jit
+@lean
 def choose_posts(people, employer_city, employer_field, posts, s, keys, p, choice, expected):
     """Best post of every looking person: node in ``choice`` (rows,), -1 to stay, -2 to leave for outside.
 
@@ -155,7 +155,7 @@ def settle(choice, ids, vacancies, key, accepted):
                 accepted[order[a + best[q]]] = 1
 
 
-@jit
+@lean
 def _headcounts(people, weight_of, staff, skill, heads):
     for i in range(people.alive.shape[0]):
         if people.alive[i] and people.employer[i] >= 0:
@@ -202,7 +202,7 @@ def open_posts(bay) -> None:
     count_staff(bay)
 
 
-@jit
+@lean
 def _let_go(people, over, key):
     for i in range(people.alive.shape[0]):
         e = people.employer[i]
@@ -251,7 +251,7 @@ def graduate(bay) -> None:
     bay.people_in += people.weight[rows].sum()
 
 
-@jit
+@lean
 def _new_ids(origin, quarter, ordinal, out):
     for i in range(out.shape[0]):
         out[i] = combine(combine(origin[i], quarter), ordinal[i])
@@ -304,7 +304,7 @@ def bring_newcomers(bay, posts, setting) -> tuple[np.ndarray, np.ndarray]:
     return rows, post
 
 
-@jit
+@lean
 def _newcomer_posts(ids, fields, city, place, posts, s, employer_field, p, response, key, post):
     for i in range(ids.shape[0]):
         post[i] = -1
@@ -446,7 +446,7 @@ def hire(bay, rows: np.ndarray, choice: np.ndarray, employer_city: np.ndarray) -
     people.idle[rows] = people.tenure[rows] = 0
 
 
-@jit
+@lean
 def _carry(firms, institute_levels, former, new, count, field, weight, share):
     """Arrivals close a part of the gap to the former employer in their field, in proportion to their number."""
     for i in range(former.shape[0]):

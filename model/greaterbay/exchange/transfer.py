@@ -22,7 +22,7 @@ import numpy as np
 from greaterbay.actors.invention import MARKET
 from greaterbay.actors.network import adjacency_of
 from greaterbay.exchange.partnering import pick
-from greaterbay.kernels import jit
+from greaterbay.kernels import jit, lean
 from greaterbay.streams import gumbel, uniform
 
 NOTHING, LICENCE, SALE, JOINT, IMPORT = range(5)
@@ -30,7 +30,7 @@ Shelf = namedtuple("Shelf", ["row", "start", "far_cum", "wide_cum", "node_row", 
 Keys = namedtuple("Keys", ["need", "offer", "utility", "channel"])
 
 
-@jit
+@lean
 def _take(firms, inventions, shelf, adjacency, institutes, travel_log, barrier, related, dependence, platform, money,
           keys, p, channel, chosen):
     for r in range(firms.alive.shape[0]):
