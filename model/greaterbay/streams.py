@@ -172,14 +172,17 @@ class Streams:
             raise ValueError(f"seed {seed}: allowed 0 <= seed < 2**63")
         self.seed, self.replicate = int(seed), int(replicate)
         self._base = identity_of("greaterbay", seed, replicate)
-        self._keys = {name: int(combine(self._base, stream_key(name))) for name in STREAMS}
+        self._keys = {name: np.uint64(combine(self._base, stream_key(name))) for name in STREAMS}
+        self._of_quarter: dict[tuple[str, int], np.uint64] = {}
 
     def key(self, name: str, quarter: int) -> np.uint64:
         """Key of a stream in a quarter, the first argument of every draw."""
-        try:
-            return np.uint64(combine(np.uint64(self._keys[name]), np.uint64(quarter)))
-        except KeyError:
-            raise KeyError(f"unknown stream {name!r}; streams are declared in greaterbay.streams.STREAMS") from None
+        found = self._of_quarter.get((name, quarter))
+        if found is None:
+            if name not in self._keys:
+                raise KeyError(f"unknown stream {name!r}; streams are declared in greaterbay.streams.STREAMS")
+            found = self._of_quarter[name, quarter] = np.uint64(combine(self._keys[name], np.uint64(quarter)))
+        return found
 
     def uniforms(self, name: str, quarter: int, identities: np.ndarray, number: int = 0) -> np.ndarray:
         """Uniform draws for an array of identities (uint64), shape kept."""

@@ -16,6 +16,11 @@ PER_FIELD = 4  # capabilities of a field, from basic to process
 NodeView = namedtuple(
     "NodeView", ["alive", "is_firm", "city", "field", "kind", "weight", "mass", "chain", "profile", "degree", "size", "id"]
 )
+VisibleInstitutes = namedtuple("VisibleInstitutes", ["city", "main_field", "staff", "degree", "id", "capability"])
+VisibleFirms = namedtuple("VisibleFirms", [
+    "alive", "city", "field", "kind", "weight", "staff", "chain", "degree", "id", "capability",
+])
+TieEnds = namedtuple("TieEnds", ["alive", "a", "b", "weight"])
 Adjacency = namedtuple("Adjacency", ["offset", "neighbour", "tie"])
 
 
@@ -113,7 +118,7 @@ def nodes_of(institutes, firms, relatedness: np.ndarray) -> NodeView:
         np.zeros(n), np.zeros(n, np.float32), np.zeros(n, np.float32), np.zeros((n, fields), np.float32),
         np.zeros(n, np.float32), np.zeros(n), np.zeros(n, np.uint64),
     )
-    _fill_nodes(institutes.view, firms.view, relatedness, nodes)
+    _fill_nodes(institutes.part(VisibleInstitutes), firms.part(VisibleFirms), relatedness, nodes)
     return nodes
 
 
@@ -138,6 +143,6 @@ def update_degrees(ties, institutes, firms) -> None:
     """Number of ties of one real actor: weighted ties over the weight of the row."""
     weight = np.concatenate((np.ones(institutes.capacity), np.maximum(firms.weight, 1e-12)))
     degree = np.zeros(weight.size)
-    _degrees(ties.view, weight, degree)
+    _degrees(ties.part(TieEnds), weight, degree)
     institutes.degree[:] = degree[: institutes.capacity]
     firms.degree[:] = degree[institutes.capacity:]

@@ -32,6 +32,8 @@ from greaterbay.streams import combine, gumbel, normal, uniform
 
 SEEN_FUNDS = 5
 Keys = namedtuple("Keys", ["pick", "value", "signal"])
+StartUps = namedtuple("StartUps", ["id", "city", "field", "weight", "rounds", "fund"])
+Investors = namedtuple("Investors", ["id", "city", "field", "early", "budget"])
 
 
 @lean
@@ -259,7 +261,7 @@ def invest_venture(bay) -> None:
     minutes = bay.values.travel_minutes[:cities, :cities]
     keys = Keys(*(bay.streams.key(name, quarter) for name in ("venture_pick", "venture_value", "venture_signal")))
     lead, private, public = np.empty(rows.size, np.int64), np.zeros(rows.size), np.zeros(rows.size)
-    venture_rounds(rows, firms.view, value, funds.view, venture, guidance, np.cumsum(funds.capital[venture]),
+    venture_rounds(rows, firms.part(StartUps), value, funds.part(Investors), venture, guidance, np.cumsum(funds.capital[venture]),
                    np.log1p(minutes / 30.0), bay.values.barrier_finance[:cities, :cities], f.venture_size * bay.growth_level, keys, f,
                    lead, private, public)
     done = lead >= 0

@@ -29,14 +29,17 @@ raises the weakest capability of its field (recombination renews variety).
 from __future__ import annotations
 
 import math
+from collections import namedtuple
 
 import numpy as np
 
+from greaterbay.actors.columns import sums_by_cell
 from greaterbay.actors.invention import LABORATORY
 from greaterbay.actors.network import adjacency_of, cognitive_distance, nodes_of
 from greaterbay.kernels import jit, lean
 from greaterbay.streams import combine, negative_binomial, uniform
 
+Partners = namedtuple("Partners", ["alive", "a", "b", "type", "explore", "sponsored"])
 
 
 @lean
@@ -197,10 +200,9 @@ def spillover_pools(bay) -> np.ndarray:
     """Spillover pool of each city and field relative to the bay's mean at release (C, F)."""
     region, p, firms, institutes = bay.region, bay.parameters.learning, bay.firms, bay.institutes
     cities, fields = len(region.city_ids), len(region.field_ids)
-    stock = np.zeros((cities, fields))
     rows = firms.alive_rows()
     own = firms.capability[rows].reshape(rows.size, fields, 4).mean(axis=2)[np.arange(rows.size), firms.field[rows]]
-    np.add.at(stock, (firms.city[rows], firms.field[rows]), firms.staff[rows] * own)
+    stock = sums_by_cell(firms.city[rows], firms.field[rows], firms.staff[rows] * own, cities, fields)
     levels = institutes.capability.reshape(institutes.capacity, fields, 4).mean(axis=2)
     by_city = np.zeros((cities, fields))
     np.add.at(by_city, institutes.city, institutes.staff[:, None] * institutes.field_weight * levels)
@@ -244,7 +246,7 @@ def share_knowledge(bay) -> None:
     barrier = bay.values.barrier_technology[:cities, :cities]
     change, learned, learned_core = np.zeros_like(levels), np.zeros(n), np.zeros(n)
     one, two = np.empty(levels.shape[1]), np.empty(levels.shape[1])
-    learn_on_ties(bay.ties.view, nodes, levels, absorptive, related, region.core_city, p, one, two, change, learned, learned_core)
+    learn_on_ties(bay.ties.part(Partners), nodes, levels, absorptive, related, region.core_city, p, one, two, change, learned, learned_core)
     np.minimum(change, np.maximum(0.0, 1.0 - levels) * 0.5, out=change)
 
     spill, basic = spillover_pools(bay), basic_pools(bay)

@@ -24,10 +24,15 @@ from collections import namedtuple
 
 import numpy as np
 
+from greaterbay.actors.columns import sums_by_cell
 from greaterbay.exchange.partnering import pick, remember
 from greaterbay.kernels import jit, lean
 from greaterbay.streams import combine, gumbel, identity_of, uniform
 
+Seekers = namedtuple("Seekers", ["alive", "id", "city", "field", "home", "weight", "employer", "idle"])
+Staff = namedtuple("Staff", ["alive", "employer", "weight", "skill"])
+Dismissed = namedtuple("Dismissed", ["alive", "id", "employer", "former", "idle"])
+Learners = namedtuple("Learners", ["staff", "capability"])
 Posts = namedtuple("Posts", ["table", "start", "size", "city_cum"])
 Keys = namedtuple("Keys", ["look", "offer", "city", "utility", "leave", "age"])
 Setting = namedtuple("Setting", [
@@ -156,7 +161,7 @@ def settle(choice, ids, vacancies, key, accepted):
 
 
 @lean
-def _headcounts(people, weight_of, staff, skill, heads):
+def _headcounts(people, staff, skill, heads):
     for i in range(people.alive.shape[0]):
         if people.alive[i] and people.employer[i] >= 0:
             e = people.employer[i]
@@ -170,7 +175,7 @@ def count_staff(bay) -> None:
     count = bay.institutes.capacity
     n = count + bay.firms.capacity
     staff, skill, heads = np.zeros(n), np.zeros(n), np.zeros(n, np.int64)
-    _headcounts(bay.people.view, staff, staff, skill, heads)
+    _headcounts(bay.people.part(Staff), staff, skill, heads)
     for table, part in ((bay.institutes, slice(0, count)), (bay.firms, slice(count, n))):
         table.staff[:], table.skill[:], table.heads[:] = staff[part], skill[part], heads[part]
 
@@ -198,7 +203,7 @@ def open_posts(bay) -> None:
         over = np.zeros(institutes.capacity + firms.capacity, np.int64)
         over[live[surplus > 0] + shift] = surplus[surplus > 0]
         if over.any():
-            _let_go(people.view, over, bay.streams.key("layoff", quarter))
+            _let_go(people.part(Dismissed), over, bay.streams.key("layoff", quarter))
     count_staff(bay)
 
 
@@ -331,9 +336,8 @@ def city_setting(bay) -> Setting:
     net = bay.wage_city * (1.0 - bay.personal_tax_city)
     value = (p.wage_weight * np.log(net / bay.wage_reference) - p.rent_weight * np.log(bay.rent_city / bay.rent_reference)
              + p.amenity_weight * (amenity - bay.amenity_reference))
-    cluster = np.zeros((cities, len(region.field_ids)))
     rows = np.flatnonzero(people.alive)
-    np.add.at(cluster, (people.city[rows], people.field[rows]), people.weight[rows])
+    cluster = sums_by_cell(people.city[rows], people.field[rows], people.weight[rows], cities, len(region.field_ids))
     home = np.concatenate((bay.jurisdiction_seat, np.arange(cities, cities + 2)))
     return Setting(value, np.log1p(cluster / 100.0), np.log1p(values.travel_minutes / 30.0), values.barrier_talent,
                    values.unrecognised, region.relatedness_field, bay.wage_city, home)
@@ -374,7 +378,7 @@ def move_people(bay) -> None:
         arrivals, arrival_posts = bring_newcomers(bay, posts, setting)
     choice = np.empty(people.capacity, np.int64)
     expected = np.zeros((len(region.place_ids),) * 2)
-    choose_posts(people.view, employer_city, bay.employer_field, posts, setting, keys, p, choice, expected)
+    choose_posts(people.part(Seekers), employer_city, bay.employer_field, posts, setting, keys, p, choice, expected)
     choice[arrivals] = arrival_posts
     tally.matrix("expected_talent")[:] += expected
     accepted = np.empty(people.capacity, np.int8)
@@ -436,7 +440,7 @@ def hire(bay, rows: np.ndarray, choice: np.ndarray, employer_city: np.ndarray) -
     # knowledge moves with people who leave an employer for a firm
     carry = (former >= 0) & (new >= count)
     if not bay.warming and carry.any():
-        _carry(bay.firms.view, bay.institutes.capability, former[carry], new[carry], count, people.field[rows][carry],
+        _carry(bay.firms.part(Learners), bay.institutes.capability, former[carry], new[carry], count, people.field[rows][carry],
                weight[carry], bay.parameters.learning.mover)
         remember(bay, new[carry], former[carry])
         remember(bay, former[carry], new[carry])

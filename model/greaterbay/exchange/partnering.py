@@ -25,6 +25,7 @@ from collections import namedtuple
 
 import numpy as np
 
+from greaterbay.actors.columns import sums_by_cell
 from greaterbay.actors.invention import FIRM_FIRM, FIRM_INSTITUTE, INSTITUTE_INSTITUTE
 from greaterbay.actors.network import adjacency_of, cognitive_distance, nodes_of, update_degrees
 from greaterbay.actors.places import draw_place
@@ -92,8 +93,28 @@ def pick(cumulative, u):
     total = cumulative[-1]
     if total <= 0.0:
         return -1
-    return min(np.searchsorted(cumulative, u * total, side="right"), cumulative.shape[0] - 1)
+    low, high, wanted = 0, cumulative.shape[0] - 1, u * total
+    while low < high:  # first place whose cumulative weight is above the wanted one
+        middle = (low + high) // 2
+        if cumulative[middle] <= wanted:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
+
+@lean
+def pick_two(first, second, u):
+    """Two indices drawn by one uniform: the row by ``first`` (R,), then by ``second`` (R, S), both cumulative weights.
+
+    The same draw from a table of all pairs would need R * S sums for every kind of searcher. (-1, -1) when all is zero.
+    """
+    row = pick(first, u)
+    if row < 0:
+        return -1, -1
+    below = first[row - 1] if row > 0 else 0.0
+    rest = (u * first[-1] - below) / (first[row] - below)
+    return row, pick(second[row], rest)
 
 @lean
 def firm_in(nodes, s, institutes, city, field, key, identity, number):
@@ -280,8 +301,7 @@ def search_tables(bay) -> Search:
     firms, institutes = bay.firms, bay.institutes
     cities, fields = len(region.city_ids), len(region.field_ids)
     alive = firms.alive_rows()
-    count = np.zeros((cities, fields))
-    np.add.at(count, (firms.city[alive], firms.field[alive]), firms.weight[alive])
+    count = sums_by_cell(firms.city[alive], firms.field[alive], firms.weight[alive], cities, fields)
     related = region.relatedness_field.astype(float)
     mass = count @ related  # related firms of each city and field
     minutes = values.travel_minutes[:cities, :cities]
