@@ -153,7 +153,6 @@ class Bay(mesa.Model):
         self.market_start = np.bincount(self.firms.field[rows], weights=self.firms.sales[rows] * self.firms.weight[rows], minlength=fields)
         self.market_now, self.market_growth = self.market_start.copy(), np.ones(fields)
         self.people_in = self.people_out = 0.0
-        self.guidance_invested = 0.0
         self.productivity_mean_field = np.zeros(fields)
         self.effective = self.firms.productivity.copy()
         mobility.count_staff(self)
@@ -383,7 +382,6 @@ class Bay(mesa.Model):
         people, inventions = self.people, self.inventions
         self.tally.open_quarter()
         self.ledger.open_quarter()
-        self.guidance_invested = 0.0
         self.people_in = self.people_out = 0.0
         self.people_before = float(people.weight[people.alive == 1].sum())
         self.inventions_before = float(inventions.weight[inventions.alive == 1].sum())

@@ -515,6 +515,19 @@ def test_no_text_lies_on_another(pair, folder):
                 assert boxes[0].y1 <= panel.y0 + 1 and panel.y1 <= boxes[1].y0 + 1
 
 
+def test_titles_of_cost_columns_keep_apart(pair):
+    spender = StoredRun(pair[1].data, pair[1].info, pair[1].path, "with a long addition to its title")
+    for language in ("en", "zh"):
+        figure = drawn(cost.draw_cost, [pair[0], spender, spender, spender], language, painted=True)
+        renderer = figure.canvas.get_renderer()
+        titles = [axes._left_title.get_window_extent(renderer) for axes in figure.axes[:3]]
+        assert all(left.x1 < right.x0 for left, right in zip(titles, titles[1:], strict=False))
+        legends = [axes.get_legend() for axes in figure.axes if axes.get_legend()]
+        assert len(legends) == 2
+        assert all(legend.get_window_extent(renderer).x1 <= figure.bbox.width for legend in legends)
+        assert titles[-1].x1 < figure.bbox.width
+
+
 # ---------------------------------------------------------------------------- languages
 
 

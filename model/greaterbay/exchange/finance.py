@@ -229,7 +229,7 @@ def renew_funds(bay) -> None:
         wanted = share * bay.science_budget_now / 4.0
         paid = bay.budgets.transfer("guidance_fund", wanted)
         city = funds.city[guidance]
-        ledger.pay("guidance", "government", city, "fund", city, paid[city])
+        ledger.pay("commitment", "government", city, "fund", city, paid[city])
         funds.cash[guidance] += paid[city]
     ending = np.flatnonzero((funds.kind == VENTURE) & (funds.ends <= quarter))
     if ending.size:

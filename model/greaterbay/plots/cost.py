@@ -33,14 +33,20 @@ def spending(runs: Sequence[StoredRun]) -> list[StoredRun]:
 def draw_cost(runs: Sequence[StoredRun], language: str) -> Figure:
     """Stacked yearly cost: above by payer, below by lever; one column a scenario that spends anything."""
     spent = spending(runs)
-    dimensions = [
-        name
-        for name, needed in (("city", "public_cost"), ("lever", "public_cost_lever"))
-        if all(run.has(needed) for run in spent)
-    ]
-    costs = {name: [yearly_cost(run, name) for run in spent] for name in dimensions}
+    rows = [("city", "by_payer"), ("lever", "by_lever")]
+    costs = {name: [yearly_cost(run, name) for run in spent] for name, _ in rows}
+    names = {name: spent[0].names(name, language) for name, _ in rows}
+    paying = {name: _paying(costs[name]) for name, _ in rows}
     largest = max(float(cost.sum(axis=1).max()) for cost in costs["city"])
     scale = units.scale(declared.get("public_cost"), largest, language, yearly=True)
+    # the legends stand at the right of the last column and need room of their own
+    widest = max(style.text_width(names[name][part]) for name, _ in rows for part in paying[name])
+    legend_inches = 0.6 + widest * style.LETTER * style.SMALL_SIZE / 72
+    width = max(3.2, 6.4 / len(spent))
+    titles = [
+        style.wrapped(run.label(language), (width - 0.4) * 72 / (style.LETTER * style.TEXT_SIZE))
+        for run in spent
+    ]
     sheet = style.sheet(
         spent,
         language,
@@ -48,28 +54,25 @@ def draw_cost(runs: Sequence[StoredRun], language: str) -> Figure:
         reading=style.sentences(
             language, word("yearly", language), word("means", language), word("seat", language)
         ),
-        rows=len(dimensions),
+        rows=len(rows),
         columns=len(spent),
-        panel=(max(3.4, 7.4 / len(spent)), 2.7),
+        panel=(width + legend_inches / len(spent), 2.7),
         sharex=True,
         sharey=True,
     )
-    for row, dimension in enumerate(dimensions):
-        names = spent[0].names(dimension, language)
-        parts = _paying(costs[dimension])
+    for row, (name, by) in enumerate(rows):
         for column, run in enumerate(spent):
             axes = sheet.axes[row, column]
-            _stack(axes, np.array(run.full_years), costs[dimension][column] * scale.factor, parts)
-            by = word("by_payer" if dimension == "city" else "by_lever", language)
-            title = f"{run.label(language)}{word('comma', language)}{by}"
-            axes.set_title("\n".join(style.wrapped(title, 7.4 / len(spent) * 13)), loc="left")
+            _stack(axes, np.array(run.full_years), costs[name][column] * scale.factor, paying[name])
+            if row == 0:
+                axes.set_title("\n".join(titles[column]), loc="left")
             axes.set_xlim(run.full_years[0] - 0.6, run.full_years[-1] + 0.6)
             axes.xaxis.set_major_locator(style.MaxNLocator(nbins=5, integer=True))
             axes.xaxis.set_major_formatter(style.FuncFormatter(lambda value, _: f"{value:.0f}"))
             style.number_axis(axes)
             if column == 0:
                 axes.set_ylabel(scale.unit)
-        _legend(sheet.axes[row, -1], names, parts)
+        _legend(sheet.axes[row, -1], names[name], paying[name], word(by, language))
     return sheet.figure
 
 
@@ -87,9 +90,16 @@ def _stack(axes: Axes, years: np.ndarray, cost: np.ndarray, parts: list[int]) ->
     axes.grid(axis="x", visible=False)
 
 
-def _legend(axes: Axes, names: list[str], parts: list[int]) -> None:
+def _legend(axes: Axes, names: list[str], parts: list[int], title: str) -> None:
     # in the order of the stack: the topmost part first
     handles = [Patch(label=names[part], linewidth=0, **style.member_look(part)) for part in reversed(parts)]
     axes.legend(
-        handles=handles, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=style.SMALL_SIZE
+        handles=handles,
+        title=title,
+        title_fontsize=style.SMALL_SIZE,
+        alignment="left",
+        loc="upper left",
+        bbox_to_anchor=(1.0, 1.0),
+        frameon=False,
+        fontsize=style.SMALL_SIZE,
     )

@@ -26,8 +26,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "periphery": ("other cities", "其他城市"),
     "stock_panel": ("In force by stage, mean of {years}", "各阶段有效发明，{years} 年平均"),
     "flow_panel": ("Per year, mean of {years}", "年流量，{years} 年平均"),
-    "by_payer": ("by payer", "按支付方"),
-    "by_lever": ("by policy lever", "按政策杠杆"),
+    "by_payer": ("Who pays", "支付方"),
+    "by_lever": ("For which policy lever", "政策杠杆"),
     # units, stages of an invention, and outputs in two or three words
     "a_year": ("{unit} a year", "{unit}/年"),
     "adopting": ("% of possible adopters", "占潜在采用者的 %"),

@@ -33,7 +33,7 @@ class Values:
         self.joint_fund_chance = np.zeros((self.cities, self.fields, len(ACTOR_KINDS)))
         self.travel_start = place_minutes(region)
         self.travel_now = self.travel_start.copy()
-        self.settings = []
+        self.settings = list(bay.scenario.levers.values())
         self.refresh()
 
     def _base(self) -> None:
