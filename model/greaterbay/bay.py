@@ -24,8 +24,9 @@ from greaterbay.actors.agents import (CityAgent, FirmView, FundAgent, Government
 from greaterbay.actors.fund import BANK, GUIDANCE
 from greaterbay.actors.invention import Ties
 from greaterbay.actors.columns import sums_by_cell
-from greaterbay.actors.network import adjacency_of, nodes_of
+from greaterbay.actors.network import adjacency_of, nodes_of, profiles
 from greaterbay.actors.places import Places, draw_place
+from greaterbay.counts import count_inventions, count_people
 from greaterbay.exchange import diffusion, learning, market, mobility
 from greaterbay.exchange.partnering import pick_two
 from greaterbay.kernels import jit, lean, sources_digest
@@ -159,7 +160,14 @@ class Bay(mesa.Model):
         self._place_documented_ties()
         self.basic_reference = float(np.average(learning.basic_pools(self).mean(axis=1), weights=self.talent_start))
         self.inventions = self._pipeline()
+        self._count_stocks()
         self._register_agents()
+
+    def _count_stocks(self) -> None:
+        """Stocks that the first quarter's books start from."""
+        people, inventions = count_people(self), count_inventions(self)
+        self.counted = None  # the count of the quarter that closes (books.close_quarter)
+        self.people_total, self.inventions_total, self.in_market_total = people.total, inventions.total, inventions.total_market
 
     def _seat(self, jurisdiction: int) -> int:
         """Seat of a jurisdiction: its city with the most researchers in institutes."""
@@ -339,6 +347,7 @@ class Bay(mesa.Model):
             slot = int(bit)
             self.technologies[slot] = diffusion.Technology(slot, int(field), int(launch), float(gain), float(quality),
                                                            self.technology_names[slot], "field")
+        self._count_stocks()
 
     def _release(self) -> None:
         """From here on nothing is held: references are taken, books of people and inventions begin."""
@@ -379,13 +388,11 @@ class Bay(mesa.Model):
         self.running = self.quarter <= self.end
 
     def _quarter(self) -> None:
-        people, inventions = self.people, self.inventions
         self.tally.open_quarter()
         self.ledger.open_quarter()
         self.people_in = self.people_out = 0.0
-        self.people_before = float(people.weight[people.alive == 1].sum())
-        self.inventions_before = float(inventions.weight[inventions.alive == 1].sum())
-        self.in_market_before = float(inventions.weight[(inventions.alive == 1) & (inventions.stage == 4)].sum())
+        self.people_before, self.inventions_before, self.in_market_before = (
+            self.people_total, self.inventions_total, self.in_market_total)
         self.firms_before = float(self.firms.weight[self.firms.alive == 1].sum())
         play(self)
 
@@ -447,9 +454,11 @@ class Bay(mesa.Model):
 
     def city_of_node(self, nodes: np.ndarray) -> np.ndarray:
         """City of institutes and firms given as nodes."""
-        count = self.institutes.capacity
-        both = np.concatenate((self.institutes.city, self.firms.city)).astype(np.int64)
-        return both[np.minimum(nodes, count + self.firms.capacity - 1)]
+        return self.node_city().astype(np.int64)[nodes]
+
+    def node_city(self) -> np.ndarray:
+        """City of every node (N,)."""
+        return np.concatenate((self.institutes.city, self.firms.city))
 
     def kind_of_node(self, nodes: np.ndarray) -> np.ndarray:
         """Kind of actor: start-up, small, leader, institute (3)."""
@@ -588,8 +597,7 @@ class Bay(mesa.Model):
             return 0.0
         order = rows[np.argsort(self.firms.id[rows], kind="stable")]
         chosen = order[np.linspace(0, order.size - 1, min(order.size, 500)).astype(int)]
-        nodes = nodes_of(self.institutes, self.firms, self.region.relatedness_field)
-        profile = nodes.profile[chosen + self.institutes.capacity].astype(float)
+        profile = profiles(self.firms, chosen, self.region.relatedness_field).astype(float)
         other = np.roll(profile, chosen.size // 3, axis=0)
         return float((1.0 - (profile * other).sum(axis=1)).mean())
 

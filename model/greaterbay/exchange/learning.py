@@ -35,7 +35,7 @@ import numpy as np
 
 from greaterbay.actors.columns import sums_by_cell
 from greaterbay.actors.invention import LABORATORY
-from greaterbay.actors.network import adjacency_of, cognitive_distance, nodes_of
+from greaterbay.actors.network import adjacency_of, cognitive_distance, nodes_of, own_levels
 from greaterbay.kernels import jit, lean
 from greaterbay.streams import combine, negative_binomial, uniform
 
@@ -201,7 +201,7 @@ def spillover_pools(bay) -> np.ndarray:
     region, p, firms, institutes = bay.region, bay.parameters.learning, bay.firms, bay.institutes
     cities, fields = len(region.city_ids), len(region.field_ids)
     rows = firms.alive_rows()
-    own = firms.capability[rows].reshape(rows.size, fields, 4).mean(axis=2)[np.arange(rows.size), firms.field[rows]]
+    own = own_levels(firms, rows)
     stock = sums_by_cell(firms.city[rows], firms.field[rows], firms.staff[rows] * own, cities, fields)
     levels = institutes.capability.reshape(institutes.capacity, fields, 4).mean(axis=2)
     by_city = np.zeros((cities, fields))
