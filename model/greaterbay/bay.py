@@ -136,6 +136,9 @@ class Bay(mesa.Model):
         self.frontier_field = np.ones(fields)
         self.incubation = self._incubation()
         self.field_cum_city = np.cumsum(region.field_mix_city, axis=1)
+        outside = range(cities, cities + 2)
+        self.newcomer_cells = np.array([[identity_of(place, c) for c in range(cities)] for place in outside], np.uint64)
+        self.newcomer_ids = np.array([[identity_of("newcomer", place, c) for c in range(cities)] for place in outside], np.uint64)
         self.newcomer_share = np.array([0.8, 0.2]) * region.outside_people_response / max(1e-12, float(
             (np.array([0.8, 0.2]) * region.outside_people_response).sum()))
         self.outside_response = region.outside_people_response
@@ -166,6 +169,7 @@ class Bay(mesa.Model):
     def _count_stocks(self) -> None:
         """Stocks that the first quarter's books start from."""
         people, inventions = count_people(self), count_inventions(self)
+        self.see_network()
         self.counted = None  # the count of the quarter that closes (books.close_quarter)
         self.people_total, self.inventions_total, self.in_market_total = people.total, inventions.total, inventions.total_market
 
@@ -456,6 +460,18 @@ class Bay(mesa.Model):
         """City of institutes and firms given as nodes."""
         return self.node_city().astype(np.int64)[nodes]
 
+    def see_network(self) -> None:
+        """What actors see of each other from here on: nodes (profiles, sizes, degrees) and who is tied to whom."""
+        self.nodes = nodes_of(self.institutes, self.firms, self.region.relatedness_field)
+        self.adjacency = adjacency_of(self.ties, self.nodes.alive.size)
+
+    def see_ties(self) -> None:
+        """Ties have changed: neighbours and degrees anew, the rest as it was seen."""
+        count = self.institutes.capacity
+        self.adjacency = adjacency_of(self.ties, count + self.firms.capacity)
+        seen = self.nodes.degree.size - count  # the table of firms may have grown since
+        self.nodes.degree[:count], self.nodes.degree[count:] = self.institutes.degree, self.firms.degree[:seen]
+
     def node_city(self) -> np.ndarray:
         """City of every node (N,)."""
         return np.concatenate((self.institutes.city, self.firms.city))
@@ -527,12 +543,8 @@ class Bay(mesa.Model):
         gone = np.flatnonzero(ties.alive == 1)
         gone = gone[dead[ties.a[gone]] | dead[ties.b[gone]]]
         ties.clear(gone)
-        for table, columns in ((inventions, ("owner", "partner", "developer")), (people, ("former",))):
-            for column in columns:
-                array = getattr(table, column)
-                array[(array >= 0) & dead[np.maximum(array, 0)]] = -1
-        for table in (self.institutes, firms):
-            table.past[(table.past >= 0) & dead[np.maximum(table.past, 0)]] = -1
+        for column in (inventions.owner, inventions.partner, inventions.developer, people.former, self.institutes.past, firms.past):
+            _forget(column.reshape(-1), dead)
         for row in rows:
             self.places.remove(int(firms.city[row]) * fields + int(firms.field[row]), int(row))
         firms.clear(rows)
@@ -588,8 +600,7 @@ class Bay(mesa.Model):
 
     def transitivity(self) -> float:
         """Closed share of connected triples of the collaboration network."""
-        n = self.institutes.capacity + self.firms.capacity
-        return float(_transitivity(*adjacency_of(self.ties, n)[:2]))
+        return float(_transitivity(*self.adjacency[:2]))
 
     def capability_distance(self, rows: np.ndarray) -> float:
         """Mean cognitive distance of 500 firm pairs chosen by identity."""
@@ -625,6 +636,14 @@ class Bay(mesa.Model):
         while self.running:
             self.step()
         return self.record
+
+
+@lean
+def _forget(column, dead):
+    """Nodes that are gone become -1."""
+    for i in range(column.shape[0]):
+        if column[i] >= 0 and dead[column[i]]:
+            column[i] = -1
 
 
 @lean
