@@ -24,10 +24,12 @@ from greaterbay.actors.agents import (CityAgent, FirmView, FundAgent, Government
                                       JurisdictionGovernmentAgent, PersonRow)
 from greaterbay.actors.fund import BANK, GUIDANCE
 from greaterbay.actors.invention import Ties
+from greaterbay.actors.columns import sums_by_cell
 from greaterbay.actors.network import adjacency_of, nodes_of
 from greaterbay.actors.places import Places, draw_place
 from greaterbay.exchange import diffusion, learning, market, mobility
-from greaterbay.kernels import jit, sources_digest
+from greaterbay.exchange.partnering import pick_two
+from greaterbay.kernels import jit, lean, sources_digest
 from greaterbay.ledger import Ledger
 from greaterbay.parameters import Parameters
 from greaterbay.policy import catalogue
@@ -464,14 +466,14 @@ class Bay(mesa.Model):
         region, table, p = self.region, self.inventions, self.parameters
         cities, fields = len(region.city_ids), len(region.field_ids)
         rows = self.firms.alive_rows()
-        number = np.zeros((cities, fields))
-        np.add.at(number, (self.firms.city[rows], self.firms.field[rows]), self.firms.weight[rows])
+        number = sums_by_cell(self.firms.city[rows], self.firms.field[rows], self.firms.weight[rows], cities, fields)
         near = np.exp(-self.values.travel_minutes[:cities, :cities] / p.conversion.reach_travel
                       - p.partnering.candidate_border * self.values.barrier_technology[:cities, :cities])
-        weight = (near[:, None, :, None] * (number[None, None] * region.relatedness_field[None, :, None, :] ** 2)).reshape(cities, fields, -1)
+        wanted = number[None, :, :] * region.relatedness_field[:, None, :] ** 2  # (F of the invention, C, F)
+        by_city = near[:, None, :] * wanted.sum(axis=2)[None, :, :]
         out = np.empty(inventions.size, np.int64)
-        _reach(inventions, table.city, table.field, table.id, np.cumsum(weight, axis=-1), self.places.slot, self.places.start,
-               self.places.size, self.streams.key("transfer_offer", self.quarter), out)
+        _reach(inventions, table.city, table.field, table.id, np.cumsum(by_city, axis=-1), np.cumsum(wanted, axis=-1), self.places.slot,
+               self.places.start, self.places.size, self.streams.key("transfer_offer", self.quarter), out)
         return np.where(out >= 0, out + self.institutes.capacity, -1)
 
     # ---------------------------------------------------------------- firms come, go and move
@@ -618,18 +620,14 @@ class Bay(mesa.Model):
         return self.record
 
 
-@jit
-def _reach(rows, city, field, ids, cumulative, slot, start, size, key, out):
-    from_cells = cumulative.shape[2]
+@lean
+def _reach(rows, city, field, ids, city_cum, field_cum, slot, start, size, key, out):
     for i in range(rows.shape[0]):
         r = rows[i]
         out[i] = -1
-        line = cumulative[city[r], field[r]]
-        total = line[from_cells - 1]
-        if total <= 0.0:
-            continue
-        cell = min(np.searchsorted(line, uniform(key, ids[r], 500) * total, side="right"), from_cells - 1)
-        out[i] = draw_place(slot, start, size, cell, key, ids[r], 501)
+        where, what = pick_two(city_cum[city[r], field[r]], field_cum[field[r]], uniform(key, ids[r], 500))
+        if what >= 0:
+            out[i] = draw_place(slot, start, size, where * field_cum.shape[2] + what, key, ids[r], 501)
 
 
 @jit

@@ -55,3 +55,12 @@ if _FOLDER is not None:
 def jit(function):
     """Compile a kernel: no Python objects, results independent of the number of threads, cached on disk."""
     return numba.njit(function, cache=_FOLDER is not None, error_model="numpy")
+
+
+def lean(function):
+    """Compile a kernel that makes no array: as ``jit``, without counting references.
+
+    Counting a reference at every reading of an array costs more than the reading itself, and a kernel that only
+    fills arrays it was given does not need it. Numba refuses to compile one that makes an array of its own.
+    """
+    return numba.njit(function, cache=_FOLDER is not None, error_model="numpy", _nrt=False)

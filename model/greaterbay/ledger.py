@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from greaterbay.kernels import lean
+
 SECTORS = ("firm", "institute", "fund", "bank", "government", "person", "insurer", "outside")
 INSTRUMENTS = (
     "opening", "sales", "costs", "wages", "consumption", "research", "tie", "tax", "revenue", "core_funding", "grant", "diverted",
@@ -17,6 +19,28 @@ INSTRUMENTS = (
     "credit", "interest", "repayment", "dividend", "trade_credit", "trade_repayment", "founders", "liquidation", "relocation",
     "adoption", "premium", "compensation", "reinsurance",
 )
+
+
+@lean
+def _smallest(amount):
+    """Smallest amount, or not-a-number when one of them is not finite."""
+    smallest = np.inf
+    for k in range(amount.shape[0]):
+        if not np.isfinite(amount[k]):
+            return np.nan
+        smallest = min(smallest, amount[k])
+    return smallest
+
+
+@lean
+def _book(origin, target, amount, volume, payer, receiver):
+    """Add payments to the volume (P, P) and to the accounts (P,) of both sides; a single place stands for all."""
+    one_origin, one_target = origin.shape[0] == 1, target.shape[0] == 1
+    for k in range(amount.shape[0]):
+        a, b = origin[0 if one_origin else k], target[0 if one_target else k]
+        volume[a, b] += amount[k]
+        payer[a] -= amount[k]
+        receiver[b] += amount[k]
 
 
 class LedgerError(RuntimeError):
@@ -38,18 +62,20 @@ class Ledger:
 
     def pay(self, instrument: str, payer: str, from_place, receiver: str, to_place, amount) -> None:
         """Book payments; places and amounts are arrays of one length (or scalars). Amounts must be finite and >= 0."""
-        amount = np.atleast_1d(np.asarray(amount, float))
+        amount = np.ascontiguousarray(amount, np.float64)
         if amount.size == 0:
             return
-        if not np.isfinite(amount).all() or amount.min() < -1e-9:
+        if not _smallest(amount) >= -1e-9:  # also catches not-a-number
             raise LedgerError(f"{instrument} from {payer} to {receiver}: amount {amount.min():g} to {amount.max():g} million CNY")
-        i, p = self._instrument[instrument], self.places
-        origin = np.broadcast_to(np.asarray(from_place, np.int64), amount.shape)
-        target = np.broadcast_to(np.asarray(to_place, np.int64), amount.shape)
-        flow = np.bincount(origin * p + target, weights=amount, minlength=p * p).reshape(p, p)
-        self.volume[i] += flow
-        self.balance[self._sector[payer]] -= flow.sum(axis=1)
-        self.balance[self._sector[receiver]] += flow.sum(axis=0)
+        origin, target = self._at(from_place, amount.size), self._at(to_place, amount.size)
+        _book(origin, target, amount, self.volume[self._instrument[instrument]], self.balance[self._sector[payer]],
+              self.balance[self._sector[receiver]])
+
+    def _at(self, place, count: int) -> np.ndarray:
+        at = np.ascontiguousarray(place, np.int64)
+        if at.size not in (1, count) or at.min() < 0 or at.max() >= self.places:
+            raise LedgerError(f"payments between places {at}: {count} places from 0 to {self.places - 1} are expected")
+        return at
 
     def flow(self, instrument: str) -> np.ndarray:
         """Payments of the quarter by place of payer and receiver (places, places)."""

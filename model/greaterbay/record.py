@@ -5,6 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from greaterbay import outputs
+from greaterbay.kernels import lean
+
+
+@lean
+def _add(target, index, amount):
+    """``target[index[k]] += amount[k]`` in order; a single amount is added everywhere."""
+    one = amount.shape[0] == 1
+    for k in range(index.shape[0]):
+        target[index[k]] += amount[0 if one else k]
 
 
 class Tally:
@@ -26,7 +35,16 @@ class Tally:
 
     def add(self, name: str, index, amount) -> None:
         """Add amounts at an index (array, or tuple of arrays) along the output's dimensions."""
-        np.add.at(self.arrays[name], index, amount)
+        target = self.arrays[name]
+        index = index if isinstance(index, tuple) else (index,)
+        flat = np.ascontiguousarray(index[0], np.int64)
+        for length, part in zip(target.shape[1:], index[1:], strict=True):
+            flat = flat * length + part
+        if flat.size:
+            amount = np.ascontiguousarray(amount, np.float64)
+            if flat.min() < 0 or flat.max() >= target.size or amount.size not in (1, flat.size):
+                raise IndexError(f"output {name}: an index lies outside its dimensions, or there are not as many amounts")
+            _add(target.reshape(-1), flat, amount)
 
     def set(self, name: str, values) -> None:
         """Set the output; a city dimension may be given without the outside places."""
@@ -39,7 +57,7 @@ class Tally:
 
     def flow(self, name: str, origin, target, amount) -> None:
         """Add to a place-by-place matrix."""
-        np.add.at(self.arrays[name], (np.asarray(origin, np.int64), np.asarray(target, np.int64)), amount)
+        self.add(name, (origin, target), amount)
 
     def matrix(self, name: str) -> np.ndarray:
         """A place-by-place matrix, to be added to in place."""

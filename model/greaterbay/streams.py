@@ -16,7 +16,7 @@ import math
 import numba
 import numpy as np
 
-from greaterbay.kernels import jit
+from greaterbay.kernels import jit, lean
 
 STREAMS = (
     "initial", "identity", "place",
@@ -46,7 +46,7 @@ def identity_of(*parts: int | str) -> np.uint64:
     return np.uint64(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little"))
 
 
-@jit
+@lean
 def mix(z):
     """Finaliser of SplitMix64."""
     z = (z ^ (z >> numba.uint64(30))) * numba.uint64(0xBF58476D1CE4E5B9)
@@ -54,13 +54,13 @@ def mix(z):
     return z ^ (z >> numba.uint64(31))
 
 
-@jit
+@lean
 def combine(key, value):
     """Mix one more key into a hash."""
     return mix(numba.uint64(key) + numba.uint64(0x9E3779B97F4A7C15) * (numba.uint64(value) + numba.uint64(1)))
 
 
-@jit
+@lean
 def pair_identity(a, b):
     """Identity of an unordered pair: the same for (a, b) and (b, a)."""
     if a < b:
@@ -68,20 +68,20 @@ def pair_identity(a, b):
     return combine(b, a)
 
 
-@jit
+@lean
 def uniform(key, identity, number):
     """Uniform draw in (0, 1) for an identity under a key made by ``Streams.key``."""
     z = combine(combine(key, identity), number)
     return (float(z >> numba.uint64(11)) + 0.5) * (1.0 / 9007199254740992.0)
 
 
-@jit
+@lean
 def gumbel(key, identity, number):
     """Standard Gumbel draw."""
     return -math.log(-math.log(uniform(key, identity, number)))
 
 
-@jit
+@lean
 def normal_quantile(u):
     """Quantile of the standard normal distribution (Acklam's rational approximation, error below 1.2e-9)."""
     if u < 0.02425:
@@ -100,7 +100,7 @@ def normal_quantile(u):
           + 6.680131188771972e01) * r - 1.328068155288572e01) * r + 1.0)
 
 
-@jit
+@lean
 def normal_quantile_low(u):
     """Lower tail of ``normal_quantile`` (u below 0.02425)."""
     q = math.sqrt(-2.0 * math.log(u))
@@ -110,13 +110,13 @@ def normal_quantile_low(u):
          + 3.754408661907416e00) * q + 1.0)
 
 
-@jit
+@lean
 def normal(key, identity, number):
     """Standard normal draw from one uniform."""
     return normal_quantile(uniform(key, identity, number))
 
 
-@jit
+@lean
 def negative_binomial(u, mean, size):
     """Count with the given mean and dispersion ``size`` (variance = mean + mean**2 / size), by inversion of ``u``.
 
@@ -137,7 +137,7 @@ def negative_binomial(u, mean, size):
     return count
 
 
-@jit
+@lean
 def rounded(x, u):
     """Round ``x`` up with probability equal to its fraction, by one uniform: the expectation is exact."""
     whole = math.floor(x)
@@ -146,13 +146,13 @@ def rounded(x, u):
     return int(whole)
 
 
-@jit
+@lean
 def _fill_uniform(key, identities, number, out):
     for i in range(identities.shape[0]):
         out[i] = uniform(key, identities[i], number)
 
 
-@jit
+@lean
 def _fill_normal(key, identities, number, out):
     for i in range(identities.shape[0]):
         out[i] = normal(key, identities[i], number)
@@ -172,14 +172,17 @@ class Streams:
             raise ValueError(f"seed {seed}: allowed 0 <= seed < 2**63")
         self.seed, self.replicate = int(seed), int(replicate)
         self._base = identity_of("greaterbay", seed, replicate)
-        self._keys = {name: int(combine(self._base, stream_key(name))) for name in STREAMS}
+        self._keys = {name: np.uint64(combine(self._base, stream_key(name))) for name in STREAMS}
+        self._of_quarter: dict[tuple[str, int], np.uint64] = {}
 
     def key(self, name: str, quarter: int) -> np.uint64:
         """Key of a stream in a quarter, the first argument of every draw."""
-        try:
-            return np.uint64(combine(np.uint64(self._keys[name]), np.uint64(quarter)))
-        except KeyError:
-            raise KeyError(f"unknown stream {name!r}; streams are declared in greaterbay.streams.STREAMS") from None
+        found = self._of_quarter.get((name, quarter))
+        if found is None:
+            if name not in self._keys:
+                raise KeyError(f"unknown stream {name!r}; streams are declared in greaterbay.streams.STREAMS")
+            found = self._of_quarter[name, quarter] = np.uint64(combine(self._keys[name], np.uint64(quarter)))
+        return found
 
     def uniforms(self, name: str, quarter: int, identities: np.ndarray, number: int = 0) -> np.ndarray:
         """Uniform draws for an array of identities (uint64), shape kept."""

@@ -303,6 +303,7 @@ def test_nothing_lapses_at_rate_zero_and_nothing_on_its_way_ever(bay):
 
 
 def test_conversions_are_what_reached_the_market(bay):
+    change(bay, {"invention.lapse": 0})
     before = stages(bay)
     conversion.convert(bay)
     rows = bay.market_arrivals

@@ -39,6 +39,10 @@ class Table:
         self.capacity = 0
         self.grow(capacity)
 
+    def part(self, kind):
+        """Some of the arrays as the named tuple ``kind``: a kernel gets the columns it reads, which keeps it quick to compile."""
+        return kind(*(self.arrays[name] for name in kind._fields))
+
     def grow(self, capacity: int) -> None:
         """Make room for ``capacity`` rows; existing rows keep their place."""
         for column in self.columns:
@@ -78,6 +82,12 @@ class Table:
         self.arrays = {column.name: state[column.name].copy() for column in self.columns}
         self.capacity = len(next(iter(self.arrays.values())))
         self.view = self._view_type(**self.arrays)
+
+
+def sums_by_cell(city: np.ndarray, field: np.ndarray, values: np.ndarray, cities: int, fields: int) -> np.ndarray:
+    """Sums of ``values`` by city and field (C, F)."""
+    cell = city.astype(np.int64) * fields + field
+    return np.bincount(cell, weights=values, minlength=cities * fields).reshape(cities, fields)
 
 
 def view_type(name: str, columns: tuple[Column, ...], module: str):

@@ -9,17 +9,22 @@ from collections import namedtuple
 
 import numpy as np
 
-from greaterbay.kernels import jit
+from greaterbay.kernels import jit, lean
 
 PER_FIELD = 4  # capabilities of a field, from basic to process
 
 NodeView = namedtuple(
     "NodeView", ["alive", "is_firm", "city", "field", "kind", "weight", "mass", "chain", "profile", "degree", "size", "id"]
 )
+VisibleInstitutes = namedtuple("VisibleInstitutes", ["city", "main_field", "staff", "degree", "id", "capability"])
+VisibleFirms = namedtuple("VisibleFirms", [
+    "alive", "city", "field", "kind", "weight", "staff", "chain", "degree", "id", "capability",
+])
+TieEnds = namedtuple("TieEnds", ["alive", "a", "b", "weight"])
 Adjacency = namedtuple("Adjacency", ["offset", "neighbour", "tie"])
 
 
-@jit
+@lean
 def profile_of(levels, relatedness, out):
     """Relatedness-smoothed capability profile, one number per field, of length one.
 
@@ -43,7 +48,7 @@ def profile_of(levels, relatedness, out):
             out[f] *= norm
 
 
-@jit
+@lean
 def cognitive_distance(profile, a, b):
     """One minus the cosine of two nodes' profiles, in [0, 1]."""
     dot = 0.0
@@ -52,7 +57,7 @@ def cognitive_distance(profile, a, b):
     return min(1.0, max(0.0, 1.0 - dot))
 
 
-@jit
+@lean
 def _fill_nodes(institutes, firms, relatedness, nodes):
     count = institutes.city.shape[0]
     for i in range(count):
@@ -113,7 +118,7 @@ def nodes_of(institutes, firms, relatedness: np.ndarray) -> NodeView:
         np.zeros(n), np.zeros(n, np.float32), np.zeros(n, np.float32), np.zeros((n, fields), np.float32),
         np.zeros(n, np.float32), np.zeros(n), np.zeros(n, np.uint64),
     )
-    _fill_nodes(institutes.view, firms.view, relatedness, nodes)
+    _fill_nodes(institutes.part(VisibleInstitutes), firms.part(VisibleFirms), relatedness, nodes)
     return nodes
 
 
@@ -126,7 +131,7 @@ def adjacency_of(ties, nodes: int) -> Adjacency:
     return Adjacency(offset, neighbour, tie)
 
 
-@jit
+@lean
 def _degrees(ties, weight, degree):
     for t in range(ties.alive.shape[0]):
         if ties.alive[t]:
@@ -138,6 +143,6 @@ def update_degrees(ties, institutes, firms) -> None:
     """Number of ties of one real actor: weighted ties over the weight of the row."""
     weight = np.concatenate((np.ones(institutes.capacity), np.maximum(firms.weight, 1e-12)))
     degree = np.zeros(weight.size)
-    _degrees(ties.view, weight, degree)
+    _degrees(ties.part(TieEnds), weight, degree)
     institutes.degree[:] = degree[: institutes.capacity]
     firms.degree[:] = degree[institutes.capacity:]

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from greaterbay.kernels import jit
+from greaterbay.kernels import jit, lean
 from greaterbay.streams import combine, uniform
 
 TRIES = 8
 
 
-@jit
+@lean
 def draw_place(slot, start, size, cell, key, identity, number):
     """Row found at a drawn place of a cell, -1 when ``TRIES`` draws met only holes."""
     n = size[cell]
@@ -27,7 +27,7 @@ def draw_place(slot, start, size, cell, key, identity, number):
     return -1
 
 
-@jit
+@lean
 def _insert(slot, start, size, cell, row, identity):
     n = size[cell]
     position = np.int64(combine(identity, 977) % np.uint64(n))
@@ -38,13 +38,13 @@ def _insert(slot, start, size, cell, row, identity):
         position = (position + 1) % n
 
 
-@jit
+@lean
 def _fill(slot, start, size, cells, rows, identities):
     for i in range(rows.shape[0]):
         _insert(slot, start, size, cells[i], rows[i], identities[i])
 
 
-@jit
+@lean
 def _remove(slot, start, size, cell, row):
     for position in range(start[cell], start[cell] + size[cell]):
         if slot[position] == row:

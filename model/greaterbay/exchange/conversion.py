@@ -27,23 +27,29 @@ concept among partners and firms in reach; without one it waits and may lapse.
 from __future__ import annotations
 
 import math
+from collections import namedtuple
 
 import numpy as np
 
+from greaterbay.actors.columns import sums_by_cell
 from greaterbay.actors.firm import LEADER
 from greaterbay.actors.fund import BANK
 from greaterbay.actors.invention import ABANDONED, FIRST_USE, LABORATORY, MARKET, PILOT, PROOF
-from greaterbay.kernels import jit
+from greaterbay.kernels import jit, lean
 from greaterbay.streams import uniform
 
+Projects = namedtuple("Projects", [
+    "alive", "id", "city", "field", "stage", "developer", "funded", "served", "facility", "progress",
+])
 
-@jit
+
+@lean
 def stage_success(base, gains):
     """Success of one stage: the base probability shifted by ``gains`` on the logit scale."""
     return 1.0 / (1.0 + (1.0 - base) / base * math.exp(-gains))
 
 
-@jit
+@lean
 def advance(inventions, quarters, base, gains_city, capability_gain, proof_gain, facility_speed, firm_access,
             institutes, reference, time_key, success_key, quarter, outcome):
     """Advance every project that is not waiting; ``outcome`` (rows,) becomes the new stage or -1 when unchanged.
@@ -118,7 +124,7 @@ def convert(bay) -> None:
     quarters = np.maximum(1.0, region.duration_years_field)  # years * 4 quarters / 4 stages
     outcome = np.empty(inventions.capacity, np.int64)
     count = bay.institutes.capacity
-    advance(inventions.view, quarters, total**0.25, stage_gains(bay), p.capability_gain, p.proof_gain, p.facility_speed,
+    advance(inventions.part(Projects), quarters, total**0.25, stage_gains(bay), p.capability_gain, p.proof_gain, p.facility_speed,
             bay.firms.access, count, bay.parameters.invention.capability_reference,
             bay.streams.key("stage_time", quarter), bay.streams.key("stage_success", 0), quarter, outcome)
     given_up = np.flatnonzero(outcome == ABANDONED)
@@ -326,6 +332,5 @@ def lead_users(bay) -> np.ndarray:
     firms, region = bay.firms, bay.region
     rows = firms.alive_rows()
     rows = rows[firms.kind[rows] == LEADER]
-    held = np.zeros((len(region.city_ids), len(region.field_ids)))
-    np.add.at(held, (firms.city[rows], firms.field[rows]), firms.sales[rows] * firms.weight[rows])
-    return held
+    return sums_by_cell(firms.city[rows], firms.field[rows], firms.sales[rows] * firms.weight[rows], len(region.city_ids),
+                        len(region.field_ids))

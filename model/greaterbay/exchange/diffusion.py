@@ -24,28 +24,31 @@ from collections import namedtuple
 import numpy as np
 
 from greaterbay.actors.network import adjacency_of
-from greaterbay.kernels import jit
+from greaterbay.kernels import jit, lean
 from greaterbay.streams import combine, normal, uniform
 
 VINTAGES = 2
 WARM_UP = 40  # quarters before the start in which the first vintages are launched
 Technology = namedtuple("Technology", ["bit", "field", "launch", "gain", "quality", "name", "kind"])
+Adopters = namedtuple("Adopters", [
+    "alive", "id", "city", "field", "kind", "weight", "absorptive", "adopted", "sales", "cash", "rd_paid",
+])
 Keys = namedtuple("Keys", ["hear", "taste"])
 
 
-@jit
+@lean
 def hazard(outside, partner_share, city_share, p):
     """Chance of hearing of a technology in a quarter (Bass-like, at most one)."""
     return min(1.0, outside + p.imitation * partner_share + p.city_imitation * city_share)
 
 
-@jit
+@lean
 def worth(gain, absorptive, cost, aversion, risk, peers, p):
     """Economic test of adoption: expected gain over the horizon, cost, risk and peers (as shares of yearly sales)."""
     return p.horizon * gain * absorptive - cost - aversion * risk + p.peers * peers
 
 
-@jit
+@lean
 def spread(firms, adjacency, institutes, bits, fields, gains, costs, risks, cover, related, city_share, bay_share, core_city, keys, p,
            new, from_core):
     """First adoptions of the quarter: ``new`` (rows,) bit mask of technologies taken up."""
@@ -82,7 +85,7 @@ def spread(firms, adjacency, institutes, bits, fields, gains, costs, risks, cove
                     from_core[r] += 1
 
 
-@jit
+@lean
 def numba_u64(x):
     """A 64-bit mask operand."""
     return np.uint64(x)
@@ -92,19 +95,23 @@ def count_users(bay) -> tuple[np.ndarray, np.ndarray]:
     """Weighted users and possible users by city and technology (C, T) of real firms."""
     firms, region = bay.firms, bay.region
     cities = len(region.city_ids)
-    rows = firms.alive_rows()
-    city, weight = firms.city[rows], firms.weight[rows]
-    adopted, field = firms.adopted[rows], firms.field[rows]
-    users, possible = np.zeros((cities, len(bay.technologies))), np.zeros((cities, len(bay.technologies)))
-    link = bay.parameters.diffusion.link
-    for t, technology in enumerate(bay.technologies):
-        if technology is None or technology.launch > bay.quarter:
-            continue
-        useful = region.relatedness_field[field, technology.field] >= link
-        mask = useful & (((adopted >> np.uint64(technology.bit)) & np.uint64(1)) == 1)
-        possible[:, t] = np.bincount(city[useful], weights=weight[useful], minlength=cities)
-        users[:, t] = np.bincount(city[mask], weights=weight[mask], minlength=cities)
+    field = np.array([-1 if t is None or t.launch > bay.quarter else t.field for t in bay.technologies], np.int64)
+    users, possible = np.zeros((cities, field.size)), np.zeros((cities, field.size))
+    _count_users(firms.part(Adopters), field, region.relatedness_field, bay.parameters.diffusion.link, users, possible)
     return users, possible
+
+
+@lean
+def _count_users(firms, field, related, link, users, possible):
+    for r in range(firms.alive.shape[0]):
+        if firms.alive[r] == 0:
+            continue
+        c, weight = firms.city[r], firms.weight[r]
+        for t in range(field.shape[0]):
+            if field[t] >= 0 and related[firms.field[r], field[t]] >= link:
+                possible[c, t] += weight
+                if (firms.adopted[r] >> numba_u64(t)) & numba_u64(1):
+                    users[c, t] += weight
 
 
 def launch_vintages(bay) -> None:
@@ -166,12 +173,12 @@ def spread_technologies(bay) -> None:
         age = np.array([quarter - t.launch for t in technology], float)
         costs = p.cost * region.adoption_gain_field[fields] * np.exp(-p.cost_fall * age)
         risks = np.full(len(active), p.risk)
-        share = users[:, active] / np.maximum(possible[:, active], 1e-12)
+        share = np.ascontiguousarray(users[:, active] / np.maximum(possible[:, active], 1e-12))
         bay_share = users[:, active].sum(axis=0) / np.maximum(possible[:, active].sum(axis=0), 1e-12)
         adjacency = adjacency_of(bay.ties, bay.institutes.capacity + firms.capacity)
         keys = Keys(bay.streams.key("adopt", quarter), bay.streams.key("adopt_risk", 0))
         new, from_core = np.zeros(firms.capacity, np.uint64), np.zeros(firms.capacity)
-        spread(firms.view, adjacency, bay.institutes.capacity, bits, fields, gains, costs, risks, bay.values.first_use_cover_firm,
+        spread(firms.part(Adopters), adjacency, bay.institutes.capacity, bits, fields, gains, costs, risks, bay.values.first_use_cover_firm,
                region.relatedness_field, share, bay_share, region.core_city, keys, p, new, from_core)
         rows = np.flatnonzero(new)
         count = np.zeros(rows.size)

@@ -27,26 +27,28 @@ import numpy as np
 from greaterbay.actors.firm import LEADER, STARTUP
 from greaterbay.actors.fund import BANK, GUIDANCE, VENTURE
 from greaterbay.actors.invention import FIRM_INSTITUTE
-from greaterbay.kernels import jit
+from greaterbay.kernels import jit, lean
 from greaterbay.streams import combine, gumbel, normal, uniform
 
 SEEN_FUNDS = 5
 Keys = namedtuple("Keys", ["pick", "value", "signal"])
+StartUps = namedtuple("StartUps", ["id", "city", "field", "weight", "rounds", "fund"])
+Investors = namedtuple("Investors", ["id", "city", "field", "early", "budget"])
 
 
-@jit
+@lean
 def posterior_mean(value, noise, shock):
     """Screening: the fund sees value + noise * shock; prior variance one, so the posterior mean shrinks the signal."""
     return (value + noise * shock) / (1.0 + noise * noise)
 
 
-@jit
+@lean
 def guidance_effect(share, p):
     """Effect of a government share on the private hurdle: relief less a distaste that grows with the square."""
     return p.guidance_relief * share - p.guidance_distaste * share * share
 
 
-@jit
+@lean
 def venture_rounds(order, firms, value, funds, venture_rows, guidance_of_city, city_cum, travel_log, barrier, size, keys, p,
                    lead, private, public):
     """Sequential rounds in the order of a keyed rank; fills lead fund (or -1) and money per real firm from each side."""
@@ -259,7 +261,7 @@ def invest_venture(bay) -> None:
     minutes = bay.values.travel_minutes[:cities, :cities]
     keys = Keys(*(bay.streams.key(name, quarter) for name in ("venture_pick", "venture_value", "venture_signal")))
     lead, private, public = np.empty(rows.size, np.int64), np.zeros(rows.size), np.zeros(rows.size)
-    venture_rounds(rows, firms.view, value, funds.view, venture, guidance, np.cumsum(funds.capital[venture]),
+    venture_rounds(rows, firms.part(StartUps), value, funds.part(Investors), venture, guidance, np.cumsum(funds.capital[venture]),
                    np.log1p(minutes / 30.0), bay.values.barrier_finance[:cities, :cities], f.venture_size * bay.growth_level, keys, f,
                    lead, private, public)
     done = lead >= 0

@@ -29,30 +29,33 @@ raises the weakest capability of its field (recombination renews variety).
 from __future__ import annotations
 
 import math
+from collections import namedtuple
 
 import numpy as np
 
+from greaterbay.actors.columns import sums_by_cell
 from greaterbay.actors.invention import LABORATORY
 from greaterbay.actors.network import adjacency_of, cognitive_distance, nodes_of
-from greaterbay.kernels import jit
+from greaterbay.kernels import jit, lean
 from greaterbay.streams import combine, negative_binomial, uniform
 
+Partners = namedtuple("Partners", ["alive", "a", "b", "type", "explore", "sponsored"])
 
 
-@jit
+@lean
 def novelty_times_understanding(distance, optimum):
     """N(D) Q(D), an inverted U that is one at ``optimum`` and zero at 0 and from twice the optimum on."""
     z = distance / (2.0 * optimum)
     return max(0.0, 4.0 * z * (1.0 - z))
 
 
-@jit
+@lean
 def barter(one, two):
     """Volume that both sides of an unpaid exchange give: the smaller of the two (Cowan & Jonard 2004)."""
     return min(one, two)
 
 
-@jit
+@lean
 def _gain_side(levels, learner, teacher, field, related, rate, p, gain):
     """Fill ``gain`` (K,) with what the learner could learn; return the total."""
     total = 0.0
@@ -68,10 +71,9 @@ def _gain_side(levels, learner, teacher, field, related, rate, p, gain):
     return total
 
 
-@jit
-def learn_on_ties(ties, nodes, levels, absorptive, related, core_city, p, change, learned, learned_core):
-    """Permanent learning of both sides of every tie (old levels read, ``change`` (N, K) written)."""
-    one, two = np.empty(levels.shape[1]), np.empty(levels.shape[1])
+@lean
+def learn_on_ties(ties, nodes, levels, absorptive, related, core_city, p, one, two, change, learned, learned_core):
+    """Permanent learning of both sides of every tie (old levels read, ``change`` (N, K) written; ``one``, ``two`` (K,) room)."""
     for t in range(ties.alive.shape[0]):
         if ties.alive[t] == 0:
             continue
@@ -97,7 +99,7 @@ def learn_on_ties(ties, nodes, levels, absorptive, related, core_city, p, change
             learned_core[b] += cut_b * total_b
 
 
-@jit
+@lean
 def access_of(nodes, adjacency, levels, basic_pool, barrier, access_share, spillover_border, members, out):
     """Effective capability of every node in its field, geometric mean of the four levels (shape (N,)).
 
@@ -122,7 +124,7 @@ def access_of(nodes, adjacency, levels, basic_pool, barrier, access_share, spill
         out[i] = product**0.25
 
 
-@jit
+@lean
 def develop(nodes, levels, change, effort, spill, research_share, related, p):
     """Own research, spillovers and losses; levels stay in [0, 1] (written in place).
 
@@ -154,7 +156,7 @@ def develop(nodes, levels, change, effort, spill, research_share, related, p):
                 levels[i, c] = min(1.0, max(0.0, level + gain - loss * level))
 
 
-@jit
+@lean
 def invention_means(nodes, money, people, spill, access, real_scale, p, out):
     """Mean number of inventions of a quarter for every node (knowledge production function).
 
@@ -172,14 +174,14 @@ def invention_means(nodes, money, people, spill, access, real_scale, p, out):
                   * pool**p.spillover_elasticity * (max(access[i], 1e-6) / p.capability_reference) ** p.capability_elasticity)
 
 
-@jit
+@lean
 def invention_counts(means, ids, key, size, out):
     """Counts by inversion of one uniform for each node."""
     for i in range(means.shape[0]):
         out[i] = negative_binomial(uniform(key, ids[i], 0), means[i], size)
 
 
-@jit
+@lean
 def recombine(levels, nodes, counts, weights, gain):
     """Each invention raises the weakest capability of the inventor's field by ``gain`` times (1 - level)."""
     for i in range(counts.shape[0]):
@@ -198,10 +200,9 @@ def spillover_pools(bay) -> np.ndarray:
     """Spillover pool of each city and field relative to the bay's mean at release (C, F)."""
     region, p, firms, institutes = bay.region, bay.parameters.learning, bay.firms, bay.institutes
     cities, fields = len(region.city_ids), len(region.field_ids)
-    stock = np.zeros((cities, fields))
     rows = firms.alive_rows()
     own = firms.capability[rows].reshape(rows.size, fields, 4).mean(axis=2)[np.arange(rows.size), firms.field[rows]]
-    np.add.at(stock, (firms.city[rows], firms.field[rows]), firms.staff[rows] * own)
+    stock = sums_by_cell(firms.city[rows], firms.field[rows], firms.staff[rows] * own, cities, fields)
     levels = institutes.capability.reshape(institutes.capacity, fields, 4).mean(axis=2)
     by_city = np.zeros((cities, fields))
     np.add.at(by_city, institutes.city, institutes.staff[:, None] * institutes.field_weight * levels)
@@ -244,7 +245,8 @@ def share_knowledge(bay) -> None:
     absorptive = np.concatenate((np.full(count, 0.6), firms.absorptive.astype(float)))
     barrier = bay.values.barrier_technology[:cities, :cities]
     change, learned, learned_core = np.zeros_like(levels), np.zeros(n), np.zeros(n)
-    learn_on_ties(bay.ties.view, nodes, levels, absorptive, related, region.core_city, p, change, learned, learned_core)
+    one, two = np.empty(levels.shape[1]), np.empty(levels.shape[1])
+    learn_on_ties(bay.ties.part(Partners), nodes, levels, absorptive, related, region.core_city, p, one, two, change, learned, learned_core)
     np.minimum(change, np.maximum(0.0, 1.0 - levels) * 0.5, out=change)
 
     spill, basic = spillover_pools(bay), basic_pools(bay)
@@ -332,7 +334,7 @@ def make_inventions(bay, nodes, counts: np.ndarray, basic: np.ndarray) -> None:
     bay.tally.add("science_output", city[wide], weight[wide])
 
 
-@jit
+@lean
 def _invention_ids(maker_id, quarter, ordinal, out):
     for i in range(out.shape[0]):
         out[i] = combine(combine(maker_id[i], quarter), ordinal[i])

@@ -22,23 +22,28 @@ of research stays inside a jurisdiction, production may cross borders.
 from __future__ import annotations
 
 import math
+from collections import namedtuple
 
 import numpy as np
 
+from greaterbay.actors.columns import sums_by_cell
 from greaterbay.actors.firm import LEADER, SMALL, STARTUP
 from greaterbay.actors.places import draw_place
 from greaterbay.exchange.mobility import count_staff
-from greaterbay.kernels import jit
+from greaterbay.kernels import jit, lean
 from greaterbay.streams import combine, gumbel, normal, uniform
 
+Sellers = namedtuple("Sellers", ["alive", "id", "field", "sales", "sales_before", "growth_sd"])
+Movers = namedtuple("Movers", ["id", "city", "field"])
 
-@jit
+
+@lean
 def growth_spread(sales, p):
     """Yearly standard deviation of log growth at yearly sales (million CNY)."""
     return p.growth_sd * (1.0 + sales / p.size_reference) ** (-p.growth_size)
 
 
-@jit
+@lean
 def grow(firms, fitness, mean_fitness, year_key, shock_key, p):
     """Move sales by selection and a Laplace growth shock (variance by firm and year, Gaussian by quarter)."""
     for r in range(firms.alive.shape[0]):
@@ -112,7 +117,7 @@ def decide_markets(bay) -> None:
         mean = (np.bincount(firms.field[rows], weights=weight * fitness[rows], minlength=fields)
                 / np.maximum(np.bincount(firms.field[rows], weights=weight, minlength=fields), 1e-12))
         sizes = bay.market_now = market_sizes(bay)
-        grow(firms.view, fitness, mean, bay.streams.key("growth_variance", bay.quarter // 4),
+        grow(firms.part(Sellers), fitness, mean, bay.streams.key("growth_variance", bay.quarter // 4),
              bay.streams.key("growth_shock", bay.quarter), p)
         scale_to_market(bay, sizes)
         # imitation inside a field: leads and lags shrink
@@ -243,9 +248,8 @@ def enter_market(bay) -> None:
     p, firms, region, quarter = bay.parameters.market, bay.firms, bay.region, bay.quarter
     cities, fields = len(region.city_ids), len(region.field_ids)
     rows = firms.alive_rows()
-    number, sales = np.zeros((cities, fields)), np.zeros((cities, fields))
-    np.add.at(number, (firms.city[rows], firms.field[rows]), firms.weight[rows])
-    np.add.at(sales, (firms.city[rows], firms.field[rows]), firms.sales[rows] * firms.weight[rows] * 4.0)
+    number = sums_by_cell(firms.city[rows], firms.field[rows], firms.weight[rows], cities, fields)
+    sales = sums_by_cell(firms.city[rows], firms.field[rows], firms.sales[rows] * firms.weight[rows] * 4.0, cities, fields)
     per_firm = sales / np.maximum(number, 1e-9) / (bay.sales_per_firm_start * bay.growth_level)
     quality = bay.values.park_quality / bay.base_park_quality
     rate = (p.entry_rate * number * np.clip(per_firm, 0.05, 5.0) ** p.entry_sales * bay.incubation[:, None]
@@ -293,19 +297,19 @@ def enter_market(bay) -> None:
     bay.seat_firms(new)
 
 
-@jit
+@lean
 def _entrant_ids(cell_ids, quarter, ordinal, out):
     for i in range(out.shape[0]):
         out[i] = combine(combine(cell_ids[i], quarter), ordinal[i])
 
 
-@jit
+@lean
 def _parents(slot, start, size, cells, ids, key, parent):
     for i in range(cells.shape[0]):
         parent[i] = draw_place(slot, start, size, cells[i], key, ids[i], 60)
 
 
-@jit
+@lean
 def choose_city(rows, firms, value, travel_log, barrier, allowed, bonus, key, chosen):
     """City with the highest utility for each considering firm: value (C, F), travel from the present city, barrier."""
     for i in range(rows.shape[0]):
@@ -330,9 +334,8 @@ def relocate(bay) -> None:
     rows = firms.alive_rows()
     rows = rows[firms.kind[rows] != LEADER]
     draw = bay.streams.uniforms("relocate", quarter, firms.id[rows])
-    number = np.zeros((cities, fields))
     live = firms.alive_rows()
-    np.add.at(number, (firms.city[live], firms.field[live]), firms.weight[live])
+    number = sums_by_cell(firms.city[live], firms.field[live], firms.weight[live], cities, fields)
     value = (p.park_weight * bay.values.park_quality[:, None] - p.cost_weight * relative_cost(bay)[:, None]
              + p.cluster_weight * np.log1p(number) + p.overseas_weight * region.overseas_links_city[:, None])
     travel_log = np.log1p(bay.values.travel_minutes[:cities, :cities] / 30.0)
@@ -341,10 +344,10 @@ def relocate(bay) -> None:
     key = bay.streams.key("relocate_city", quarter)
     research = rows[draw < p.relocate]
     chosen = np.empty(research.size, np.int64)
-    choose_city(research, firms.view, value, travel_log, barrier, same, p.relocate_bonus, key, chosen)
+    choose_city(research, firms.part(Movers), value, travel_log, barrier, same, p.relocate_bonus, key, chosen)
     production = rows[(draw >= p.relocate) & (draw < 2 * p.relocate)]
     anywhere = np.empty(production.size, np.int64)
-    choose_city(production, firms.view, value, travel_log, barrier, np.ones_like(same), p.relocate_bonus, key, anywhere)
+    choose_city(production, firms.part(Movers), value, travel_log, barrier, np.ones_like(same), p.relocate_bonus, key, anywhere)
     firms.production_city[production] = anywhere
     movers = research[chosen != firms.city[research]]
     bay.move_firms(movers, chosen[chosen != firms.city[research]])

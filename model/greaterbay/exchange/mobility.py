@@ -24,11 +24,16 @@ from collections import namedtuple
 
 import numpy as np
 
+from greaterbay.actors.columns import sums_by_cell
 from greaterbay.actors.person import skill_of
 from greaterbay.exchange.partnering import pick, remember
-from greaterbay.kernels import jit
+from greaterbay.kernels import jit, lean
 from greaterbay.streams import combine, gumbel, identity_of, uniform
 
+Seekers = namedtuple("Seekers", ["alive", "id", "city", "field", "home", "weight", "employer", "idle"])
+Staff = namedtuple("Staff", ["alive", "employer", "weight", "skill"])
+Dismissed = namedtuple("Dismissed", ["alive", "id", "employer", "former", "idle"])
+Learners = namedtuple("Learners", ["staff", "capability"])
 Posts = namedtuple("Posts", ["table", "start", "size", "city_cum"])
 Keys = namedtuple("Keys", ["look", "offer", "city", "utility", "leave", "age"])
 Setting = namedtuple("Setting", [
@@ -37,7 +42,7 @@ Setting = namedtuple("Setting", [
 LOCAL_TRIES = 6
 
 
-@jit
+@lean
 def _post_tables(vacancies, city, ids, table, start, size):
     """Open posts at hashed places: (employer, ordinal) decides the place, holes stay holes."""
     for e in range(vacancies.shape[0]):
@@ -53,7 +58,7 @@ def _post_tables(vacancies, city, ids, table, start, size):
                 place = (place + 1) % size[c]
 
 
-@jit
+@lean
 def _draw_post(posts, city, key, identity, number):
     n = posts.size[city]
     if n == 0:
@@ -65,7 +70,7 @@ def _draw_post(posts, city, key, identity, number):
     return -1
 
 
-@jit
+@lean
 def _offer_value(s, p, response, home, field, skill_city, city, employer_city, employer_field):
     """Utility of a post without noise; ``home`` jurisdiction's city index stands for the title's origin."""
     different = city != employer_city
@@ -79,7 +84,7 @@ def _offer_value(s, p, response, home, field, skill_city, city, employer_city, e
     return value
 
 
-@jit
+@lean
 def choose_posts(people, employer_city, employer_field, posts, s, keys, p, choice, expected):
     """Best post of every looking person: node in ``choice`` (rows,), -1 to stay, -2 to leave for outside.
 
@@ -156,8 +161,8 @@ def settle(choice, ids, vacancies, key, accepted):
                 accepted[order[a + best[q]]] = 1
 
 
-@jit
-def _headcounts(people, weight_of, staff, skill, heads):
+@lean
+def _headcounts(people, staff, skill, heads):
     for i in range(people.alive.shape[0]):
         if people.alive[i] and people.employer[i] >= 0:
             e = people.employer[i]
@@ -171,7 +176,7 @@ def count_staff(bay) -> None:
     count = bay.institutes.capacity
     n = count + bay.firms.capacity
     staff, skill, heads = np.zeros(n), np.zeros(n), np.zeros(n, np.int64)
-    _headcounts(bay.people.view, staff, staff, skill, heads)
+    _headcounts(bay.people.part(Staff), staff, skill, heads)
     for table, part in ((bay.institutes, slice(0, count)), (bay.firms, slice(count, n))):
         table.staff[:], table.skill[:], table.heads[:] = staff[part], skill[part], heads[part]
 
@@ -197,11 +202,11 @@ def open_posts(bay) -> None:
         over = np.zeros(institutes.capacity + firms.capacity, np.int64)
         over[live[surplus > 0] + shift] = surplus[surplus > 0]
         if over.any():
-            _let_go(people.view, over, bay.streams.key("layoff", quarter))
+            _let_go(people.part(Dismissed), over, bay.streams.key("layoff", quarter))
     count_staff(bay)
 
 
-@jit
+@lean
 def _let_go(people, over, key):
     for i in range(people.alive.shape[0]):
         e = people.employer[i]
@@ -250,7 +255,7 @@ def graduate(bay) -> None:
     bay.people_in += people.weight[rows].sum()
 
 
-@jit
+@lean
 def _new_ids(origin, quarter, ordinal, out):
     for i in range(out.shape[0]):
         out[i] = combine(combine(origin[i], quarter), ordinal[i])
@@ -303,7 +308,7 @@ def bring_newcomers(bay, posts, setting) -> tuple[np.ndarray, np.ndarray]:
     return rows, post
 
 
-@jit
+@lean
 def _newcomer_posts(ids, fields, city, place, posts, s, employer_field, p, response, key, post):
     for i in range(ids.shape[0]):
         post[i] = -1
@@ -330,9 +335,8 @@ def city_setting(bay) -> Setting:
     net = bay.wage_city * (1.0 - bay.personal_tax_city)
     value = (p.wage_weight * np.log(net / bay.wage_reference) - p.rent_weight * np.log(bay.rent_city / bay.rent_reference)
              + p.amenity_weight * (amenity - bay.amenity_reference))
-    cluster = np.zeros((cities, len(region.field_ids)))
     rows = np.flatnonzero(people.alive)
-    np.add.at(cluster, (people.city[rows], people.field[rows]), people.weight[rows])
+    cluster = sums_by_cell(people.city[rows], people.field[rows], people.weight[rows], cities, len(region.field_ids))
     home = np.concatenate((bay.jurisdiction_seat, np.arange(cities, cities + 2)))
     return Setting(value, np.log1p(cluster / 100.0), np.log1p(values.travel_minutes / 30.0), values.barrier_talent,
                    values.unrecognised, region.relatedness_field, bay.wage_city, home)
@@ -373,7 +377,7 @@ def move_people(bay) -> None:
         arrivals, arrival_posts = bring_newcomers(bay, posts, setting)
     choice = np.empty(people.capacity, np.int64)
     expected = np.zeros((len(region.place_ids),) * 2)
-    choose_posts(people.view, employer_city, bay.employer_field, posts, setting, keys, p, choice, expected)
+    choose_posts(people.part(Seekers), employer_city, bay.employer_field, posts, setting, keys, p, choice, expected)
     choice[arrivals] = arrival_posts
     tally.matrix("expected_talent")[:] += expected
     accepted = np.empty(people.capacity, np.int8)
@@ -435,7 +439,7 @@ def hire(bay, rows: np.ndarray, choice: np.ndarray, employer_city: np.ndarray) -
     # knowledge moves with people who leave an employer for a firm
     carry = (former >= 0) & (new >= count)
     if not bay.warming and carry.any():
-        _carry(bay.firms.view, bay.institutes.capability, former[carry], new[carry], count, people.field[rows][carry],
+        _carry(bay.firms.part(Learners), bay.institutes.capability, former[carry], new[carry], count, people.field[rows][carry],
                weight[carry], bay.parameters.learning.mover)
         remember(bay, new[carry], former[carry])
         remember(bay, former[carry], new[carry])
@@ -445,7 +449,7 @@ def hire(bay, rows: np.ndarray, choice: np.ndarray, employer_city: np.ndarray) -
     people.idle[rows] = people.tenure[rows] = 0
 
 
-@jit
+@lean
 def _carry(firms, institute_levels, former, new, count, field, weight, share):
     """Arrivals close a part of the gap to the former employer in their field, in proportion to their number."""
     for i in range(former.shape[0]):

@@ -25,10 +25,11 @@ from collections import namedtuple
 
 import numpy as np
 
+from greaterbay.actors.columns import sums_by_cell
 from greaterbay.actors.invention import FIRM_FIRM, FIRM_INSTITUTE, INSTITUTE_INSTITUTE
 from greaterbay.actors.network import adjacency_of, cognitive_distance, nodes_of, update_degrees
 from greaterbay.actors.places import draw_place
-from greaterbay.kernels import jit
+from greaterbay.kernels import jit, lean
 from greaterbay.streams import combine, gumbel, pair_identity, rounded, uniform
 
 CHOICES = 3  # partners an actor can propose to in a quarter, best first
@@ -42,20 +43,20 @@ Search = namedtuple("Search", [
 Keys = namedtuple("Keys", ["seek", "candidate", "utility", "alliance", "rounding"])
 
 
-@jit
+@lean
 def cognitive_fit(distance, optimum, width):
     """Inverted U of cognitive distance: one at the optimum, falling with the square of the deviation."""
     z = (distance - optimum) / width
     return 1.0 - z * z
 
 
-@jit
+@lean
 def marginal_cost(ties):
     """Convex cost of one more tie, (x + 1)**1.5 - x**1.5."""
     return (ties + 1.0) ** 1.5 - ties**1.5
 
 
-@jit
+@lean
 def pair_value(nodes, a, b, tie_type, travel_log, barrier, closure, past, common, p):
     """Part of the partner utility that both sides share (no cost, size, noise)."""
     distance = cognitive_distance(nodes.profile, a, b)
@@ -71,13 +72,13 @@ def pair_value(nodes, a, b, tie_type, travel_log, barrier, closure, past, common
             + p.past_weight * past + p.organisation_weight * common)
 
 
-@jit
+@lean
 def burden(nodes, n):
     """Ties per unit of capacity: one unit for every 30 researchers, at least one."""
     return nodes.degree[n] / (1.0 + nodes.size[n] / 30.0)
 
 
-@jit
+@lean
 def tie_type_of(nodes, a, b):
     """firm-firm, firm-institute or institute-institute."""
     firms = nodes.is_firm[a] + nodes.is_firm[b]
@@ -86,16 +87,36 @@ def tie_type_of(nodes, a, b):
     return FIRM_INSTITUTE if firms == 1 else INSTITUTE_INSTITUTE
 
 
-@jit
+@lean
 def pick(cumulative, u):
     """Index drawn from cumulative weights by one uniform; -1 when all weights are zero."""
     total = cumulative[-1]
     if total <= 0.0:
         return -1
-    return min(np.searchsorted(cumulative, u * total, side="right"), cumulative.shape[0] - 1)
+    low, high, wanted = 0, cumulative.shape[0] - 1, u * total
+    while low < high:  # first place whose cumulative weight is above the wanted one
+        middle = (low + high) // 2
+        if cumulative[middle] <= wanted:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
-@jit
+@lean
+def pick_two(first, second, u):
+    """Two indices drawn by one uniform: the row by ``first`` (R,), then by ``second`` (R, S), both cumulative weights.
+
+    The same draw from a table of all pairs would need R * S sums for every kind of searcher. (-1, -1) when all is zero.
+    """
+    row = pick(first, u)
+    if row < 0:
+        return -1, -1
+    below = first[row - 1] if row > 0 else 0.0
+    rest = (u * first[-1] - below) / (first[row] - below)
+    return row, pick(second[row], rest)
+
+@lean
 def firm_in(nodes, s, institutes, city, field, key, identity, number):
     """A firm drawn in a city: its field by relatedness to ``field``, its place by hash. Node or -1."""
     fields = s.field_cum.shape[2]
@@ -106,7 +127,7 @@ def firm_in(nodes, s, institutes, city, field, key, identity, number):
     return -1 if row < 0 else institutes + row
 
 
-@jit
+@lean
 def _candidates(nodes, s, adjacency, institutes, i, keys, p, seen, origin):
     """Fill ``seen`` and ``origin`` (0 met by search, 1 past partner, 2 through a partner, 3 alliance); return the number."""
     me, city, field, kind = nodes.id[i], nodes.city[i], nodes.field[i], nodes.kind[i]
@@ -167,15 +188,14 @@ def _candidates(nodes, s, adjacency, institutes, i, keys, p, seen, origin):
     return found
 
 
-@jit
-def seek(nodes, s, adjacency, institutes, keys, p, target, mine, theirs, expected):
+@lean
+def seek(nodes, s, adjacency, institutes, keys, p, seen, origin, target, mine, theirs, expected):
     """Every looking actor's best candidates above its reservation.
 
     ``target`` (N, CHOICES) node or -1, ``mine`` and ``theirs`` the two sides' utilities; ``expected``
-    (P, P) collects the probability that both sides of a pair that met accept (weighted).
+    (P, P) collects the probability that both sides of a pair that met accept (weighted). ``seen`` and ``origin`` are
+    room to work in.
     """
-    seen = np.empty(SEEN, np.int64)
-    origin = np.empty(SEEN, np.int64)
     for i in range(nodes.alive.shape[0]):
         for c in range(CHOICES):
             target[i, c] = -1
@@ -281,8 +301,7 @@ def search_tables(bay) -> Search:
     firms, institutes = bay.firms, bay.institutes
     cities, fields = len(region.city_ids), len(region.field_ids)
     alive = firms.alive_rows()
-    count = np.zeros((cities, fields))
-    np.add.at(count, (firms.city[alive], firms.field[alive]), firms.weight[alive])
+    count = sums_by_cell(firms.city[alive], firms.field[alive], firms.weight[alive], cities, fields)
     related = region.relatedness_field.astype(float)
     mass = count @ related  # related firms of each city and field
     minutes = values.travel_minutes[:cities, :cities]
@@ -325,7 +344,8 @@ def find_partners(bay) -> None:
     n = nodes.alive.size
     target, mine, theirs = np.full((n, CHOICES), -1, np.int64), np.zeros((n, CHOICES)), np.zeros((n, CHOICES))
     expected = np.zeros((len(bay.region.place_ids),) * 2)
-    seek(nodes, search, adjacency, bay.institutes.capacity, keys, p, target, mine, theirs, expected)
+    seen, origin = np.empty(SEEN, np.int64), np.empty(SEEN, np.int64)
+    seek(nodes, search, adjacency, bay.institutes.capacity, keys, p, seen, origin, target, mine, theirs, expected)
     quota = np.ones(n, np.int64)
     places = p.institute_ties * bay.institutes.researchers * bay.scale
     draws = bay.streams.uniforms("rounding", quarter, bay.institutes.id, 1)
@@ -337,7 +357,7 @@ def find_partners(bay) -> None:
     bay.tally.matrix("expected_ties")[:] += expected
 
 
-@jit
+@lean
 def _identities(ids, a, b, out):
     for k in range(a.shape[0]):
         out[k] = pair_identity(ids[a[k]], ids[b[k]])
@@ -380,7 +400,7 @@ def remember(bay, nodes: np.ndarray, partners: np.ndarray) -> None:
         _remember(table.past, rows, new)
 
 
-@jit
+@lean
 def _remember(past, rows, partners):
     for k in range(rows.shape[0]):
         r = rows[k]

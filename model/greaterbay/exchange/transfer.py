@@ -21,16 +21,18 @@ import numpy as np
 
 from greaterbay.actors.invention import MARKET
 from greaterbay.actors.network import adjacency_of
-from greaterbay.exchange.partnering import pick
-from greaterbay.kernels import jit
+from greaterbay.exchange.partnering import pick_two
+from greaterbay.kernels import jit, lean
 from greaterbay.streams import gumbel, uniform
 
 NOTHING, LICENCE, SALE, JOINT, IMPORT = range(5)
-Shelf = namedtuple("Shelf", ["row", "start", "far_cum", "wide_cum", "node_row", "node_start"])
+Shelf = namedtuple("Shelf", ["row", "start", "far_cum", "wide_cum", "field_cum", "node_row", "node_start"])
+Users = namedtuple("Users", ["alive", "id", "city", "field", "kind", "imports"])
+Offers = namedtuple("Offers", ["id", "owner", "city", "field", "quality"])
 Keys = namedtuple("Keys", ["need", "offer", "utility", "channel"])
 
 
-@jit
+@lean
 def _take(firms, inventions, shelf, adjacency, institutes, travel_log, barrier, related, dependence, platform, money,
           keys, p, channel, chosen):
     for r in range(firms.alive.shape[0]):
@@ -64,9 +66,10 @@ def _take(firms, inventions, shelf, adjacency, institutes, travel_log, barrier, 
                 row = shelf.node_row[shelf.node_start[j] + int(uniform(keys.offer, me, 30 + k) * held)]
             else:
                 cumulative = shelf.far_cum[city, field] if k < partner_offers + offers else shelf.wide_cum[city, field]
-                cell = pick(cumulative, uniform(keys.offer, me, k))
-                if cell < 0:
+                where, what = pick_two(cumulative, shelf.field_cum[field], uniform(keys.offer, me, k))
+                if what < 0:
                     continue
+                cell = where * related.shape[0] + what
                 held = shelf.start[cell + 1] - shelf.start[cell]
                 if held == 0:
                     continue
@@ -96,24 +99,39 @@ def _take(firms, inventions, shelf, adjacency, institutes, travel_log, barrier, 
 
 
 def _shelves(bay, marketed: np.ndarray) -> Shelf:
-    """Marketed inventions by city and field and by owner, with the weights of cells for every user."""
+    """Marketed inventions by city and field and by owner (in the order of identity), with the weights of cities and fields
+    for every user."""
     region, p, inventions = bay.region, bay.parameters, bay.inventions
     cities, fields = len(region.city_ids), len(region.field_ids)
     cell = inventions.city[marketed].astype(np.int64) * fields + inventions.field[marketed]
-    order = np.lexsort((inventions.id[marketed], cell))
-    start = np.concatenate(([0], np.cumsum(np.bincount(cell, minlength=cities * fields)))).astype(np.int64)
+    by_id = marketed[np.argsort(inventions.id[marketed])]
+    row, start = grouped(by_id, inventions.city[by_id].astype(np.int64) * fields + inventions.field[by_id], cities * fields)
     stock = np.bincount(cell, weights=inventions.weight[marketed], minlength=cities * fields).reshape(cities, fields)
     barrier = bay.values.barrier_technology[:cities, :cities]
     visible = np.exp(-p.partnering.candidate_border * barrier)
     near = np.exp(-bay.values.travel_minutes[:cities, :cities] / p.partnering.candidate_travel) * visible
-    wanted = stock[None, None, :, :] * region.relatedness_field[None, :, None, :]  # (1, F user, C, F)
-    far = (near[:, None, :, None] * wanted).reshape(cities, fields, -1)
-    wide = (visible[:, None, :, None] * wanted).reshape(cities, fields, -1)
-    nodes = bay.institutes.capacity + bay.firms.capacity
-    owned = marketed[inventions.owner[marketed] >= 0]
-    owned = owned[np.lexsort((inventions.id[owned], inventions.owner[owned]))]
-    node_start = np.concatenate(([0], np.cumsum(np.bincount(inventions.owner[owned], minlength=nodes)))).astype(np.int64)
-    return Shelf(marketed[order], start, np.cumsum(far, axis=-1), np.cumsum(wide, axis=-1), owned, node_start)
+    wanted = stock[None, :, :] * region.relatedness_field[:, None, :]  # (F user, C, F)
+    in_city = wanted.sum(axis=2)
+    far = near[:, None, :] * in_city[None, :, :]
+    wide = visible[:, None, :] * in_city[None, :, :]
+    owned = by_id[inventions.owner[by_id] >= 0]
+    node_row, node_start = grouped(owned, inventions.owner[owned], bay.institutes.capacity + bay.firms.capacity)
+    return Shelf(row, start, np.cumsum(far, axis=-1), np.cumsum(wide, axis=-1), np.cumsum(wanted, axis=-1), node_row, node_start)
+
+
+@lean
+def _group(rows, group, place, out):
+    for k in range(rows.shape[0]):
+        out[place[group[k]]] = rows[k]
+        place[group[k]] += 1
+
+
+def grouped(rows: np.ndarray, group: np.ndarray, groups: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows by group, in their order inside it, and where each group begins (groups + 1,)."""
+    start = np.concatenate(([0], np.cumsum(np.bincount(group, minlength=groups)))).astype(np.int64)
+    out = np.empty(rows.size, np.int64)
+    _group(rows, group, start[:-1].copy(), out)
+    return out, start
 
 
 def transfer_technology(bay) -> None:
@@ -127,7 +145,7 @@ def transfer_technology(bay) -> None:
     channel, chosen = np.zeros(firms.capacity, np.int8), np.full(firms.capacity, -1, np.int64)
     money = np.maximum(firms.cash - firms.rd_paid, 0.0)
     minutes = bay.values.travel_minutes[:cities, :cities]
-    _take(firms.view, inventions.view, shelf, adjacency, count, np.log1p(minutes / 30.0),
+    _take(firms.part(Users), inventions.part(Offers), shelf, adjacency, count, np.log1p(minutes / 30.0),
           bay.values.barrier_technology[:cities, :cities], region.relatedness_field, region.import_dependence_field,
           bay.values.platform_reach, money, keys, p, channel, chosen)
     users = np.flatnonzero(chosen >= 0)
