@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import os
+import zlib
 from collections import OrderedDict, namedtuple
 from pathlib import Path
 
@@ -678,7 +679,7 @@ def _write_state(path: Path, state: dict[str, np.ndarray]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
     np.savez(buffer, **state)
-    content = buffer.getvalue()
+    content = zlib.compress(buffer.getvalue(), 1)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_bytes(hashlib.sha256(content).digest() + content)
     os.replace(temporary, path)
@@ -689,5 +690,5 @@ def _read_state(path: Path) -> dict[str, np.ndarray] | None:
     content = path.read_bytes()
     if len(content) < 33 or hashlib.sha256(content[32:]).digest() != content[:32]:
         return None
-    with np.load(io.BytesIO(content[32:])) as file:
+    with np.load(io.BytesIO(zlib.decompress(content[32:]))) as file:
         return dict(file)

@@ -138,6 +138,12 @@ def government_money(bay):
 
 
 @invariant
+def insurers_can_pay(bay):
+    """Insurers' accounts are not negative."""
+    return float(max(0.0, -bay.ledger.account("insurer").min())), 1e-6
+
+
+@invariant
 def people_spend_wages(bay):
     """Wages are spent: people's accounts are empty at the end of a quarter."""
     return float(np.abs(bay.ledger.account("person")).max()), 1e-6 * max(1.0, float(bay.ledger.flow("wages").sum()))

@@ -12,12 +12,12 @@ import numpy as np
 
 from greaterbay.kernels import lean
 
-SECTORS = ("firm", "institute", "fund", "bank", "government", "person", "outside")
+SECTORS = ("firm", "institute", "fund", "bank", "government", "person", "insurer", "outside")
 INSTRUMENTS = (
     "opening", "sales", "costs", "wages", "consumption", "research", "tie", "tax", "revenue", "core_funding", "grant", "diverted",
     "joint_grant", "lever", "pilot", "patient", "licence", "import", "venture", "guidance", "commitment", "exit", "fund_raising", "fund_close",
     "credit", "interest", "repayment", "dividend", "trade_credit", "trade_repayment", "founders", "liquidation", "relocation",
-    "adoption",
+    "adoption", "premium", "compensation", "reinsurance",
 )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from greaterbay.actors.columns import Column, Table, view_type
 
 COLUMNS = (
@@ -26,3 +28,9 @@ class People(Table):
 
     def __init__(self, capacity: int):
         super().__init__(COLUMNS, PersonView, capacity)
+
+
+def skill_of(ids: np.ndarray, bay) -> np.ndarray:
+    """Efficiency units of people, lognormal with mean one, by identity."""
+    sd = bay.parameters.mobility.skill_sd
+    return np.exp(sd * bay.streams.normals("initial", 0, ids, 5) - 0.5 * sd * sd)

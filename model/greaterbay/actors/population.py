@@ -14,7 +14,7 @@ from greaterbay.actors.fund import BANK, GUIDANCE, VENTURE, Funds
 from greaterbay.actors.institute import Institutes
 from greaterbay.actors.invention import ABANDONED, MARKET, PILOT, Inventions
 from greaterbay.actors.network import PER_FIELD
-from greaterbay.actors.person import People
+from greaterbay.actors.person import People, skill_of
 from greaterbay.streams import identity_of
 
 FEWEST_FIRMS, FEWEST_PEOPLE = 30, 300
@@ -102,10 +102,14 @@ def make_firms(bay) -> Firms:
     firms.incubated[rows] = (kind == STARTUP) & (draw[4] < 0.3)
     relative = region.rd_intensity_field[field]
     base = np.bincount(city, weights=weight * sales * 4.0 * relative, minlength=len(region.city_ids))
-    bay.rd_intensity_city = region.rd_firm_city / np.maximum(base, 1e-12)
+    # the table counts what firms perform: part of it is paid by grants that reach research
+    f = bay.parameters.finance
+    granted = f.grant_share * region.science_budget_city * (1.0 - f.diversion)
+    bay.rd_intensity_city = np.maximum(region.rd_firm_city - granted, 0.3 * region.rd_firm_city) / np.maximum(base, 1e-12)
     firms.rd_intensity[rows] = bay.rd_intensity_city[city] * relative
     firms.rd_paid[rows] = firms.rd_intensity[rows] * sales
-    firms.cash[rows] = bay.parameters.finance.buffer * firms.rd_paid[rows]
+    firms.rd_granted[rows] = sales * relative * (region.rd_firm_city / np.maximum(base, 1e-12) - bay.rd_intensity_city)[city]
+    firms.cash[rows] = f.buffer * firms.rd_paid[rows]
     firms.data_quarters[rows] = age.astype(int)
     firms.capability[rows] = start_levels(bay, ids, np.eye(fields)[field], True)
     firms.imports[rows] = region.import_dependence_field[field]
@@ -174,7 +178,8 @@ def make_people(bay) -> People:
         mine = np.flatnonzero((firms.alive == 1) & (firms.city == c))
         theirs = np.flatnonzero(institutes.city == c)
         node = np.concatenate((theirs, mine + count))
-        money = np.concatenate((institutes.rd_paid[theirs], firms.rd_paid[mine] * firms.weight[mine]))
+        performed = (firms.rd_paid[mine] + firms.rd_granted[mine]) * firms.weight[mine]
+        money = np.concatenate((institutes.rd_paid[theirs], performed))
         edges = np.cumsum(money / money.sum())
         seat = np.minimum(np.searchsorted(edges, (np.arange(n) + 0.5) / n, side="right"), node.size - 1)
         ids = np.array([identity_of("person", region.city_ids[c], k) for k in range(n)], np.uint64)
@@ -190,7 +195,7 @@ def make_people(bay) -> People:
         foreign = draw[2] < p.foreign_share
         home[foreign] = np.floor(draw[3][foreign] * (len(region.jurisdiction_ids) + 2)).astype(int)
         people.home[rows] = home
-        people.skill[rows] = np.exp(p.skill_sd * bay.streams.normals("initial", 0, ids, 5))
+        people.skill[rows] = skill_of(ids, bay)
     return people
 
 

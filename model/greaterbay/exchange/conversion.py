@@ -133,6 +133,7 @@ def convert(bay) -> None:
     inventions.entered[moved] = quarter
     inventions.progress[moved] = 0.0
     tally.add("abandoned", inventions.city[given_up], inventions.weight[given_up])
+    insure_first_use(bay, moved[outcome[moved] == FIRST_USE], given_up[inventions.stage[given_up] == FIRST_USE], total)
     # results given up stay in force as patents until they lapse
     inventions.stage[given_up] = ABANDONED
     arrived = moved[outcome[moved] == MARKET]
@@ -142,6 +143,36 @@ def convert(bay) -> None:
     tally.add("conversions_value", home, inventions.weight[arrived] * inventions.quality[arrived])
     tally.add("conversions_field", (home, inventions.field[arrived]), inventions.weight[arrived])
     lapse(bay)
+
+
+def insure_first_use(bay, entering: np.ndarray, failed: np.ndarray, total: np.ndarray) -> None:
+    """First-use insurance: the insured share of a pilot's cost is paid back when first use fails.
+
+    premium = cover * pilot_cost * (1 - success of the stage) * (1 + premium_load), paid when first use begins, as far as
+    the developer has money. An insurer that is short is filled up from outside (reinsurance).
+    """
+    p, inventions, firms, count = bay.parameters.conversion, bay.inventions, bay.firms, bay.institutes.capacity
+    cities = len(bay.region.city_ids)
+    for rows, fails in ((entering, False), (failed, True)):
+        rows = rows[inventions.developer[rows] >= count]
+        firm = inventions.developer[rows] - count
+        city = firms.city[firm].astype(np.int64)
+        insured = bay.values.first_use_cover_firm[city, firms.field[firm], firms.kind[firm]] * p.pilot_cost * inventions.weight[rows]
+        if fails:
+            due = np.bincount(city, weights=insured, minlength=cities)
+            short = np.maximum(0.0, due - bay.ledger.account("insurer")[:cities])
+            bay.ledger.pay("reinsurance", "outside", np.arange(cities), "insurer", np.arange(cities), short)
+            bay.ledger.pay("compensation", "insurer", city, "firm", city, insured)
+            np.add.at(firms.cash, firm, insured / firms.weight[firm])
+        else:
+            risk = 1.0 - total[inventions.field[rows]] ** 0.25
+            premium = insured * risk * (1.0 + p.premium_load)
+            asked = np.bincount(firm, weights=premium, minlength=firms.capacity)
+            have = np.maximum(firms.cash, 0.0) * firms.weight
+            share = np.minimum(1.0, have / np.maximum(asked, 1e-300))
+            premium = premium * share[firm]
+            bay.ledger.pay("premium", "firm", city, "insurer", city, premium)
+            np.add.at(firms.cash, firm, -premium / firms.weight[firm])
 
 
 def lapse(bay) -> None:

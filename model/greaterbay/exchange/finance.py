@@ -116,7 +116,7 @@ def fund_institutes(bay) -> None:
     spent = budget + extra
     institutes.cash -= extra
     total = np.bincount(institutes.city, weights=spent, minlength=cities)
-    wage_bill = np.bincount(institutes.city, weights=institutes.staff * bay.wage_city[institutes.city] / 4.0, minlength=cities)
+    wage_bill = np.bincount(institutes.city, weights=institutes.skill * bay.wage_city[institutes.city] / 4.0, minlength=cities)
     wages = np.minimum(total, wage_bill)
     ledger.pay("wages", "institute", everywhere, "person", everywhere, wages)
     ledger.pay("consumption", "person", everywhere, "outside", everywhere, wages)

@@ -180,7 +180,7 @@ def keep_accounts(bay) -> None:
     relative = bay.effective[rows] - mean_by_field(bay, bay.effective)[firms.field[rows]]
     margin = np.clip(f.profit_margin + f.margin_productivity * relative - f.margin_cost * relative_cost(bay)[production], -0.1, 0.5)
     costs = sales * (1.0 - margin)
-    wages = firms.staff[rows] / weight * bay.wage_city[city] / 4.0
+    wages = firms.skill[rows] / weight * bay.wage_city[city] / 4.0  # paid by efficiency units
     granted = firms.rd_granted[rows]
     research = np.maximum(firms.rd_paid[rows] + granted, wages)
     ties = firms.degree[rows] * bay.parameters.partnering.tie_cost
@@ -235,7 +235,8 @@ def leave_market(bay) -> None:
     """Exit by hazard; what a firm leaves behind is booked, its people look for posts, its results may lapse."""
     p, firms, quarter = bay.parameters.market, bay.firms, bay.quarter
     rows = firms.alive_rows()
-    hazard = (p.exit_base + p.exit_small / (1.0 + 4.0 * firms.sales[rows] / p.exit_size)
+    sheltered = (firms.incubated[rows] == 1) & (firms.kind[rows] == STARTUP)
+    hazard = (p.exit_base + p.exit_small / (1.0 + 4.0 * firms.sales[rows] / p.exit_size) * np.where(sheltered, p.shelter, 1.0)
               + p.exit_cash * (firms.arrears[rows] > 0.0))
     hazard = np.where(firms.kind[rows] == LEADER, p.exit_base * 0.25, hazard)
     gone = rows[bay.streams.uniforms("exit", quarter, firms.id[rows]) < hazard]

@@ -25,6 +25,7 @@ from collections import namedtuple
 import numpy as np
 
 from greaterbay.actors.columns import sums_by_cell
+from greaterbay.actors.person import skill_of
 from greaterbay.exchange.partnering import pick, remember
 from greaterbay.kernels import jit, lean
 from greaterbay.streams import combine, gumbel, uniform
@@ -195,8 +196,6 @@ def open_posts(bay) -> None:
     for table, live, ids in ((firms, rows, firms.id[rows]), (institutes, np.arange(institutes.capacity), institutes.id)):
         draw = bay.streams.uniforms("rounding", 0, ids, 3)
         wanted = np.floor(table.posts[live] + draw).astype(np.int64)
-        if table is firms:
-            wanted = np.maximum(wanted, 1)
         table.vacancies[live] = np.maximum(0, wanted - table.heads[live])
         surplus = table.heads[live] - np.ceil(wanted * 1.1).astype(np.int64) - 1
         shift = 0 if table is institutes else institutes.capacity
@@ -269,7 +268,7 @@ def enter(bay, rows, ids, city, field, home, weight, age) -> None:
     people.city[rows], people.field[rows], people.home[rows] = city, field, home
     people.weight[rows], people.age[rows] = weight, age
     people.employer[rows] = people.former[rows] = -1
-    people.skill[rows] = np.exp(bay.parameters.mobility.skill_sd * bay.streams.normals("initial", 0, ids, 5))
+    people.skill[rows] = skill_of(ids, bay)
 
 
 def bring_newcomers(bay, posts, setting) -> tuple[np.ndarray, np.ndarray]:

@@ -310,6 +310,10 @@ def search_tables(bay) -> Search:
     minutes = values.travel_minutes[:cities, :cities]
     barrier = values.barrier_technology[:cities, :cities]
     visible = np.exp(-p.candidate_border * barrier) * np.where(barrier > 0, 1.0 + values.visibility, 1.0)
+    for one, two in region.agreements:
+        a, b = region.city_ids.index(one), region.city_ids.index(two)
+        visible[a, b] *= 1.0 + p.agreement
+        visible[b, a] = visible[a, b]
     near = np.exp(-minutes / p.candidate_travel) * visible
     other = 1.0 - np.eye(cities)
     far = (near * other)[:, None, :] * mass.T[None, :, :]
