@@ -9,7 +9,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from greaterbay.kernels import jit, lean
+from greaterbay.kernels import inlined, jit, lean
 
 PER_FIELD = 4  # capabilities of a field, from basic to process
 
@@ -24,7 +24,7 @@ TieEnds = namedtuple("TieEnds", ["alive", "a", "b", "weight"])
 Adjacency = namedtuple("Adjacency", ["offset", "neighbour", "tie"])
 
 
-@lean
+@inlined
 def profile_of(levels, relatedness, out):
     """Relatedness-smoothed capability profile, one number per field, of length one.
 
@@ -75,7 +75,7 @@ def profiles(firms, rows: np.ndarray, relatedness: np.ndarray) -> np.ndarray:
     return out
 
 
-@lean
+@inlined
 def cognitive_distance(profile, a, b):
     """One minus the cosine of two nodes' profiles, in [0, 1]."""
     dot = 0.0

@@ -36,13 +36,13 @@ import numpy as np
 from greaterbay.actors.columns import sums_by_cell
 from greaterbay.actors.invention import LABORATORY
 from greaterbay.actors.network import cognitive_distance, own_levels
-from greaterbay.kernels import jit, lean
+from greaterbay.kernels import inlined, jit, lean
 from greaterbay.streams import combine, negative_binomial, uniform
 
 Partners = namedtuple("Partners", ["alive", "a", "b", "type", "explore", "sponsored"])
 
 
-@lean
+@inlined
 def novelty_times_understanding(distance, optimum):
     """N(D) Q(D), an inverted U that is one at ``optimum`` and zero at 0 and from twice the optimum on."""
     z = distance / (2.0 * optimum)
@@ -55,7 +55,7 @@ def barter(one, two):
     return min(one, two)
 
 
-@lean
+@inlined
 def _gain_side(levels, learner, teacher, field, related, rate, p, gain):
     """Fill ``gain`` (K,) with what the learner could learn; return the total."""
     total = 0.0
@@ -124,7 +124,7 @@ def access_of(nodes, adjacency, levels, basic_pool, barrier, access_share, spill
         out[i] = product**0.25
 
 
-@lean
+@inlined
 def recombine(levels, field, count, gain):
     """Each of ``count`` inventions (at most five) raises the weakest capability of the inventor's field by ``gain`` times
     (1 - level); ``levels`` (K,) of one actor are written."""

@@ -27,7 +27,7 @@ import numpy as np
 from greaterbay.actors.columns import sums_by_cell
 from greaterbay.actors.person import skill_of
 from greaterbay.exchange.partnering import pick, remember
-from greaterbay.kernels import jit, lean
+from greaterbay.kernels import inlined, jit, lean
 from greaterbay.streams import combine, gumbel, uniform
 
 Seekers = namedtuple("Seekers", ["alive", "id", "city", "field", "home", "weight", "employer", "idle"])
@@ -58,7 +58,7 @@ def _post_tables(vacancies, city, ids, table, start, size):
                 place = (place + 1) % size[c]
 
 
-@lean
+@inlined
 def _draw_post(posts, city, key, identity, number):
     n = posts.size[city]
     if n == 0:
@@ -70,7 +70,7 @@ def _draw_post(posts, city, key, identity, number):
     return -1
 
 
-@lean
+@inlined
 def _offer_value(s, p, response, home, field, skill_city, city, employer_city, employer_field):
     """Utility of a post without noise; ``home`` jurisdiction's city index stands for the title's origin."""
     different = city != employer_city

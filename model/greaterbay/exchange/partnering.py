@@ -29,7 +29,7 @@ from greaterbay.actors.columns import sums_by_cell
 from greaterbay.actors.invention import FIRM_FIRM, FIRM_INSTITUTE, INSTITUTE_INSTITUTE
 from greaterbay.actors.network import cognitive_distance, update_degrees
 from greaterbay.actors.places import draw_place
-from greaterbay.kernels import jit, lean
+from greaterbay.kernels import inlined, jit, lean
 from greaterbay.streams import combine, gumbel, pair_identity, rounded, uniform
 
 CHOICES = 3  # partners an actor can propose to in a quarter, best first
@@ -43,20 +43,20 @@ Search = namedtuple("Search", [
 Keys = namedtuple("Keys", ["seek", "candidate", "utility", "alliance", "rounding"])
 
 
-@lean
+@inlined
 def cognitive_fit(distance, optimum, width):
     """Inverted U of cognitive distance: one at the optimum, falling with the square of the deviation."""
     z = (distance - optimum) / width
     return 1.0 - z * z
 
 
-@lean
+@inlined
 def marginal_cost(ties):
     """Convex cost of one more tie, (x + 1)**1.5 - x**1.5."""
     return (ties + 1.0) ** 1.5 - ties**1.5
 
 
-@lean
+@inlined
 def pair_value(nodes, a, b, tie_type, travel_log, barrier, closure, past, common, p):
     """Part of the partner utility that both sides share (no cost, size, noise)."""
     distance = cognitive_distance(nodes.profile, a, b)
@@ -72,13 +72,13 @@ def pair_value(nodes, a, b, tie_type, travel_log, barrier, closure, past, common
             + p.past_weight * past + p.organisation_weight * common)
 
 
-@lean
+@inlined
 def burden(nodes, n):
     """Ties per unit of capacity: one unit for every 30 researchers, at least one."""
     return nodes.degree[n] / (1.0 + nodes.size[n] / 30.0)
 
 
-@lean
+@inlined
 def tie_type_of(nodes, a, b):
     """firm-firm, firm-institute or institute-institute."""
     firms = nodes.is_firm[a] + nodes.is_firm[b]
@@ -87,7 +87,7 @@ def tie_type_of(nodes, a, b):
     return FIRM_INSTITUTE if firms == 1 else INSTITUTE_INSTITUTE
 
 
-@lean
+@inlined
 def pick(cumulative, u):
     """Index drawn from cumulative weights by one uniform; -1 when all weights are zero."""
     total = cumulative[-1]
@@ -116,7 +116,7 @@ def pick_two(first, second, u):
     rest = (u * first[-1] - below) / (first[row] - below)
     return row, pick(second[row], rest)
 
-@lean
+@inlined
 def firm_in(nodes, s, institutes, city, field, key, identity, number):
     """A firm drawn in a city: its field by relatedness to ``field``, its place by hash. Node or -1."""
     fields = s.field_cum.shape[2]
@@ -127,7 +127,7 @@ def firm_in(nodes, s, institutes, city, field, key, identity, number):
     return -1 if row < 0 else institutes + row
 
 
-@lean
+@inlined
 def _candidates(nodes, s, adjacency, institutes, i, keys, p, seen, origin):
     """Fill ``seen`` and ``origin`` (0 met by search, 1 past partner, 2 through a partner, 3 alliance); return the number."""
     me, city, field, kind = nodes.id[i], nodes.city[i], nodes.field[i], nodes.kind[i]
