@@ -122,7 +122,7 @@ def convert(bay) -> None:
     fund_pilots(bay)
     total = np.clip(region.conversion_field * p.success_spread, 0.01, 0.9)
     quarters = np.maximum(1.0, region.duration_years_field)  # years * 4 quarters / 4 stages
-    outcome = np.empty(inventions.capacity, np.int64)
+    outcome = np.empty(inventions.capacity, np.int8)
     count = bay.institutes.capacity
     advance(inventions.part(Projects), quarters, total**0.25, stage_gains(bay), p.capability_gain, p.proof_gain, p.facility_speed,
             bay.firms.access, count, bay.parameters.invention.capability_reference,
