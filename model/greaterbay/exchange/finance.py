@@ -202,7 +202,9 @@ def pay_joint_fund(bay) -> None:
     bay.joint_left = np.minimum(left, 8.0 * quarterly)  # what is not called is kept for two years at most
     done = (paid_firm + paid_institute) > 0.0
     spent = np.bincount(firm_city, weights=paid_firm, minlength=cities) + np.bincount(institute_city, weights=paid_institute, minlength=cities)
-    bay.budgets.spend("joint_collaboration_fund", spent, np.bincount(firm_city, weights=np.where(eligible, side_firm, 0.0), minlength=cities))
+    wanted = np.bincount(firm_city, weights=eligible * side_firm, minlength=cities) + np.bincount(
+        institute_city, weights=eligible * side_institute, minlength=cities)
+    bay.budgets.spend("joint_collaboration_fund", spent, wanted)
     demand = np.bincount(firm_city, weights=np.where(eligible, project, 0.0), minlength=cities)
     granted = np.bincount(firm_city, weights=np.where(done, paid_firm + paid_institute, 0.0), minlength=cities)
     chance = np.where(demand > 0.0, granted / np.maximum(demand, 1e-12), 1.0)

@@ -275,7 +275,7 @@ def enter_market(bay) -> None:
     size = p.entry_size / 4.0 * bay.growth_level * (0.5 + draws[0])
     firms.sales[new] = firms.sales_before[new] = size
     firms.chain[new] = draws[1]
-    firms.rd_intensity[new] = bay.rd_intensity_city[city] * region.rd_intensity_field[field]
+    firms.rd_intensity[new] = bay.rd_intensity_city[city] * region.rd_intensity_field[field] * p.startup_research
     capability = np.full((cell.size, firms.capability.shape[1]), 0.02, np.float32)
     found = parent >= 0
     capability[found] = firms.capability[parent[found]] * 0.8
@@ -359,3 +359,4 @@ def grow_up(bay) -> None:
     rows = firms.alive_rows()
     old = rows[(firms.kind[rows] == STARTUP) & (bay.quarter - firms.birth[rows] >= 4 * bay.parameters.market.startup_years)]
     firms.kind[old] = SMALL
+    firms.rd_intensity[old] /= bay.parameters.market.startup_research
