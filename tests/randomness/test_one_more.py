@@ -1,7 +1,7 @@
 """One more agent changes nobody else's draws: a stranger is put into the bay, and everybody else compared.
 
-The stranger stands for next to nobody, so totals that all agents read hardly change; whatever differs then differs
-because somebody's draws did, or because somebody really met the stranger.
+The stranger stands for next to nobody, so totals that all agents read hardly change; whatever differs then
+differs because somebody's draws did, or because somebody really met the stranger.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def add_firm(bay: Bay) -> None:
     for array in firms.arrays.values():
         array[row] = array[model]
     firms.id[row], firms.weight[row], firms.fund[row] = STRANGER, 1e-6, -1
-    for name in ("cash", "loan", "arrears", "invested", "invested_public", "staff", "skill", "heads", "degree",
-                 "alliances", "grant_cash", "adopted"):
+    for name in ("cash", "loan", "arrears", "invested", "invested_public", "staff", "skill", "heads",
+                 "degree", "alliances", "grant_cash", "adopted"):
         firms.arrays[name][row] = 0
     firms.past[row] = -1
     bay.seat_firms(np.array([row]))
@@ -79,8 +79,8 @@ def employer_identity(bay: Bay) -> dict[int, int]:
 
 
 def test_the_stranger_is_there(crowded):
-    ids = np.concatenate((crowded.firms.id[crowded.firms.alive == 1], crowded.people.id[crowded.people.alive == 1]))
-    assert (ids == STRANGER).sum() == 1
+    found = [table.id[table.alive == 1] for table in (crowded.firms, crowded.people)]
+    assert (np.concatenate(found) == STRANGER).sum() == 1
 
 
 def test_the_same_firms_leave_and_enter(plain, crowded):

@@ -1,4 +1,4 @@
-"""Same seed, same bytes: every variable and coordinate, whatever else the process did and however it computes."""
+"""Same seed, same bytes: every variable and coordinate, whatever a process did before and with what."""
 
 from __future__ import annotations
 

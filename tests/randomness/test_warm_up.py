@@ -28,8 +28,6 @@ def runs(folder):
         found["memory"] = Bay(scenario=small_scenario(YEAR))
         patch.setattr(bay, "_warm_states", OrderedDict())
         found["file"] = Bay(scenario=small_scenario(YEAR), warm_folder=folder)
-    found["start"] = {name: {column: array.copy() for column, array in getattr(found[name], table).arrays.items()}
-                      for name in ("run", "file") for table in ("firms",)}
     for name in ("run", "memory", "file"):
         found[name].run_to_end()
     return found
@@ -77,11 +75,13 @@ def test_a_damaged_file_is_not_believed(folder, runs, tmp_path):
         assert array[:1].tobytes() == again.record.arrays()[name].tobytes(), name
 
 
-def test_policies_share_a_warm_up_and_other_settings_do_not(runs):
+def test_policies_share_a_warm_up_and_other_settings_do_not(runs, folder, monkeypatch):
+    monkeypatch.setattr(bay, "_warm_states", OrderedDict())
     key = runs["run"].warm_key()
-    same = Bay(scenario=small_scenario(YEAR, *lever("guidance_fund", 0.2), "run.replicates=2"))
+    policy = small_scenario(YEAR, *lever("guidance_fund", 0.2), "run.replicates=2")
+    same = Bay(scenario=policy, warm_folder=folder)
     assert same.warm_key() == key and same.warmed_from == "cache"
-    # keys of bays that are not made: the same object with one setting changed
+    # keys of bays that are not made: this one with one setting changed
     for name, value in (("seed_used", 3), ("replicate", 1), ("scale", 0.02), ("start", 8000)):
         before = getattr(same, name)
         setattr(same, name, value)
@@ -93,13 +93,13 @@ def test_policies_share_a_warm_up_and_other_settings_do_not(runs):
 
 
 # Largest change of the mean of the last eight quarters of the warm-up against the eight before, as a share.
-# Ties and the stages that need money are the slowest; knowledge still drifts, which is why levels are measured
-# from the release on.
+# Counts of a quarter are noisy at this scale; people and firms are held while knowledge and ties form.
 DRIFT = {
-    "laboratory": 0.10, "proof_of_concept": 0.10, "pilot": 0.15, "first_use": 0.15, "market": 0.10,
-    "ties": 0.08, "inventions": 0.10, "conversions": 0.15, "capability": 0.03, "capability_distance": 0.08,
-    "talent": 0.0, "firms": 0.0, "idle": 0.5,
+    "laboratory": 0.10, "proof_of_concept": 0.10, "pilot": 0.10, "first_use": 0.15, "market": 0.10,
+    "ties": 0.10, "inventions": 0.10, "conversions": 0.15, "capability": 0.03, "capability_distance": 0.08,
+    "talent": 0.0, "firms": 0.0,
 }
+STAGES = ("laboratory", "proof_of_concept", "pilot", "first_use", "market")
 
 
 def test_the_warm_up_settles(monkeypatch):
@@ -110,8 +110,7 @@ def test_the_warm_up_settles(monkeypatch):
     def watch(running):
         measure(running)
         t = running.tally.arrays
-        stages = t["pipeline"].sum(axis=0)
-        seen.append(dict(zip(("laboratory", "proof_of_concept", "pilot", "first_use", "market"), stages, strict=True)) | {
+        seen.append(dict(zip(STAGES, t["pipeline"].sum(axis=0), strict=True)) | {
             "ties": sum(t[f"ties_{name}"].sum() for name in ("inside", "jurisdiction", "border")),
             "inventions": t["inventions"].sum(), "conversions": t["conversions"].sum(),
             "capability": t["capability"][:11].mean(), "capability_distance": float(t["capability_distance"]),

@@ -45,7 +45,8 @@ def pareto_bins(n: int, low: float, high: float, minimum: float, tail: float) ->
     """Means of ``n`` equal bins of the quantile range [low, high] of a Pareto distribution, ascending (n,)."""
     edges = np.linspace(low, high, n + 1)
     exponent = 1.0 - 1.0 / tail
-    integral = -minimum * np.maximum(1.0 - edges, 0.0) ** exponent / exponent
+    rest = np.maximum(1.0 - edges, 0.0)
+    integral = -minimum * (rest**exponent / exponent if exponent else np.log(np.maximum(rest, 1e-300)))
     return np.diff(integral) / np.diff(edges)
 
 

@@ -286,6 +286,7 @@ def enter_market(bay) -> None:
     firms.capability[new] = capability
     mean = mean_by_field(bay, firms.productivity)
     firms.productivity[new] = np.where(found, firms.productivity[parent], mean[field]) * 0.7 + mean[field] * 0.3 + 0.1 * (draws[2] - 0.5)
+    firms.adopted[new] = np.where(found, firms.adopted[parent], 0)  # founders bring the technologies they know
     firms.absorptive[new] = 0.5
     firms.in_park[new] = draws[3] < p.park_share
     firms.incubated[new] = draws[0] < 0.3
