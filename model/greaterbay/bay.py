@@ -25,8 +25,9 @@ from greaterbay.actors.agents import (CityAgent, FirmView, FundAgent, Government
 from greaterbay.actors.fund import BANK, GUIDANCE
 from greaterbay.actors.invention import Ties
 from greaterbay.actors.columns import sums_by_cell
-from greaterbay.actors.network import adjacency_of, nodes_of
+from greaterbay.actors.network import adjacency_of, nodes_of, profiles
 from greaterbay.actors.places import Places, draw_place
+from greaterbay.counts import count_inventions, count_people
 from greaterbay.exchange import diffusion, learning, market, mobility
 from greaterbay.exchange.partnering import pick_two
 from greaterbay.kernels import jit, lean, sources_digest
@@ -136,6 +137,9 @@ class Bay(mesa.Model):
         self.frontier_field = np.ones(fields)
         self.incubation = self._incubation()
         self.field_cum_city = np.cumsum(region.field_mix_city, axis=1)
+        outside = range(cities, cities + 2)
+        self.newcomer_cells = np.array([[identity_of(place, c) for c in range(cities)] for place in outside], np.uint64)
+        self.newcomer_ids = np.array([[identity_of("newcomer", place, c) for c in range(cities)] for place in outside], np.uint64)
         self.newcomer_share = np.array([0.8, 0.2]) * region.outside_people_response / max(1e-12, float(
             (np.array([0.8, 0.2]) * region.outside_people_response).sum()))
         self.outside_response = region.outside_people_response
@@ -160,7 +164,15 @@ class Bay(mesa.Model):
         self._place_documented_ties()
         self.basic_reference = float(np.average(learning.basic_pools(self).mean(axis=1), weights=self.talent_start))
         self.inventions = self._pipeline()
+        self._count_stocks()
         self._register_agents()
+
+    def _count_stocks(self) -> None:
+        """Stocks that the first quarter's books start from."""
+        people, inventions = count_people(self), count_inventions(self)
+        self.see_network()
+        self.counted = None  # the count of the quarter that closes (books.close_quarter)
+        self.people_total, self.inventions_total, self.in_market_total = people.total, inventions.total, inventions.total_market
 
     def _seat(self, jurisdiction: int) -> int:
         """Seat of a jurisdiction: its city with the most researchers in institutes."""
@@ -340,6 +352,7 @@ class Bay(mesa.Model):
             slot = int(bit)
             self.technologies[slot] = diffusion.Technology(slot, int(field), int(launch), float(gain), float(quality),
                                                            self.technology_names[slot], "field")
+        self._count_stocks()
 
     def _release(self) -> None:
         """From here on nothing is held: references are taken, books of people and inventions begin."""
@@ -380,13 +393,11 @@ class Bay(mesa.Model):
         self.running = self.quarter <= self.end
 
     def _quarter(self) -> None:
-        people, inventions = self.people, self.inventions
         self.tally.open_quarter()
         self.ledger.open_quarter()
         self.people_in = self.people_out = 0.0
-        self.people_before = float(people.weight[people.alive == 1].sum())
-        self.inventions_before = float(inventions.weight[inventions.alive == 1].sum())
-        self.in_market_before = float(inventions.weight[(inventions.alive == 1) & (inventions.stage == 4)].sum())
+        self.people_before, self.inventions_before, self.in_market_before = (
+            self.people_total, self.inventions_total, self.in_market_total)
         self.firms_before = float(self.firms.weight[self.firms.alive == 1].sum())
         play(self)
 
@@ -448,9 +459,23 @@ class Bay(mesa.Model):
 
     def city_of_node(self, nodes: np.ndarray) -> np.ndarray:
         """City of institutes and firms given as nodes."""
+        return self.node_city().astype(np.int64)[nodes]
+
+    def see_network(self) -> None:
+        """What actors see of each other from here on: nodes (profiles, sizes, degrees) and who is tied to whom."""
+        self.nodes = nodes_of(self.institutes, self.firms, self.region.relatedness_field)
+        self.adjacency = adjacency_of(self.ties, self.nodes.alive.size)
+
+    def see_ties(self) -> None:
+        """Ties have changed: neighbours and degrees anew, the rest as it was seen."""
         count = self.institutes.capacity
-        both = np.concatenate((self.institutes.city, self.firms.city)).astype(np.int64)
-        return both[np.minimum(nodes, count + self.firms.capacity - 1)]
+        self.adjacency = adjacency_of(self.ties, count + self.firms.capacity)
+        seen = self.nodes.degree.size - count  # the table of firms may have grown since
+        self.nodes.degree[:count], self.nodes.degree[count:] = self.institutes.degree, self.firms.degree[:seen]
+
+    def node_city(self) -> np.ndarray:
+        """City of every node (N,)."""
+        return np.concatenate((self.institutes.city, self.firms.city))
 
     def kind_of_node(self, nodes: np.ndarray) -> np.ndarray:
         """Kind of actor: start-up, small, leader, institute (3)."""
@@ -519,12 +544,8 @@ class Bay(mesa.Model):
         gone = np.flatnonzero(ties.alive == 1)
         gone = gone[dead[ties.a[gone]] | dead[ties.b[gone]]]
         ties.clear(gone)
-        for table, columns in ((inventions, ("owner", "partner", "developer")), (people, ("former",))):
-            for column in columns:
-                array = getattr(table, column)
-                array[(array >= 0) & dead[np.maximum(array, 0)]] = -1
-        for table in (self.institutes, firms):
-            table.past[(table.past >= 0) & dead[np.maximum(table.past, 0)]] = -1
+        for column in (inventions.owner, inventions.partner, inventions.developer, people.former, self.institutes.past, firms.past):
+            _forget(column.reshape(-1), dead)
         for row in rows:
             self.places.remove(int(firms.city[row]) * fields + int(firms.field[row]), int(row))
         firms.clear(rows)
@@ -580,8 +601,7 @@ class Bay(mesa.Model):
 
     def transitivity(self) -> float:
         """Closed share of connected triples of the collaboration network."""
-        n = self.institutes.capacity + self.firms.capacity
-        return float(_transitivity(*adjacency_of(self.ties, n)[:2]))
+        return float(_transitivity(*self.adjacency[:2]))
 
     def capability_distance(self, rows: np.ndarray) -> float:
         """Mean cognitive distance of 500 firm pairs chosen by identity."""
@@ -589,8 +609,7 @@ class Bay(mesa.Model):
             return 0.0
         order = rows[np.argsort(self.firms.id[rows], kind="stable")]
         chosen = order[np.linspace(0, order.size - 1, min(order.size, 500)).astype(int)]
-        nodes = nodes_of(self.institutes, self.firms, self.region.relatedness_field)
-        profile = nodes.profile[chosen + self.institutes.capacity].astype(float)
+        profile = profiles(self.firms, chosen, self.region.relatedness_field).astype(float)
         other = np.roll(profile, chosen.size // 3, axis=0)
         return float((1.0 - (profile * other).sum(axis=1)).mean())
 
@@ -618,6 +637,14 @@ class Bay(mesa.Model):
         while self.running:
             self.step()
         return self.record
+
+
+@lean
+def _forget(column, dead):
+    """Nodes that are gone become -1."""
+    for i in range(column.shape[0]):
+        if column[i] >= 0 and dead[column[i]]:
+            column[i] = -1
 
 
 @lean

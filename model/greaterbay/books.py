@@ -5,17 +5,20 @@ Every check here is a named invariant (``INVARIANTS``); the tests run the same f
 
 from __future__ import annotations
 
+from collections import namedtuple
+
 import numpy as np
 
 from greaterbay.actors.fund import BANK
-from greaterbay.actors.invention import ABANDONED, MARKET
-from greaterbay.actors.network import PER_FIELD
+from greaterbay.actors.network import own_levels
+from greaterbay.counts import count_inventions, count_people, repeats
 
 
 class BooksError(RuntimeError):
     """An invariant does not hold; the message names it, the quarter and the amounts."""
 
 
+Counted = namedtuple("Counted", ["people", "inventions"])
 INVARIANTS: dict[str, object] = {}
 
 
@@ -29,48 +32,51 @@ def _live(bay):
     return bay.firms.alive_rows()
 
 
+def _people(bay):
+    """Count of people: made once for all checks of a quarter, anew when a single check is asked."""
+    return bay.counted.people if bay.counted else count_people(bay)
+
+
+def _inventions(bay):
+    """Count of inventions, as ``_people``."""
+    return bay.counted.inventions if bay.counted else count_inventions(bay)
+
+
 @invariant
 def people_balance(bay):
     """People now = before + in - out (graduates and newcomers in, retired and leavers out)."""
-    people = bay.people
-    now = float(people.weight[people.alive == 1].sum())
+    now = _people(bay).total
     return abs(now - (bay.people_before + bay.people_in - bay.people_out)), 1e-6 * max(now, 1.0)
 
 
 @invariant
 def people_have_places(bay):
     """Every person lives in one of the cities."""
-    city = bay.people.city[bay.people.alive == 1]
-    return float(((city < 0) | (city >= len(bay.region.city_ids))).sum()), 0.0
+    return float(_people(bay).placeless), 0.0
 
 
 @invariant
 def people_weights_positive(bay):
     """Nobody stands for no one."""
-    return float((bay.people.weight[bay.people.alive == 1] <= 0).sum()), 0.0
+    return float(_people(bay).weightless), 0.0
 
 
 @invariant
 def employers_exist(bay):
     """Who works, works for a living employer."""
-    node = bay.people.employer[bay.people.alive == 1]
-    node = node[node >= 0]
-    return float((bay.alive_node()[node] == 0).sum()), 0.0
+    return float(_people(bay).without_employer), 0.0
 
 
 @invariant
 def employees_live_at_work(bay):
     """Employees live in the city of their employer."""
-    people = bay.people
-    rows = np.flatnonzero((people.alive == 1) & (people.employer >= 0))
-    return float((bay.city_of_node(people.employer[rows]) != people.city[rows]).sum()), 0.0
+    return float(_people(bay).elsewhere), 0.0
 
 
 @invariant
 def staff_is_people(bay):
     """Staff of all employers = people at work."""
-    people = bay.people
-    at_work = float(people.weight[(people.alive == 1) & (people.employer >= 0)].sum())
+    at_work = _people(bay).at_work
     staff = float(bay.firms.staff[_live(bay)].sum() + bay.institutes.staff.sum())
     return abs(at_work - staff), 1e-6 * max(at_work, 1.0)
 
@@ -78,15 +84,13 @@ def staff_is_people(bay):
 @invariant
 def identities_differ(bay):
     """No two firms share an identity."""
-    ids = bay.firms.id[_live(bay)]
-    return float(ids.size - np.unique(ids).size), 0.0
+    return float(repeats(bay.firms.id[_live(bay)])), 0.0
 
 
 @invariant
 def person_identities_differ(bay):
     """No two people share an identity."""
-    ids = bay.people.id[bay.people.alive == 1]
-    return float(ids.size - np.unique(ids).size), 0.0
+    return float(repeats(bay.people.id[bay.people.alive == 1])), 0.0
 
 
 @invariant
@@ -264,7 +268,8 @@ def firms_have_places(bay):
 def levels_between_zero_and_one(bay):
     """Capability levels lie in [0, 1]."""
     worst = 0.0
-    for levels in (bay.firms.capability[_live(bay)], bay.institutes.capability):
+    # an empty row holds zeros, so the whole column can be read as it lies
+    for levels in (bay.firms.capability, bay.institutes.capability):
         worst = max(worst, float(-levels.min(initial=0.0)), float(levels.max(initial=0.0) - 1.0))
     return worst, 0.0
 
@@ -272,8 +277,7 @@ def levels_between_zero_and_one(bay):
 @invariant
 def inventions_balance(bay):
     """Inventions in force = before + new - lapsed (weighted)."""
-    table = bay.inventions
-    now = float(table.weight[table.alive == 1].sum())
+    now = _inventions(bay).total
     tally = bay.tally.arrays
     return abs(now - (bay.inventions_before + float(tally["inventions"].sum() - tally["lapsed"].sum()))), 1e-6 * max(1.0, now)
 
@@ -281,15 +285,13 @@ def inventions_balance(bay):
 @invariant
 def stages_are_declared(bay):
     """Stages lie between laboratory and given up."""
-    stage = bay.inventions.stage[bay.inventions.alive == 1]
-    return float(((stage < 0) | (stage > ABANDONED)).sum()), 0.0
+    return float(_inventions(bay).stageless), 0.0
 
 
 @invariant
 def market_balance(bay):
     """Inventions in the market = before + conversions - lapsed in the market (checked by growth not above conversions)."""
-    table = bay.inventions
-    now = float(table.weight[(table.alive == 1) & (table.stage == MARKET)].sum())
+    now = _inventions(bay).total_market
     growth = now - bay.in_market_before
     return max(0.0, growth - float(bay.tally.arrays["conversions"].sum())), 1e-6 * max(1.0, now)
 
@@ -297,17 +299,13 @@ def market_balance(bay):
 @invariant
 def developers_exist(bay):
     """Who develops a result is a living firm."""
-    table = bay.inventions
-    node = table.developer[(table.alive == 1) & (table.developer >= 0)]
-    return float((bay.alive_node()[node] == 0).sum()), 0.0
+    return float(_inventions(bay).without_developer), 0.0
 
 
 @invariant
 def owners_exist(bay):
     """Who owns a result is alive."""
-    table = bay.inventions
-    node = table.owner[(table.alive == 1) & (table.owner >= 0)]
-    return float((bay.alive_node()[node] == 0).sum()), 0.0
+    return float(_inventions(bay).without_owner), 0.0
 
 
 @invariant
@@ -325,7 +323,7 @@ def pairs_tie_once(bay):
     ties = bay.ties
     rows = ties.alive == 1
     a, b = ties.a[rows], ties.b[rows]
-    return float(a.size - np.unique(a * 4_000_000 + b).size + (a == b).sum()), 0.0
+    return float(repeats(a * 4_000_000 + b) + (a == b).sum()), 0.0
 
 
 @invariant
@@ -407,17 +405,22 @@ def check(bay) -> None:
 
 def close_quarter(bay) -> None:
     """Stocks of the quarter, checks, record."""
+    bay.counted = Counted(count_people(bay), count_inventions(bay))
     measure(bay)
     bay.budgets.close_quarter()
     check(bay)
+    bay.people_total, bay.inventions_total = bay.counted.people.total, bay.counted.inventions.total
+    bay.in_market_total = bay.counted.inventions.total_market
+    bay.counted = None
     if not bay.warming:
         bay.record.keep(bay.tally)
 
 
 def measure(bay) -> None:
     """Stocks, indices and network measures at the end of the quarter."""
-    region, firms, people, tally, inventions = bay.region, bay.firms, bay.people, bay.tally, bay.inventions
-    cities, fields = len(region.city_ids), len(region.field_ids)
+    region, firms, tally = bay.region, bay.firms, bay.tally
+    people, inventions = _people(bay), _inventions(bay)
+    cities = len(region.city_ids)
     rows = _live(bay)
     city, weight = firms.city[rows], firms.weight[rows]
 
@@ -426,38 +429,29 @@ def measure(bay) -> None:
 
     tally.set("firms", by_city(weight))
     tally.add("firms_kind", (city, firms.kind[rows]), weight)
-    live = np.flatnonzero(people.alive == 1)
-    home, heads = people.city[live], people.weight[live]
-    tally.set("talent", np.bincount(home, weights=heads, minlength=cities))
-    idle = people.employer[live] < 0
-    tally.set("talent_idle", np.bincount(home[idle], weights=heads[idle], minlength=cities))
-    employed = np.bincount(home[~idle], weights=heads[~idle], minlength=cities)
-    tally.set("employed", employed)
-    tally.set("wage_sum", employed * bay.wage_city)
+    tally.set("talent", people.talent)
+    tally.set("talent_idle", people.idle)
+    tally.set("employed", people.employed)
+    tally.set("wage_sum", people.employed * bay.wage_city)
     tally.set("rent", bay.rent_city)
     tally.set("population", region.population_city)
     simulated, rest = bay.value_added()
     tally.set("output_simulated", simulated)
     tally.set("output", simulated + rest)
     bay.output_ratio = (simulated + rest) / bay.output_start if bay.output_start is not None else np.ones(cities)
-    sd = np.zeros(cities)
     mean = by_city(weight * firms.productivity[rows]) / np.maximum(by_city(weight), 1e-12)
     sd = np.sqrt(np.maximum(0.0, by_city(weight * (firms.productivity[rows] - mean[city]) ** 2) / np.maximum(by_city(weight), 1e-12)))
     tally.set("productivity_sd", sd)
-    own = firms.capability[rows].reshape(rows.size, fields, PER_FIELD).mean(axis=2)[np.arange(rows.size), firms.field[rows]]
+    own = own_levels(firms, rows)
     tally.set("capability", by_city(weight * own) / np.maximum(by_city(weight), 1e-12))
-    force = np.flatnonzero(inventions.alive == 1)
-    where, stage, count = inventions.city[force], inventions.stage[force], inventions.weight[force]
-    in_pipe = stage <= MARKET
-    tally.add("pipeline", (where[in_pipe], stage[in_pipe]), count[in_pipe])
-    tally.set("inventions_in_force", np.bincount(where, weights=count, minlength=cities))
-    market = stage == MARKET
-    tally.set("inventions_in_market", np.bincount(where[market], weights=count[market], minlength=cities))
+    tally.set("pipeline", inventions.pipeline)
+    tally.set("inventions_in_force", inventions.in_force)
+    tally.set("inventions_in_market", inventions.in_market)
     tally.set("firm_cash", by_city(firms.cash[rows] * weight))
     tally.set("firm_debt", by_city(firms.loan[rows] * weight))
     tally.set("lever_value", bay.values.lever_value)
     tally.set("agents_firms", by_city(np.ones(rows.size)))
-    tally.set("agents_people", np.bincount(home, minlength=cities))
+    tally.set("agents_people", people.heads)
     measure_ties(bay)
     measure_region(bay, rows, simulated + rest)
 

@@ -64,3 +64,8 @@ def lean(function):
     fills arrays it was given does not need it. Numba refuses to compile one that makes an array of its own.
     """
     return numba.njit(function, cache=_FOLDER is not None, error_model="numpy", _nrt=False)
+
+
+def inlined(function):
+    """Compile a helper into every kernel that calls it: handing it a tuple of twenty arrays costs more than its work."""
+    return numba.njit(function, cache=_FOLDER is not None, error_model="numpy", _nrt=False, forceinline=True)

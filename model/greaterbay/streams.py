@@ -16,7 +16,7 @@ import math
 import numba
 import numpy as np
 
-from greaterbay.kernels import jit, lean
+from greaterbay.kernels import inlined, jit, lean
 
 STREAMS = (
     "initial", "identity", "place",
@@ -46,7 +46,7 @@ def identity_of(*parts: int | str) -> np.uint64:
     return np.uint64(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little"))
 
 
-@lean
+@inlined
 def mix(z):
     """Finaliser of SplitMix64."""
     z = (z ^ (z >> numba.uint64(30))) * numba.uint64(0xBF58476D1CE4E5B9)
@@ -54,7 +54,7 @@ def mix(z):
     return z ^ (z >> numba.uint64(31))
 
 
-@lean
+@inlined
 def combine(key, value):
     """Mix one more key into a hash."""
     return mix(numba.uint64(key) + numba.uint64(0x9E3779B97F4A7C15) * (numba.uint64(value) + numba.uint64(1)))
@@ -68,14 +68,14 @@ def pair_identity(a, b):
     return combine(b, a)
 
 
-@lean
+@inlined
 def uniform(key, identity, number):
     """Uniform draw in (0, 1) for an identity under a key made by ``Streams.key``."""
     z = combine(combine(key, identity), number)
     return (float(z >> numba.uint64(11)) + 0.5) * (1.0 / 9007199254740992.0)
 
 
-@lean
+@inlined
 def gumbel(key, identity, number):
     """Standard Gumbel draw."""
     return -math.log(-math.log(uniform(key, identity, number)))

@@ -231,12 +231,11 @@ def test_levels_stay_between_zero_and_one_under_extreme_rates(bay):
 
 
 def test_recombination_raises_the_weakest_capability_only():
-    levels = np.full((2, 8), 0.5)
-    levels[0, 5] = 0.2
-    nodes = two_inventors(field=(1, 0))
-    recombine(levels, nodes, np.array([1, 0]), np.ones(2), 0.1)
-    expected = np.full((2, 8), 0.5)
-    expected[0, 5] = 0.2 + 0.1 * 0.8
+    levels = np.full(8, 0.5)
+    levels[5] = 0.2
+    recombine(levels, 1, 1, 0.1)
+    expected = np.full(8, 0.5)
+    expected[5] = 0.2 + 0.1 * 0.8
     assert levels == pytest.approx(expected)
 
 

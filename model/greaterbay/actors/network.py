@@ -9,7 +9,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from greaterbay.kernels import jit, lean
+from greaterbay.kernels import inlined, jit, lean
 
 PER_FIELD = 4  # capabilities of a field, from basic to process
 
@@ -24,7 +24,7 @@ TieEnds = namedtuple("TieEnds", ["alive", "a", "b", "weight"])
 Adjacency = namedtuple("Adjacency", ["offset", "neighbour", "tie"])
 
 
-@lean
+@inlined
 def profile_of(levels, relatedness, out):
     """Relatedness-smoothed capability profile, one number per field, of length one.
 
@@ -49,6 +49,33 @@ def profile_of(levels, relatedness, out):
 
 
 @lean
+def _own_levels(capability, field, rows, out):
+    for k in range(rows.shape[0]):
+        r, c = rows[k], 4 * field[rows[k]]
+        out[k] = (capability[r, c] + capability[r, c + 1] + capability[r, c + 2] + capability[r, c + 3]) * np.float32(0.25)
+
+
+def own_levels(firms, rows: np.ndarray) -> np.ndarray:
+    """Mean level of the four capabilities of a firm's own field (rows,)."""
+    out = np.empty(rows.size, np.float32)
+    _own_levels(firms.capability, firms.field, rows, out)
+    return out
+
+
+@lean
+def _profiles(capability, rows, relatedness, out):
+    for k in range(rows.shape[0]):
+        profile_of(capability[rows[k]], relatedness, out[k])
+
+
+def profiles(firms, rows: np.ndarray, relatedness: np.ndarray) -> np.ndarray:
+    """Profiles of some firms (rows, F)."""
+    out = np.empty((rows.size, relatedness.shape[0]), np.float32)
+    _profiles(firms.capability, rows, relatedness, out)
+    return out
+
+
+@inlined
 def cognitive_distance(profile, a, b):
     """One minus the cosine of two nodes' profiles, in [0, 1]."""
     dot = 0.0

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from greaterbay.kernels import jit, lean
+from greaterbay.kernels import inlined, jit, lean
 from greaterbay.streams import combine, uniform
 
 TRIES = 8
 
 
-@lean
+@inlined
 def draw_place(slot, start, size, cell, key, identity, number):
     """Row found at a drawn place of a cell, -1 when ``TRIES`` draws met only holes."""
     n = size[cell]

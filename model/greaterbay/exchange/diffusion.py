@@ -23,7 +23,6 @@ from collections import namedtuple
 
 import numpy as np
 
-from greaterbay.actors.network import adjacency_of
 from greaterbay.kernels import jit, lean
 from greaterbay.streams import combine, normal, uniform
 
@@ -175,10 +174,9 @@ def spread_technologies(bay) -> None:
         risks = np.full(len(active), p.risk)
         share = np.ascontiguousarray(users[:, active] / np.maximum(possible[:, active], 1e-12))
         bay_share = users[:, active].sum(axis=0) / np.maximum(possible[:, active].sum(axis=0), 1e-12)
-        adjacency = adjacency_of(bay.ties, bay.institutes.capacity + firms.capacity)
         keys = Keys(bay.streams.key("adopt", quarter), bay.streams.key("adopt_risk", 0))
         new, from_core = np.zeros(firms.capacity, np.uint64), np.zeros(firms.capacity)
-        spread(firms.part(Adopters), adjacency, bay.institutes.capacity, bits, fields, gains, costs, risks, bay.values.first_use_cover_firm,
+        spread(firms.part(Adopters), bay.adjacency, bay.institutes.capacity, bits, fields, gains, costs, risks, bay.values.first_use_cover_firm,
                region.relatedness_field, share, bay_share, region.core_city, keys, p, new, from_core)
         rows = np.flatnonzero(new)
         count = np.zeros(rows.size)

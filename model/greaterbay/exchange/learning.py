@@ -35,14 +35,14 @@ import numpy as np
 
 from greaterbay.actors.columns import sums_by_cell
 from greaterbay.actors.invention import LABORATORY
-from greaterbay.actors.network import adjacency_of, cognitive_distance, nodes_of
-from greaterbay.kernels import jit, lean
+from greaterbay.actors.network import cognitive_distance, own_levels
+from greaterbay.kernels import inlined, jit, lean
 from greaterbay.streams import combine, negative_binomial, uniform
 
 Partners = namedtuple("Partners", ["alive", "a", "b", "type", "explore", "sponsored"])
 
 
-@lean
+@inlined
 def novelty_times_understanding(distance, optimum):
     """N(D) Q(D), an inverted U that is one at ``optimum`` and zero at 0 and from twice the optimum on."""
     z = distance / (2.0 * optimum)
@@ -55,7 +55,7 @@ def barter(one, two):
     return min(one, two)
 
 
-@lean
+@inlined
 def _gain_side(levels, learner, teacher, field, related, rate, p, gain):
     """Fill ``gain`` (K,) with what the learner could learn; return the total."""
     total = 0.0
@@ -124,12 +124,27 @@ def access_of(nodes, adjacency, levels, basic_pool, barrier, access_share, spill
         out[i] = product**0.25
 
 
+@inlined
+def recombine(levels, field, count, gain):
+    """Each of ``count`` inventions (at most five) raises the weakest capability of the inventor's field by ``gain`` times
+    (1 - level); ``levels`` (K,) of one actor are written."""
+    weakest = 4 * field
+    for k in range(1, 4):
+        if levels[4 * field + k] < levels[weakest]:
+            weakest = 4 * field + k
+    for _ in range(min(count, 5)):
+        levels[weakest] += gain * (1.0 - levels[weakest])
+
+
 @lean
-def develop(nodes, levels, change, effort, spill, research_share, related, p):
-    """Own research, spillovers and losses; levels stay in [0, 1] (written in place).
+def develop(nodes, levels, change, effort, spill, research_share, related, counts, weights, row, p):
+    """Own research, learning on ties, spillovers and losses, then what inventions change; levels stay in [0, 1].
+
+    ``levels`` (N, K) are written in place; learning ``change`` (N, K) closes at most half of the gap to one.
 
     ``effort`` (N,) research per head relative to the mean, ``spill`` (C, F) pool relative to its mean,
-    ``research_share`` (N, F) share of effort on each field (firms: one on the own field).
+    ``research_share`` (N, F) share of effort on each field (firms: one on the own field); ``counts`` (N,) inventions
+    and ``weights`` (N,) as in ``recombine``; ``row`` (K,) room, so that a level is rounded only once.
     """
     fields = research_share.shape[1]
     for i in range(nodes.alive.shape[0]):
@@ -142,7 +157,7 @@ def develop(nodes, levels, change, effort, spill, research_share, related, p):
             for k in range(4):
                 c = 4 * f + k
                 level = levels[i, c]
-                gain = change[i, c]
+                gain = min(change[i, c], (1.0 - level) * 0.5)
                 if share > 0.0:
                     # firms are strong at the process end, institutes at the basic end
                     tilt = 0.7 + 0.6 * (k / 3.0 if firm else 1.0 - k / 3.0)
@@ -153,7 +168,11 @@ def develop(nodes, levels, change, effort, spill, research_share, related, p):
                     gain += p.spillover * related[nodes.field[i], f] ** 2 * spill[nodes.city[i], f] * (1.0 - level)
                 used = (share > 0.0) if firm else (share > 0.02)
                 loss = (p.depreciation if used else p.depreciation_unused) + p.frontier
-                levels[i, c] = min(1.0, max(0.0, level + gain - loss * level))
+                row[c] = min(1.0, max(0.0, level + gain - loss * level))
+        if counts[i] > 0:
+            recombine(row, nodes.field[i], counts[i], p.recombine * weights[i])
+        for c in range(row.shape[0]):
+            levels[i, c] = row[c]
 
 
 @lean
@@ -181,27 +200,12 @@ def invention_counts(means, ids, key, size, out):
         out[i] = negative_binomial(uniform(key, ids[i], 0), means[i], size)
 
 
-@lean
-def recombine(levels, nodes, counts, weights, gain):
-    """Each invention raises the weakest capability of the inventor's field by ``gain`` times (1 - level)."""
-    for i in range(counts.shape[0]):
-        if counts[i] == 0 or nodes.alive[i] == 0:
-            continue
-        f = nodes.field[i]
-        weakest = 4 * f
-        for k in range(1, 4):
-            if levels[i, 4 * f + k] < levels[i, weakest]:
-                weakest = 4 * f + k
-        for _ in range(min(counts[i], 5)):
-            levels[i, weakest] += gain * weights[i] * (1.0 - levels[i, weakest])
-
-
 def spillover_pools(bay) -> np.ndarray:
     """Spillover pool of each city and field relative to the bay's mean at release (C, F)."""
     region, p, firms, institutes = bay.region, bay.parameters.learning, bay.firms, bay.institutes
     cities, fields = len(region.city_ids), len(region.field_ids)
     rows = firms.alive_rows()
-    own = firms.capability[rows].reshape(rows.size, fields, 4).mean(axis=2)[np.arange(rows.size), firms.field[rows]]
+    own = own_levels(firms, rows)
     stock = sums_by_cell(firms.city[rows], firms.field[rows], firms.staff[rows] * own, cities, fields)
     levels = institutes.capability.reshape(institutes.capacity, fields, 4).mean(axis=2)
     by_city = np.zeros((cities, fields))
@@ -238,16 +242,14 @@ def share_knowledge(bay) -> None:
     firms, institutes, quarter = bay.firms, bay.institutes, bay.quarter
     count, cities = institutes.capacity, len(region.city_ids)
     related = region.relatedness_field
-    nodes = nodes_of(institutes, firms, related)
+    nodes, adjacency = bay.nodes, bay.adjacency
     n = nodes.alive.size
-    adjacency = adjacency_of(bay.ties, n)
-    levels = np.concatenate((institutes.capability, firms.capability)).astype(np.float64)
+    levels = np.concatenate((institutes.capability, firms.capability))
     absorptive = np.concatenate((np.full(count, 0.6), firms.absorptive.astype(float)))
     barrier = bay.values.barrier_technology[:cities, :cities]
-    change, learned, learned_core = np.zeros_like(levels), np.zeros(n), np.zeros(n)
+    change, learned, learned_core = np.zeros(levels.shape), np.zeros(n), np.zeros(n)
     one, two = np.empty(levels.shape[1]), np.empty(levels.shape[1])
     learn_on_ties(bay.ties.part(Partners), nodes, levels, absorptive, related, region.core_city, p, one, two, change, learned, learned_core)
-    np.minimum(change, np.maximum(0.0, 1.0 - levels) * 0.5, out=change)
 
     spill, basic = spillover_pools(bay), basic_pools(bay)
     access = np.zeros(n)
@@ -265,9 +267,8 @@ def share_knowledge(bay) -> None:
     share[:count] = institutes.field_weight
     live = firms.alive_rows()
     share[count + live, firms.field[live]] = 1.0
-    develop(nodes, levels, change, effort, spill, share, related, p)
     per_real = np.concatenate((np.full(count, 0.2), np.ones(firms.capacity)))
-    recombine(levels, nodes, counts, per_real, p.recombine)
+    develop(nodes, levels, change, effort, spill, share, related, counts, per_real, one, p)
     institutes.capability[:] = levels[:count]
     firms.capability[:] = levels[count:]
     firms.access[:], institutes.access[:] = access[count:], access[:count]
@@ -290,7 +291,7 @@ def member_levels(bay, levels: np.ndarray) -> np.ndarray:
         members = np.flatnonzero((bits >> alliance) & 1)
         if members.size < 2:
             continue
-        mean = levels[members].reshape(members.size, -1, 4).mean(axis=2)[np.arange(members.size), own[members]].mean()
+        mean = levels[members].astype(float).reshape(members.size, -1, 4).mean(axis=2)[np.arange(members.size), own[members]].mean()
         used = bay.values.alliance_sharing[city[members]]
         out[members] = np.maximum(out[members], bay.parameters.learning.access * mean * used)
     return out
@@ -342,8 +343,7 @@ def _invention_ids(maker_id, quarter, ordinal, out):
 
 def partner_of_invention(bay, makers: np.ndarray, identity: np.ndarray) -> np.ndarray:
     """Partner with whom an invention was made: one of the maker's ties, drawn, or -1 (chance ties / (1 + ties))."""
-    n = bay.institutes.capacity + bay.firms.capacity
-    adjacency = adjacency_of(bay.ties, n)
+    adjacency = bay.adjacency
     degree = adjacency.offset[makers + 1] - adjacency.offset[makers]
     draw = bay.streams.uniforms("member", bay.quarter, identity)
     at = np.floor(draw * (degree + 1)).astype(int)

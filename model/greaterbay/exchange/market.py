@@ -132,6 +132,7 @@ def decide_markets(bay) -> None:
         relocate(bay)
         grow_up(bay)
         scale_to_market(bay, sizes)
+        bay.see_ties()
     count_staff(bay)
 
 

@@ -27,8 +27,8 @@ import numpy as np
 from greaterbay.actors.columns import sums_by_cell
 from greaterbay.actors.person import skill_of
 from greaterbay.exchange.partnering import pick, remember
-from greaterbay.kernels import jit, lean
-from greaterbay.streams import combine, gumbel, identity_of, uniform
+from greaterbay.kernels import inlined, jit, lean
+from greaterbay.streams import combine, gumbel, uniform
 
 Seekers = namedtuple("Seekers", ["alive", "id", "city", "field", "home", "weight", "employer", "idle"])
 Staff = namedtuple("Staff", ["alive", "employer", "weight", "skill"])
@@ -58,7 +58,7 @@ def _post_tables(vacancies, city, ids, table, start, size):
                 place = (place + 1) % size[c]
 
 
-@lean
+@inlined
 def _draw_post(posts, city, key, identity, number):
     n = posts.size[city]
     if n == 0:
@@ -70,7 +70,7 @@ def _draw_post(posts, city, key, identity, number):
     return -1
 
 
-@lean
+@inlined
 def _offer_value(s, p, response, home, field, skill_city, city, employer_city, employer_field):
     """Utility of a post without noise; ``home`` jurisdiction's city index stands for the title's origin."""
     different = city != employer_city
@@ -276,35 +276,24 @@ def bring_newcomers(bay, posts, setting) -> tuple[np.ndarray, np.ndarray]:
     p, people, region, quarter = bay.parameters.mobility, bay.people, bay.region, bay.quarter
     cities = len(region.city_ids)
     # the number of those who look follows the starting stock, so that policy does not change who they are
-    chosen_city, chosen_post, ids_all, origins = [], [], [], []
-    for place in range(cities, cities + 2):
-        share = bay.newcomer_share[place - cities]
-        for c in range(cities):
-            number = p.newcomers * share * bay.talent_start[c] / bay.person_weight_city[c]
-            n = int(np.floor(number + uniform(bay.streams.key("newcomers", quarter), identity_of(place, c), 0)))
-            if n == 0:
-                continue
-            base = identity_of("newcomer", place, c)
-            ids = np.empty(n, np.uint64)
-            _new_ids(np.full(n, base), quarter, np.arange(n), ids)
-            field_cum = bay.field_cum_city[c]
-            fields = (bay.streams.uniforms("newcomers", quarter, ids, 1)[:, None] * field_cum[-1] > field_cum).sum(axis=1)
-            post = np.empty(n, np.int64)
-            _newcomer_posts(ids, fields, c, place, posts, setting, bay.employer_field, p, bay.outside_response[place - cities],
-                            bay.streams.key("newcomers", quarter), post)
-            keep = post >= 0
-            chosen_city.append(np.full(keep.sum(), c))
-            chosen_post.append(post[keep])
-            ids_all.append(ids[keep])
-            origins.append(np.stack((np.full(keep.sum(), place), fields[keep]), axis=1))
-    if not ids_all or sum(map(len, ids_all)) == 0:
+    number = p.newcomers * bay.newcomer_share[:, None] * bay.talent_start / bay.person_weight_city
+    count = np.floor(number + bay.streams.uniforms("newcomers", quarter, bay.newcomer_cells)).astype(int).ravel()
+    cell = np.repeat(np.arange(count.size), count)
+    if cell.size == 0:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    city, post, ids = np.concatenate(chosen_city), np.concatenate(chosen_post), np.concatenate(ids_all)
-    origin = np.concatenate(origins)
+    place, city = cities + cell // cities, cell % cities
+    ids = np.empty(cell.size, np.uint64)
+    _new_ids(bay.newcomer_ids.ravel()[cell], quarter, np.arange(cell.size) - np.repeat(np.cumsum(count) - count, count), ids)
+    cumulative = bay.field_cum_city[city]
+    fields = (bay.streams.uniforms("newcomers", quarter, ids, 1)[:, None] * cumulative[:, -1:] > cumulative).sum(axis=1)
+    post = np.empty(cell.size, np.int64)
+    _newcomer_posts(ids, fields, city, place, posts, setting, bay.employer_field, p, bay.outside_response[place - cities],
+                    bay.streams.key("newcomers", quarter), post)
+    keep = post >= 0
+    ids, fields, city, place, post = ids[keep], fields[keep], city[keep], place[keep], post[keep]
     rows = people.free_rows(ids.size)
-    jurisdictions = len(region.jurisdiction_ids)
-    enter(bay, rows, ids, city, origin[:, 1], jurisdictions + origin[:, 0] - cities, bay.person_weight_city[city], 32.0)
-    people.former[rows] = -2 - (origin[:, 0] - cities)  # origin kept until the move is booked
+    enter(bay, rows, ids, city, fields, len(region.jurisdiction_ids) + place - cities, bay.person_weight_city[city], 32.0)
+    people.former[rows] = -2 - (place - cities)  # origin kept until the move is booked
     return rows, post
 
 
@@ -312,13 +301,14 @@ def bring_newcomers(bay, posts, setting) -> tuple[np.ndarray, np.ndarray]:
 def _newcomer_posts(ids, fields, city, place, posts, s, employer_field, p, response, key, post):
     for i in range(ids.shape[0]):
         post[i] = -1
+        here, origin = city[i], place[i]
         best = p.newcomer_reservation + gumbel(key, ids[i], 2)
         for k in range(2):
-            e = _draw_post(posts, city, key, ids[i], 10 + k)
+            e = _draw_post(posts, here, key, ids[i], 10 + k)
             if e < 0:
                 continue
-            value = response * (s.city_value[city] + p.cluster_weight * s.cluster[city, fields[i]])
-            value -= p.border_weight * s.barrier[place, city] + p.recognition_weight * s.unrecognised[place, city]
+            value = response[i] * (s.city_value[here] + p.cluster_weight * s.cluster[here, fields[i]])
+            value -= p.border_weight * s.barrier[origin, here] + p.recognition_weight * s.unrecognised[origin, here]
             if employer_field[e] >= 0:
                 value -= p.field_weight * (1.0 - s.related[fields[i], employer_field[e]])
             value += gumbel(key, combine(ids[i], e), 3)

@@ -27,9 +27,9 @@ import numpy as np
 
 from greaterbay.actors.columns import sums_by_cell
 from greaterbay.actors.invention import FIRM_FIRM, FIRM_INSTITUTE, INSTITUTE_INSTITUTE
-from greaterbay.actors.network import adjacency_of, cognitive_distance, nodes_of, update_degrees
+from greaterbay.actors.network import cognitive_distance, update_degrees
 from greaterbay.actors.places import draw_place
-from greaterbay.kernels import jit, lean
+from greaterbay.kernels import inlined, jit, lean
 from greaterbay.streams import combine, gumbel, pair_identity, rounded, uniform
 
 CHOICES = 3  # partners an actor can propose to in a quarter, best first
@@ -43,20 +43,20 @@ Search = namedtuple("Search", [
 Keys = namedtuple("Keys", ["seek", "candidate", "utility", "alliance", "rounding"])
 
 
-@lean
+@inlined
 def cognitive_fit(distance, optimum, width):
     """Inverted U of cognitive distance: one at the optimum, falling with the square of the deviation."""
     z = (distance - optimum) / width
     return 1.0 - z * z
 
 
-@lean
+@inlined
 def marginal_cost(ties):
     """Convex cost of one more tie, (x + 1)**1.5 - x**1.5."""
     return (ties + 1.0) ** 1.5 - ties**1.5
 
 
-@lean
+@inlined
 def pair_value(nodes, a, b, tie_type, travel_log, barrier, closure, past, common, p):
     """Part of the partner utility that both sides share (no cost, size, noise)."""
     distance = cognitive_distance(nodes.profile, a, b)
@@ -72,13 +72,13 @@ def pair_value(nodes, a, b, tie_type, travel_log, barrier, closure, past, common
             + p.past_weight * past + p.organisation_weight * common)
 
 
-@lean
+@inlined
 def burden(nodes, n):
     """Ties per unit of capacity: one unit for every 30 researchers, at least one."""
     return nodes.degree[n] / (1.0 + nodes.size[n] / 30.0)
 
 
-@lean
+@inlined
 def tie_type_of(nodes, a, b):
     """firm-firm, firm-institute or institute-institute."""
     firms = nodes.is_firm[a] + nodes.is_firm[b]
@@ -87,7 +87,7 @@ def tie_type_of(nodes, a, b):
     return FIRM_INSTITUTE if firms == 1 else INSTITUTE_INSTITUTE
 
 
-@lean
+@inlined
 def pick(cumulative, u):
     """Index drawn from cumulative weights by one uniform; -1 when all weights are zero."""
     total = cumulative[-1]
@@ -116,7 +116,7 @@ def pick_two(first, second, u):
     rest = (u * first[-1] - below) / (first[row] - below)
     return row, pick(second[row], rest)
 
-@lean
+@inlined
 def firm_in(nodes, s, institutes, city, field, key, identity, number):
     """A firm drawn in a city: its field by relatedness to ``field``, its place by hash. Node or -1."""
     fields = s.field_cum.shape[2]
@@ -127,7 +127,7 @@ def firm_in(nodes, s, institutes, city, field, key, identity, number):
     return -1 if row < 0 else institutes + row
 
 
-@lean
+@inlined
 def _candidates(nodes, s, adjacency, institutes, i, keys, p, seen, origin):
     """Fill ``seen`` and ``origin`` (0 met by search, 1 past partner, 2 through a partner, 3 alliance); return the number."""
     me, city, field, kind = nodes.id[i], nodes.city[i], nodes.field[i], nodes.kind[i]
@@ -189,20 +189,21 @@ def _candidates(nodes, s, adjacency, institutes, i, keys, p, seen, origin):
 
 
 @lean
-def seek(nodes, s, adjacency, institutes, keys, p, seen, origin, target, mine, theirs, expected):
+def seek(nodes, s, adjacency, institutes, keys, p, seen, origin, cost, target, mine, theirs, expected):
     """Every looking actor's best candidates above its reservation.
 
     ``target`` (N, CHOICES) node or -1, ``mine`` and ``theirs`` the two sides' utilities; ``expected``
-    (P, P) collects the probability that both sides of a pair that met accept (weighted). ``seen`` and ``origin`` are
-    room to work in.
+    (P, P) collects the probability that both sides of a pair that met accept (weighted). ``seen``,
+    ``origin`` and ``cost`` (N,) are room to work in.
     """
+    for i in range(nodes.alive.shape[0]):
+        cost[i] = p.cost_weight * marginal_cost(burden(nodes, i))
     for i in range(nodes.alive.shape[0]):
         for c in range(CHOICES):
             target[i, c] = -1
         if nodes.alive[i] == 0 or nodes.size[i] <= 0.0 or uniform(keys.seek, nodes.id[i], 0) >= p.seek_share:
             continue
         found = _candidates(nodes, s, adjacency, institutes, i, keys, p, seen, origin)
-        own_cost = p.cost_weight * marginal_cost(burden(nodes, i))
         for k in range(found):
             j = seen[k]
             if j < 0 or j == i or nodes.alive[j] == 0 or nodes.size[j] <= 0.0:
@@ -222,16 +223,18 @@ def seek(nodes, s, adjacency, institutes, keys, p, seen, origin, target, mine, t
             if tie_type == FIRM_INSTITUTE:
                 firm = i if nodes.is_firm[i] else j
                 value += p.grant_gain * s.grant[nodes.city[firm], nodes.field[firm], nodes.kind[firm]]
-            v_mine = value + p.mass_weight * nodes.mass[j] - own_cost
-            v_theirs = value + p.mass_weight * nodes.mass[i] - p.cost_weight * marginal_cost(burden(nodes, j))
+            v_mine = value + p.mass_weight * nodes.mass[j] - cost[i]
+            v_theirs = value + p.mass_weight * nodes.mass[i] - cost[j]
             chance = (1.0 - math.exp(-math.exp(min(30.0, v_mine - p.reservation)))) * (
                 1.0 - math.exp(-math.exp(min(30.0, v_theirs - p.reservation))))
             weight = nodes.weight[i] if nodes.is_firm[i] else nodes.weight[j]
             expected[ci, cj] += 0.5 * weight * chance
             expected[cj, ci] += 0.5 * weight * chance
             u_mine = v_mine + gumbel(keys.utility, combine(nodes.id[i], nodes.id[j]), 0)
+            if u_mine < p.reservation:
+                continue
             u_theirs = v_theirs + gumbel(keys.utility, combine(nodes.id[j], nodes.id[i]), 1)
-            if u_mine < p.reservation or u_theirs < p.reservation:
+            if u_theirs < p.reservation:
                 continue
             for c in range(CHOICES):
                 if target[i, c] < 0 or u_mine > mine[i, c]:
@@ -337,15 +340,15 @@ def find_partners(bay) -> None:
     over = np.flatnonzero((ties.alive == 1) & (ties.end <= quarter))
     ties.clear(over)
     update_degrees(ties, bay.institutes, bay.firms)
-    nodes = nodes_of(bay.institutes, bay.firms, bay.region.relatedness_field)
-    adjacency = adjacency_of(ties, nodes.alive.size)
+    bay.see_network()
+    nodes, adjacency = bay.nodes, bay.adjacency
     search = search_tables(bay)
     keys = Keys(*(bay.streams.key(name, quarter) for name in ("seek", "candidate", "tie_utility", "alliance", "rounding")))
     n = nodes.alive.size
     target, mine, theirs = np.full((n, CHOICES), -1, np.int64), np.zeros((n, CHOICES)), np.zeros((n, CHOICES))
     expected = np.zeros((len(bay.region.place_ids),) * 2)
     seen, origin = np.empty(SEEN, np.int64), np.empty(SEEN, np.int64)
-    seek(nodes, search, adjacency, bay.institutes.capacity, keys, p, seen, origin, target, mine, theirs, expected)
+    seek(nodes, search, adjacency, bay.institutes.capacity, keys, p, seen, origin, np.empty(n), target, mine, theirs, expected)
     quota = np.ones(n, np.int64)
     places = p.institute_ties * bay.institutes.researchers * bay.scale
     draws = bay.streams.uniforms("rounding", quarter, bay.institutes.id, 1)
@@ -354,6 +357,7 @@ def find_partners(bay) -> None:
     deferred_acceptance(target, theirs, quota, chosen)
     make_ties(bay, nodes, np.flatnonzero(chosen >= 0), chosen)
     update_degrees(ties, bay.institutes, bay.firms)
+    bay.see_ties()
     bay.tally.matrix("expected_ties")[:] += expected
 
 

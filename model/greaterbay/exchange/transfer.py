@@ -20,7 +20,6 @@ from collections import namedtuple
 import numpy as np
 
 from greaterbay.actors.invention import MARKET
-from greaterbay.actors.network import adjacency_of
 from greaterbay.exchange.partnering import pick_two
 from greaterbay.kernels import jit, lean
 from greaterbay.streams import gumbel, uniform
@@ -140,12 +139,11 @@ def transfer_technology(bay) -> None:
     cities, count = len(region.city_ids), bay.institutes.capacity
     marketed = np.flatnonzero((inventions.alive == 1) & (inventions.stage == MARKET))
     shelf = _shelves(bay, marketed)
-    adjacency = adjacency_of(bay.ties, count + firms.capacity)
     keys = Keys(*(bay.streams.key(name, quarter) for name in ("transfer_need", "transfer_offer", "transfer_utility", "transfer_channel")))
     channel, chosen = np.zeros(firms.capacity, np.int8), np.full(firms.capacity, -1, np.int64)
     money = np.maximum(firms.cash - firms.rd_paid, 0.0)
     minutes = bay.values.travel_minutes[:cities, :cities]
-    _take(firms.part(Users), inventions.part(Offers), shelf, adjacency, count, np.log1p(minutes / 30.0),
+    _take(firms.part(Users), inventions.part(Offers), shelf, bay.adjacency, count, np.log1p(minutes / 30.0),
           bay.values.barrier_technology[:cities, :cities], region.relatedness_field, region.import_dependence_field,
           bay.values.platform_reach, money, keys, p, channel, chosen)
     users = np.flatnonzero(chosen >= 0)
