@@ -6,6 +6,7 @@ A bay from a session fixture is to be read only; who changes one does so inside 
 from __future__ import annotations
 
 import pytest
+
 from small_bay import lever, record_bytes, small_scenario
 
 

@@ -85,9 +85,9 @@ class Ledger:
     def compare(self, sector: str, held: np.ndarray, quarter: str) -> None:
         """Stop the run when actors hold something else than the books say (tolerance 1e-7 of the volume)."""
         books = self.account(sector)[: held.size]
-        scale = max(1.0, float(np.abs(books).max()), float(np.abs(held).max()))
+        scale = max(1.0, float(np.abs(books).max()))
         gap = np.abs(books - held)
-        if gap.max() > 1e-7 * scale:
+        if not gap.max() <= 1e-7 * scale:  # also catches what is not a number
             at = int(gap.argmax())
             raise LedgerError(f"{quarter}: money of {sector} in place {at} is {held[at]:.6f}, the books say {books[at]:.6f} million CNY")
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from small_bay import lever, small_scenario, untouched
 
 from greaterbay import Bay, outputs
 from greaterbay.exchange.transfer import transfer_technology
+from small_bay import lever, small_scenario, untouched
 
 CITIES = 11
 CLOSE = {"rtol": 2e-5, "atol": 0.5}

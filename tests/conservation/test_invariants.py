@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from small_bay import untouched
 
 from greaterbay import books
 from greaterbay.actors.fund import BANK
 from greaterbay.actors.invention import LABORATORY, MARKET
 from greaterbay.ledger import SECTORS, LedgerError
 from greaterbay.streams import identity_of
+from small_bay import untouched
 
 
 def firm(bay) -> int:
@@ -170,6 +170,7 @@ CORRUPTIONS = {
     "fund_money": pay_unbooked("fund"),
     "bank_money": pay_unbooked("bank"),
     "government_money": pay_unbooked("outside", receiver="government"),
+    "insurers_can_pay": pay_unbooked("insurer"),
     "people_spend_wages": pay_unbooked("firm", "wages", "person"),
     "money_is_conserved": let_money_vanish,
     "only_outside_owes": let_a_government_owe,
@@ -256,11 +257,11 @@ def test_payment_without_an_account_is_noticed(busy_bay):
 
 
 def test_all_money_of_a_busy_quarter_is_at_work(busy_bay):
-    """The bay of these tests moves the money that the invariants are about: none holds because it is idle."""
+    """The bay of these tests moves the money that the invariants are about: none holds for idleness."""
     instruments = (
-        "sales", "costs", "wages", "consumption", "research", "tie", "tax", "revenue", "core_funding", "grant",
-        "diverted", "joint_grant", "lever", "pilot", "patient", "licence", "import", "venture", "credit",
-        "interest", "repayment", "dividend", "founders", "liquidation", "adoption",
+        "sales", "costs", "wages", "consumption", "research", "tie", "tax", "revenue", "core_funding",
+        "grant", "diverted", "joint_grant", "lever", "pilot", "patient", "licence", "import", "venture",
+        "credit", "interest", "repayment", "dividend", "founders", "liquidation", "adoption",
     )
     idle = [name for name in instruments if busy_bay.ledger.flow(name).sum() <= 0]
     assert len(idle) <= 3, idle

@@ -37,7 +37,7 @@ def agents() -> np.ndarray:
 
 
 def kolmogorov(sample: np.ndarray, distribution=lambda x: x) -> float:
-    """Largest distance between the sample's and a given distribution function, times the root of the number."""
+    """Largest distance of the sample's distribution function from a given one, times the root of n."""
     u = np.sort(distribution(np.asarray(sample, float)))
     n = u.size
     steps = np.arange(1, n + 1) / n
@@ -56,23 +56,24 @@ def test_uniform_over_agents(streams, agents, stream, number):
     assert kolmogorov(draws) < FAR
 
 
-@pytest.mark.parametrize("what", ["plain integers", "high bits", "quarters", "numbers", "seeds", "replicates"])
+@pytest.mark.parametrize("what",
+                         ["plain integers", "high bits", "quarters", "numbers", "seeds", "replicates"])
 def test_uniform_over_every_key(what):
     """Identities that differ in one bit, and keys that go up by one, are mixed as well as hashes are."""
-    n = 4096
-    at = np.arange(n, dtype=np.uint64)
+    row = np.arange(4096, dtype=np.uint64)
+    one, few = row[:1], range(64)
     if what == "plain integers":
-        draws = Streams(1).uniforms("exit", QUARTER, at)
+        draws = Streams(1).uniforms("exit", QUARTER, row)
     elif what == "high bits":
-        draws = Streams(1).uniforms("exit", QUARTER, at << np.uint64(52))
+        draws = Streams(1).uniforms("exit", QUARTER, row << np.uint64(52))
     elif what == "quarters":
-        draws = np.array([Streams(1).uniforms("exit", QUARTER + i, at[:1])[0] for i in range(n // 64) for _ in [0]])
+        draws = np.concatenate([Streams(1).uniforms("exit", QUARTER + i, one) for i in few])
     elif what == "numbers":
-        draws = np.array([Streams(1).uniforms("exit", QUARTER, at[:1], i)[0] for i in range(n // 64)])
+        draws = np.concatenate([Streams(1).uniforms("exit", QUARTER, one, i) for i in few])
     elif what == "seeds":
-        draws = np.array([Streams(i).uniforms("exit", QUARTER, at[:1])[0] for i in range(n // 64)])
+        draws = np.concatenate([Streams(i).uniforms("exit", QUARTER, one) for i in few])
     else:
-        draws = np.array([Streams(1, i).uniforms("exit", QUARTER, at[:1])[0] for i in range(n // 64)])
+        draws = np.concatenate([Streams(1, i).uniforms("exit", QUARTER, one) for i in few])
     assert np.unique(draws).size == draws.size
     assert kolmogorov(draws) < FAR
 
@@ -142,10 +143,7 @@ def test_draws_keep_their_shape(streams):
 def test_draws_are_the_same_on_every_machine(streams):
     """The generator is integer arithmetic: these numbers change only if every result changes."""
     draws = streams.uniforms("initial", QUARTER, np.array([0, 1, 2**64 - 1], np.uint64), 3)
-    assert [f"{u:.17g}" for u in draws] == KNOWN
-
-
-KNOWN = ["?", "?", "?"]
+    assert draws.tolist() == [0.67813375114430263, 0.0024466421265480487, 0.80097584025228841]
 
 
 def test_identity_is_of_its_parts_in_order():
@@ -157,14 +155,15 @@ def test_identity_is_of_its_parts_in_order():
 def test_identities_of_entrants_do_not_collide():
     """(place, quarter, ordinal) as entrants and graduates use it, one hundred thousand of them."""
     cells = [identity_of("cell", c) for c in range(25)]
-    found = {int(combine(combine(cell, quarter), ordinal))
-             for cell in cells for quarter in range(8000, 8100) for ordinal in range(40)}
+    born = [np.uint64(combine(cell, quarter)) for cell in cells for quarter in range(8000, 8100)]
+    found = {combine(parent, ordinal) for parent in born for ordinal in range(40)}
     assert len(found) == 25 * 100 * 40
 
 
 def test_a_pair_has_one_identity():
-    rng_free = [identity_of("firm", i) for i in range(60)]
-    pairs = {(i, j): int(pair_identity(rng_free[i], rng_free[j])) for i in range(60) for j in range(60) if i != j}
+    firms = [identity_of("firm", i) for i in range(60)]
+    pairs = {(i, j): int(pair_identity(firms[i], firms[j]))
+             for i in range(60) for j in range(60) if i != j}
     assert all(pairs[i, j] == pairs[j, i] for i, j in pairs)
     assert len(set(pairs.values())) == 60 * 59 // 2
 
@@ -172,8 +171,9 @@ def test_a_pair_has_one_identity():
 def test_normal_quantile_is_accurate():
     """Against the standard library, over the middle and both tails."""
     exact = NormalDist()
-    points = np.concatenate((np.linspace(1e-4, 1 - 1e-4, 2001), 10.0 ** -np.arange(4, 16), [0.02425, 0.024249, 0.97575, 0.97576]))
-    worst = max(abs(normal_quantile(u) - exact.inv_cdf(u)) / max(1.0, abs(exact.inv_cdf(u))) for u in points)
+    seams = [0.02425, 0.024249, 0.97575, 0.97576]
+    points = np.concatenate((np.linspace(1e-4, 1 - 1e-4, 2001), 10.0 ** -np.arange(4, 16), seams))
+    worst = max(abs(normal_quantile(u) / exact.inv_cdf(u) - 1) for u in points if u != 0.5)
     assert worst < 1.5e-9
     assert normal_quantile(0.5) == 0.0
     for u in (1e-12, 0.01, 0.3):
@@ -221,7 +221,7 @@ def test_negative_binomial_of_nothing_is_nothing():
 
 def test_a_higher_mean_never_gives_fewer():
     """Common random numbers: with one uniform, a policy that raises the mean takes nothing away."""
-    for u in (0.05, 0.5, 0.9, 0.999, 1 - 2.0**-53):
+    for u in (0.05, 0.5, 0.9, 0.999, 1 - 1e-9):
         counts = [negative_binomial(u, mean, 0.8) for mean in np.linspace(0.0, 30.0, 200)]
         assert counts == sorted(counts)
         assert counts[-1] <= 10_000
@@ -236,5 +236,5 @@ def test_rounding_keeps_the_expectation(streams, agents):
 
 
 def test_scalar_and_array_draws_agree(streams, agents):
-    key = streams.key("adopt", QUARTER)
-    assert [uniform(key, a, 5) for a in agents[:10]] == list(streams.uniforms("adopt", QUARTER, agents[:10], 5))
+    few, key = agents[:10], streams.key("adopt", QUARTER)
+    assert [uniform(key, agent, 5) for agent in few] == streams.uniforms("adopt", QUARTER, few, 5).tolist()

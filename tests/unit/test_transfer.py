@@ -88,9 +88,10 @@ def bay(make_bay):
 def test_a_user_pays_the_price_of_what_it_takes(bay):
     """Users that own nothing pay price * min(4, quality) of an invention that was taken, or nothing for joint use."""
     t, count = bay.inventions, bay.institutes.capacity
+    owners = np.unique(t.owner[(t.alive == 1) & (t.stage == MARKET)])
+    t.licences[:] = 0
     run(bay, {"transfer.need": 1, **NO_IMPORTS}, cash=1e4)
     price = bay.parameters.transfer.price
-    owners = np.unique(t.owner[(t.alive == 1) & (t.stage == MARKET)])
     users = np.setdiff1d(bay.firms.alive_rows(), owners[owners >= count] - count)
     paid = 1e4 - bay.firms.cash[users]
     paid = paid[paid > 1e-9]
@@ -126,6 +127,7 @@ def test_a_sold_invention_changes_its_owner_a_licensed_one_does_not(make_bay):
         bay = make_bay()
         t = bay.inventions
         before = t.owner.copy()
+        t.licences[:] = 0
         flows = run(bay, {"transfer.need": 0.3, "transfer.sale_share": share, "transfer.partner_offers": 0}, cash=1e4)
         assert {n for n in FLOWS if flows[n].any()} == {f"flow_technology_{name}_firm", f"flow_technology_{name}_institute"}
         changed = t.owner != before
@@ -148,6 +150,7 @@ def test_infinite_border_no_licence_crosses(make_bay):
 
 def test_users_gain_by_quality_and_absorption_and_nobody_else(bay):
     before = bay.firms.productivity.copy()
+    bay.inventions.licences[:] = 0
     flows = run(bay, {"transfer.need": 0.2, "transfer.joint_share": 1, **NO_IMPORTS}, cash=1e4)
     gain = bay.firms.productivity - before
     users = gain > 0

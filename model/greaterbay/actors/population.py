@@ -45,7 +45,8 @@ def pareto_bins(n: int, low: float, high: float, minimum: float, tail: float) ->
     """Means of ``n`` equal bins of the quantile range [low, high] of a Pareto distribution, ascending (n,)."""
     edges = np.linspace(low, high, n + 1)
     exponent = 1.0 - 1.0 / tail
-    integral = -minimum * np.maximum(1.0 - edges, 0.0) ** exponent / exponent
+    rest = np.maximum(1.0 - edges, 0.0)
+    integral = -minimum * (rest**exponent / exponent if exponent else np.log(np.maximum(rest, 1e-300)))
     return np.diff(integral) / np.diff(edges)
 
 
@@ -95,12 +96,12 @@ def make_firms(bay) -> Firms:
     spread = 0.5 * (draw[0] - 0.5)
     firms.chain[rows] = np.clip(region.chain_position_field[field] + spread, 0.0, 1.0)
     age = np.where(kind == STARTUP, 1 + (draw[1] * (4 * p.startup_years - 1)), 4 * p.startup_years + draw[1] * 60)
-    firms.birth[rows] = bay.quarter - age.astype(int)
+    firms.birth[rows] = bay.start - age.astype(int)  # nobody grows older in the warm-up
     firms.productivity[rows] = 0.15 * bay.streams.normals("initial", 0, ids, 9)
     firms.absorptive[rows] = 0.35 + 0.3 * draw[2]
     firms.in_park[rows] = draw[3] < p.park_share
     firms.incubated[rows] = (kind == STARTUP) & (draw[4] < 0.3)
-    relative = region.rd_intensity_field[field]
+    relative = region.rd_intensity_field[field] * np.where(kind == STARTUP, p.startup_research, 1.0)
     base = np.bincount(city, weights=weight * sales * 4.0 * relative, minlength=len(region.city_ids))
     # the table counts what firms perform: part of it is paid by grants that reach research
     f = bay.parameters.finance

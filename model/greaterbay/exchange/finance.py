@@ -202,7 +202,9 @@ def pay_joint_fund(bay) -> None:
     bay.joint_left = np.minimum(left, 8.0 * quarterly)  # what is not called is kept for two years at most
     done = (paid_firm + paid_institute) > 0.0
     spent = np.bincount(firm_city, weights=paid_firm, minlength=cities) + np.bincount(institute_city, weights=paid_institute, minlength=cities)
-    bay.budgets.spend("joint_collaboration_fund", spent, np.bincount(firm_city, weights=np.where(eligible, side_firm, 0.0), minlength=cities))
+    wanted = np.bincount(firm_city, weights=eligible * side_firm, minlength=cities) + np.bincount(
+        institute_city, weights=eligible * side_institute, minlength=cities)
+    bay.budgets.spend("joint_collaboration_fund", spent, wanted)
     demand = np.bincount(firm_city, weights=np.where(eligible, project, 0.0), minlength=cities)
     granted = np.bincount(firm_city, weights=np.where(done, paid_firm + paid_institute, 0.0), minlength=cities)
     chance = np.where(demand > 0.0, granted / np.maximum(demand, 1e-12), 1.0)
@@ -275,11 +277,27 @@ def invest_venture(bay) -> None:
     np.add.at(funds.committed, guide, public * weight)
     book_investment(bay, "venture", rows, private, origin)
     book_investment(bay, "guidance", rows, public, city)
+    join_from_outside(bay, rows, private)
     firms.fund[rows] = lead
     fresh = firms.rounds[rows] == 0
     firms.invested_quarter[rows[fresh]] = quarter
     firms.rounds[rows] += 1
     firms.equity[rows] = np.minimum(0.6, firms.equity[rows] + 0.2)
+
+
+def join_from_outside(bay, rows: np.ndarray, private: np.ndarray) -> None:
+    """Outside investors join a round that a fund of the bay leads, as far as the finance barrier lets them.
+
+    Part of each outside place: outside_investors * private / 2 * (1 - barrier), million CNY per real firm.
+    """
+    firms, cities = bay.firms, len(bay.region.city_ids)
+    weight, city = firms.weight[rows], firms.city[rows].astype(np.int64)
+    for place in (cities, cities + 1):
+        through = np.clip(1.0 - bay.values.barrier_finance[place, city], 0.0, 1.0)
+        part = 0.5 * bay.parameters.finance.outside_investors * private * through
+        bay.ledger.pay("venture", "outside", np.full(rows.size, place), "firm", city, part * weight)
+        bay.tally.flow("flow_capital_venture", np.full(rows.size, place), city, part * weight)
+        firms.cash[rows] += part
 
 
 def start_up_value(bay, rows: np.ndarray) -> np.ndarray:

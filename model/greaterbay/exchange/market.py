@@ -276,7 +276,7 @@ def enter_market(bay) -> None:
     size = p.entry_size / 4.0 * bay.growth_level * (0.5 + draws[0])
     firms.sales[new] = firms.sales_before[new] = size
     firms.chain[new] = draws[1]
-    firms.rd_intensity[new] = bay.rd_intensity_city[city] * region.rd_intensity_field[field]
+    firms.rd_intensity[new] = bay.rd_intensity_city[city] * region.rd_intensity_field[field] * p.startup_research
     capability = np.full((cell.size, firms.capability.shape[1]), 0.02, np.float32)
     found = parent >= 0
     capability[found] = firms.capability[parent[found]] * 0.8
@@ -287,6 +287,7 @@ def enter_market(bay) -> None:
     firms.capability[new] = capability
     mean = mean_by_field(bay, firms.productivity)
     firms.productivity[new] = np.where(found, firms.productivity[parent], mean[field]) * 0.7 + mean[field] * 0.3 + 0.1 * (draws[2] - 0.5)
+    firms.adopted[new] = np.where(found, firms.adopted[parent], 0)  # founders bring the technologies they know
     firms.absorptive[new] = 0.5
     firms.in_park[new] = draws[3] < p.park_share
     firms.incubated[new] = draws[0] < 0.3
@@ -360,3 +361,4 @@ def grow_up(bay) -> None:
     rows = firms.alive_rows()
     old = rows[(firms.kind[rows] == STARTUP) & (bay.quarter - firms.birth[rows] >= 4 * bay.parameters.market.startup_years)]
     firms.kind[old] = SMALL
+    firms.rd_intensity[old] /= bay.parameters.market.startup_research
