@@ -73,7 +73,7 @@ def test_each_kernel_is_compiled_once(signatures):
 def test_a_run_uses_most_kernels(signatures):
     # else the test above would prove nothing
     used = [name for name, found in signatures.items() if found]
-    assert len(used) > 50
+    assert len(used) > 40
 
 
 def test_outputs_are_single_precision_or_whole_numbers(small_run):
