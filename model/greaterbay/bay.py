@@ -522,7 +522,7 @@ class Bay(mesa.Model):
         """Exit: money to owners, loans and stakes written off, people out of work, ties and memories end."""
         if rows.size == 0:
             return
-        firms, people, ties, inventions, funds = self.firms, self.people, self.ties, self.inventions, self.funds
+        firms, people, inventions, funds = self.firms, self.people, self.inventions, self.funds
         count, fields = self.institutes.capacity, len(self.region.field_ids)
         city, weight = firms.city[rows].astype(np.int64), firms.weight[rows]
         self.ledger.pay("liquidation", "firm", city, "outside", city, firms.cash[rows] * weight)
@@ -541,15 +541,19 @@ class Bay(mesa.Model):
         people.employer[staff] = -1
         people.former[staff] = -1
         people.idle[staff] = 0
-        gone = np.flatnonzero(ties.alive == 1)
-        gone = gone[dead[ties.a[gone]] | dead[ties.b[gone]]]
-        ties.clear(gone)
+        self.end_ties(dead)
         for column in (inventions.owner, inventions.partner, inventions.developer, people.former, self.institutes.past, firms.past):
             _forget(column.reshape(-1), dead)
         for row in rows:
             self.places.remove(int(firms.city[row]) * fields + int(firms.field[row]), int(row))
         firms.clear(rows)
         self.list_members()
+
+    def end_ties(self, ended: np.ndarray) -> None:
+        """End all ties of the marked nodes (N,)."""
+        ties = self.ties
+        gone = np.flatnonzero(ties.alive == 1)
+        ties.clear(gone[ended[ties.a[gone]] | ended[ties.b[gone]]])
 
     def row_of_fund(self, kind: int) -> np.ndarray:
         """Row of each city's guidance fund or bank desk (C,)."""

@@ -140,7 +140,7 @@ def government_money(bay):
 @invariant
 def insurers_can_pay(bay):
     """Insurers' accounts are not negative."""
-    return float(max(0.0, -bay.ledger.account("insurer").min())), 1e-6
+    return float(np.maximum(0.0, -bay.ledger.account("insurer").min())), 1e-6
 
 
 @invariant
@@ -158,25 +158,25 @@ def money_is_conserved(bay):
 @invariant
 def only_outside_owes(bay):
     """No account but the outside is negative."""
-    return float(max(0.0, -bay.ledger.balance[:-1].min())), 1e-6 * max(1.0, float(np.abs(bay.ledger.balance).max()))
+    return float(np.maximum(0.0, -bay.ledger.balance[:-1].min())), 1e-6 * max(1.0, float(np.abs(bay.ledger.balance).max()))
 
 
 @invariant
 def firms_do_not_owe_cash(bay):
     """A firm's money is not negative (arrears and loans are accounts of their own)."""
-    return float(max(0.0, -bay.firms.cash[_live(bay)].min(initial=0.0))), 1e-6
+    return float(np.maximum(0.0, -bay.firms.cash[_live(bay)].min(initial=0.0))), 1e-6
 
 
 @invariant
 def funds_do_not_owe_cash(bay):
     """A fund's money is not negative."""
-    return float(max(0.0, -bay.funds.cash.min(initial=0.0))), 1e-6
+    return float(np.maximum(0.0, -bay.funds.cash.min(initial=0.0))), 1e-6
 
 
 @invariant
 def commitments_not_negative(bay):
     """Money committed by funds is not negative."""
-    return float(max(0.0, -bay.funds.committed.min(initial=0.0))), 1e-3 * max(1.0, float(bay.funds.committed.max(initial=0.0)))
+    return float(np.maximum(0.0, -bay.funds.committed.min(initial=0.0))), 1e-3 * max(1.0, float(bay.funds.committed.max(initial=0.0)))
 
 
 @invariant
@@ -200,13 +200,14 @@ def stakes_are_committed(bay):
 @invariant
 def loans_not_negative(bay):
     """No negative loans."""
-    return float(max(0.0, -bay.firms.loan[_live(bay)].min(initial=0.0))), 1e-9
+    return float(np.maximum(0.0, -bay.firms.loan[_live(bay)].min(initial=0.0))), 1e-9
 
 
 @invariant
 def arrears_not_negative(bay):
     """No negative arrears."""
-    return float(max(0.0, -bay.firms.arrears[_live(bay)].min(initial=0.0))), 1e-9
+    arrears = bay.firms.arrears[_live(bay)]
+    return float(np.maximum(0.0, -arrears.min(initial=0.0)) + np.isinf(arrears).sum()), 1e-9
 
 
 @invariant
@@ -220,7 +221,7 @@ def public_cost_is_payments(bay):
 @invariant
 def budgets_bind(bay):
     """No city spends more on levers than its room."""
-    return float(max(0.0, -bay.budgets.room.min(initial=0.0))), 1e-6
+    return float(np.maximum(0.0, -bay.budgets.room.min(initial=0.0))), 1e-6
 
 
 @invariant
@@ -237,7 +238,7 @@ def shares_sum_to_one(bay):
 @invariant
 def sales_positive(bay):
     """Every firm sells something."""
-    return float((bay.firms.sales[_live(bay)] <= 0).sum()), 0.0
+    return float((~(bay.firms.sales[_live(bay)] > 0)).sum()), 0.0
 
 
 @invariant
@@ -270,7 +271,7 @@ def levels_between_zero_and_one(bay):
     worst = 0.0
     # an empty row holds zeros, so the whole column can be read as it lies
     for levels in (bay.firms.capability, bay.institutes.capability):
-        worst = max(worst, float(-levels.min(initial=0.0)), float(levels.max(initial=0.0) - 1.0))
+        worst = float(np.maximum.reduce([worst, -levels.min(initial=0.0), levels.max(initial=0.0) - 1.0]))
     return worst, 0.0
 
 
@@ -293,7 +294,7 @@ def market_balance(bay):
     """Inventions in the market = before + conversions - lapsed in the market (checked by growth not above conversions)."""
     now = _inventions(bay).total_market
     growth = now - bay.in_market_before
-    return max(0.0, growth - float(bay.tally.arrays["conversions"].sum())), 1e-6 * max(1.0, now)
+    return float(np.maximum(0.0, growth - bay.tally.arrays["conversions"].sum())), 1e-6 * max(1.0, now)
 
 
 @invariant
@@ -346,7 +347,7 @@ def ties_add_up(bay):
 def adoption_within_bounds(bay):
     """No more users than possible users."""
     t = bay.tally.arrays
-    return float(max(0.0, (t["adopters_technology"] - t["potential_technology"]).max())), 1e-6
+    return float(np.maximum(0.0, (t["adopters_technology"] - t["potential_technology"]).max())), 1e-6
 
 
 @invariant
@@ -384,7 +385,7 @@ def barriers_not_negative(bay):
     worst = 0.0
     for matrix in (v.barrier_technology, v.barrier_talent, v.barrier_finance):
         inside = matrix[: where.size, : where.size]
-        worst = max(worst, float(-matrix.min()), float(np.abs(inside[same]).max()))
+        worst = float(np.maximum.reduce([worst, -matrix.min(), np.abs(inside[same]).max()]))
     return worst, 0.0
 
 
@@ -392,14 +393,14 @@ def barriers_not_negative(bay):
 def learning_from_core_within_learning(bay):
     """Learning traced to the core is part of all learning."""
     t = bay.tally.arrays
-    return float(max(0.0, (t["learning_from_core"] - t["learning"]).max())), 1e-6 * max(1.0, float(t["learning"].max()))
+    return float(np.maximum(0.0, (t["learning_from_core"] - t["learning"]).max())), 1e-6 * max(1.0, float(t["learning"].max()))
 
 
 def check(bay) -> None:
     """Run every invariant; the first that does not hold stops the run."""
     for name, function in INVARIANTS.items():
         gap, tolerance = function(bay)
-        if not gap <= tolerance:  # also catches not-a-number
+        if not gap <= tolerance < np.inf:  # also catches not-a-number and infinity
             raise BooksError(f"{bay.label}: {name} does not hold: gap {gap:g}, allowed {tolerance:g} ({function.__doc__})")
 
 

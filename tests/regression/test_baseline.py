@@ -1,8 +1,8 @@
 """The regression baseline: headline outputs of two years, compared digit by digit.
 
-``baseline.csv`` holds bay totals (shares from summed parts) to four significant digits. A change of the model that
-changes them is no accident to be hidden: run ``pytest tests/regression --update-baseline`` and write into
-CHANGELOG.md that numbers changed and why.
+``baseline.csv`` holds bay totals (shares from summed parts) to four significant digits. When the model
+changes them, run ``pytest tests/regression --update-baseline`` and write into CHANGELOG.md that numbers
+changed and why.
 """
 
 from __future__ import annotations
@@ -17,7 +17,12 @@ from greaterbay import Bay, load_scenario, outputs
 
 FILE = Path(__file__).with_name("baseline.csv")
 OVERRIDES = ("run.scale=0.02", "run.start=2020-01-01", "run.end=2021-12-31", "run.seed=20200101")
-FURTHER = ("mean_degree", "size_tail", "capability_distance", "rd_public", "firm_entries", "firm_exits", "talent_idle")
+FURTHER = (
+    "mean_degree", "size_tail", "capability_distance", "rd_public", "firm_entries", "firm_exits",
+    "talent_idle",
+)
+CITIES = ("guangzhou", "hong_kong", "macao")
+IN_CITIES = ("talent", "inventions", "output")
 
 
 def digits(value: float) -> str:
@@ -26,7 +31,7 @@ def digits(value: float) -> str:
 
 
 def total(arrays: dict[str, np.ndarray], name: str) -> np.ndarray:
-    """The bay's value of an output in every quarter: sums over everything but time, shares from summed parts."""
+    """The bay's value of an output in every quarter: sums over places, shares from summed parts."""
     output = outputs.get(name)
     if output.is_ratio:
         return total(arrays, output.numerator) / total(arrays, output.denominator)
@@ -43,9 +48,9 @@ def rows() -> list[list[str]]:
     names = [output.id for output in outputs.headlines()] + list(FURTHER)
     found = [["output", *bay.coords()["quarter"]]]
     found += [[name, *map(digits, total(arrays, name))] for name in names]
-    for city in ("guangzhou", "hong_kong", "macao"):
+    for city in CITIES:
         at = bay.coords()["city"].index(city)
-        found += [[f"{name} in {city}", *map(digits, arrays[name][:, at])] for name in ("talent", "inventions", "output")]
+        found += [[f"{name} in {city}", *map(digits, arrays[name][:, at])] for name in IN_CITIES]
     return found
 
 
@@ -58,7 +63,7 @@ def test_baseline(rows, request):
     assert kept[0] == rows[0]
     assert [row[0] for row in kept] == [row[0] for row in rows]
     changed = {new[0]: (old[1:], new[1:]) for old, new in zip(kept, rows, strict=True) if old != new}
-    assert not changed, f"{len(changed)} of {len(rows) - 1} outputs changed; see the top of {Path(__file__).name}"
+    assert not changed, f"{len(changed)} of {len(rows) - 1} lines changed; how to go on: see {__file__}"
 
 
 def test_the_table_is_worth_keeping(rows):

@@ -22,7 +22,7 @@ def events_file(tmp_path_factory):
         [run]
         scale = 0.01
         start = 2024-01-01
-        end = 2025-12-31
+        end = 2026-12-31
         [[events]]
         date = 2024-08-17
         travel_minutes = [["zhaoqing", "guangzhou", 25], ["zhuhai", "hong_kong", 40]]
@@ -56,7 +56,8 @@ def minutes(bridge, quarter: str, one: str, other: str) -> float:
 def test_travel_minutes_change_in_the_quarter_of_the_date(bridge):
     start = minutes(bridge, "before", "zhaoqing", "guangzhou")
     assert start > 25
-    seen = [minutes(bridge, f"{year}Q{q}", "zhaoqing", "guangzhou") for year in (2024, 2025) for q in (1, 2, 3, 4)]
+    labels = [f"{year}Q{quarter}" for year in (2024, 2025) for quarter in (1, 2, 3, 4)]
+    seen = [minutes(bridge, label, "zhaoqing", "guangzhou") for label in labels]
     assert seen == [start, start, 25, 25, 20, 20, 20, 20]
 
 
@@ -88,23 +89,24 @@ def probe_column(bay, name: str) -> int:
     return bay.coords()["technology"].index(name)
 
 
-@pytest.mark.parametrize(("name", "field", "city"), [
-    ("humanoid_robots", "intelligent_robots", "shenzhen"), ("battery_materials", "new_materials", "guangzhou"),
-])
-def test_a_probe_is_launched_on_its_date_in_its_city(small_run, name, field, city):
+@pytest.mark.parametrize(("name", "city"),
+                         [("humanoid_robots", "shenzhen"), ("battery_materials", "guangzhou")])
+def test_a_probe_is_launched_on_its_date_in_its_city(small_run, name, city):
     arrays, region = small_run.record.arrays(), small_run.region
     users = arrays["adopters_technology"][:, :11, probe_column(small_run, name)]
     possible = arrays["potential_technology"][:, :11, probe_column(small_run, name)]
     assert small_run.coords()["technology_kind"][probe_column(small_run, name)] == "probe"
     assert users[:8].sum() == 0 and possible[:8].sum() == 0
     at = region.city_ids.index(city)
-    # adoption in the quarter of the launch comes on top of the first users
-    assert users[8, at] > 0
-    assert users[8, at] >= 0.9 * users[8].sum() or users[8].sum() - users[8, at] < 0.01 * possible[8].sum()
+    # first adoptions of the same quarter come on top of the users that are set
+    share = small_run.parameters.diffusion.seed_share
+    assert 0.5 * share < users[8, at] / possible[8, at] < 3.0 * share
+    assert users[8].sum() / possible[8].sum() < share
+    assert (possible[8] > 0).all()
 
 
 def test_a_probe_starts_with_a_fixed_share_of_firms_chosen_by_identity(small_run):
-    """A share of the city's firms for which the technology is useful, whoever else is there."""
+    """A share of the city's firms for which it is useful, and the same ones whoever else is there."""
     from greaterbay.exchange.diffusion import launch_probes
 
     share = small_run.parameters.diffusion.seed_share
@@ -118,8 +120,10 @@ def test_a_probe_starts_with_a_fixed_share_of_firms_chosen_by_identity(small_run
         users = ((firms.adopted >> np.uint64(probe.slot)) & np.uint64(1)) == 1
         useful = (firms.alive == 1) & (firms.city == probe.city)
         useful &= region.relatedness_field[np.maximum(firms.field, 0), probe.field] >= link
-        assert users.sum() == max(1, round(share * useful.sum()))
-        assert (useful | ~users).all()
+        assert users.any() and (useful | ~users).all()
+        # real firms, within the weight of one simulated firm
+        wanted = share * firms.weight[useful].sum()
+        assert abs(firms.weight[users].sum() - wanted) <= firms.weight[useful].max()
         draw = bay.streams.uniforms("probe", 0, firms.id ^ np.uint64(probe.slot))
         assert draw[users].max() < draw[useful & ~users].min()
 
@@ -131,5 +135,5 @@ def test_a_probe_changes_nothing_before_its_launch(small_run):
     differing = [name for name in plain if plain[name][:8].tobytes() != moved[name][:8].tobytes()]
     assert differing == []
     robots = probe_column(later, "humanoid_robots")
-    assert moved["adopters_technology"][8, :, robots].max() == 0
+    assert moved["adopters_technology"][8, :11, robots].max() == 0
     assert plain["adopters_technology"][8, :11, robots].sum() > 0

@@ -246,4 +246,4 @@ def test_probes_do_not_start_before_their_date(make_bay):
     shares = bay.record.arrays()["adopters_technology"][:3]
     for name, kind in zip(names, bay.coords()["technology_kind"], strict=True):
         if kind == "probe":
-            assert not shares[:, :, names.index(name)].any()
+            assert not shares[:, :11, names.index(name)].any()

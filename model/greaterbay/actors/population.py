@@ -96,7 +96,7 @@ def make_firms(bay) -> Firms:
     spread = 0.5 * (draw[0] - 0.5)
     firms.chain[rows] = np.clip(region.chain_position_field[field] + spread, 0.0, 1.0)
     age = np.where(kind == STARTUP, 1 + (draw[1] * (4 * p.startup_years - 1)), 4 * p.startup_years + draw[1] * 60)
-    firms.birth[rows] = bay.start - age.astype(int)  # nobody grows older in the warm-up
+    firms.birth[rows] = bay.quarter - age.astype(int)
     firms.productivity[rows] = 0.15 * bay.streams.normals("initial", 0, ids, 9)
     firms.absorptive[rows] = 0.35 + 0.3 * draw[2]
     firms.in_park[rows] = draw[3] < p.park_share

@@ -168,7 +168,8 @@ def develop(nodes, levels, change, effort, spill, research_share, related, count
                     gain += p.spillover * related[nodes.field[i], f] ** 2 * spill[nodes.city[i], f] * (1.0 - level)
                 used = (share > 0.0) if firm else (share > 0.02)
                 loss = (p.depreciation if used else p.depreciation_unused) + p.frontier
-                row[c] = min(1.0, max(0.0, level + gain - loss * level))
+                now = level + gain - loss * level
+                row[c] = 0.0 if now < 0.0 else (1.0 if now > 1.0 else now)  # what is not a number stays for the books to find
         if counts[i] > 0:
             recombine(row, nodes.field[i], counts[i], p.recombine * weights[i])
         for c in range(row.shape[0]):

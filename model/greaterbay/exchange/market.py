@@ -133,6 +133,8 @@ def decide_markets(bay) -> None:
         grow_up(bay)
         scale_to_market(bay, sizes)
         bay.see_ties()
+    else:
+        renew_start_ups(bay)
     count_staff(bay)
 
 
@@ -353,6 +355,25 @@ def relocate(bay) -> None:
     firms.production_city[production] = anywhere
     movers = research[chosen != firms.city[research]]
     bay.move_firms(movers, chosen[chosen != firms.city[research]])
+
+
+def renew_start_ups(bay) -> None:
+    """Warm-up: a start-up that would grow up is replaced by a new one of the same size, without ties or partners.
+
+    Without this the start-ups of 2020 would carry the ties of ten years.
+    """
+    firms, count = bay.firms, bay.institutes.capacity
+    rows = firms.alive_rows()
+    old = rows[(firms.kind[rows] == STARTUP) & (bay.quarter - firms.birth[rows] >= 4 * bay.parameters.market.startup_years)]
+    ended = np.zeros(count + firms.capacity, bool)
+    ended[old + count] = True
+    bay.end_ties(ended)
+    firms.past[old] = -1
+    firms.birth[old] = bay.quarter
+    firms.grants_before[old] = 0
+    fresh = old[firms.invested[old] == 0.0]
+    firms.rounds[fresh] = 0
+    bay.see_ties()
 
 
 def grow_up(bay) -> None:
