@@ -16,7 +16,7 @@ import math
 import numba
 import numpy as np
 
-from greaterbay.kernels import inlined, jit, lean
+from greaterbay.kernels import inlined, lean
 
 STREAMS = (
     "initial", "identity", "place",

@@ -1,7 +1,7 @@
 """How long a run takes, in ratios: ``make bench`` prints the table and writes it to ``results.md``.
 
-A script and not a test: seconds depend on the machine and on what else it does, so nothing here passes or fails. Every
-scale runs in a process of its own (its peak memory is its own), on one thread, timed by processor time.
+A script and not a test: seconds depend on the machine and on what else it does, so nothing here passes or
+fails. Every scale runs in a process of its own (its peak memory is its own), on one thread, timed by processor time.
 
     python tests/performance/bench.py [--scales 0.02 0.05 0.2 1.0] [--quarters 64]
 """
@@ -21,7 +21,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 SCALES = (0.02, 0.05, 0.2, 1.0)
-ONE_THREAD = {name: "1" for name in ("NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+THREADS = ("NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def measure(scale: float, quarters: int) -> dict:
@@ -58,18 +58,22 @@ def table(found: list[dict]) -> str:
 
     lines = [
         "# How long a run takes", "",
-        f"Baseline, one replicate, one thread; processor time. Python {platform.python_version()}, {platform.machine()}. "
+        "Baseline, one replicate, one thread; processor time. "
+        f"Python {platform.python_version()}, {platform.machine()}. "
         "Trust the ratios: seconds differ between machines, and by half on a busy one.", "",
-        "| scale | firms | people | inventions | ties | seconds a quarter | run | warm-up and building | peak memory, MiB |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| scale | firms | people | inventions | ties | quarters | s a quarter | s in all "
+        "| s to build and warm up | peak MiB |",
+        "|" + "---|" * 10,
     ]
     for f in found:
-        lines.append(f"| {f['scale']:g} | {f['firms']:,} | {f['people']:,} | {f['inventions']:,} | {f['ties']:,} | "
-                     f"{f['run'] / f['quarters']:.4f} | {f['run']:.2f} ({f['quarters']} quarters) | {f['warm']:.2f} | {f['memory']:.0f} |")
+        actors = " | ".join(f"{f[name]:,}" for name in ("firms", "people", "inventions", "ties"))
+        lines.append(f"| {f['scale']:g} | {actors} | {f['quarters']} | {f['run'] / f['quarters']:.4f} "
+                     f"| {f['run']:.2f} | {f['warm']:.2f} | {f['memory']:.0f} |")
     lines += ["", "Exponent of the time of a quarter against the scale (one: time grows as the number of actors):", ""]
     for a, b in zip(found, found[1:], strict=False):
-        exponent = math.log(b["run"] / b["quarters"] / (a["run"] / a["quarters"])) / math.log(b["scale"] / a["scale"])
-        lines.append(f"- {a['scale']:g} to {b['scale']:g}: {exponent:.2f}")
+        slower = b["run"] / b["quarters"] / (a["run"] / a["quarters"])
+        larger = b["scale"] / a["scale"]
+        lines.append(f"- {a['scale']:g} to {b['scale']:g}: {math.log(slower) / math.log(larger):.2f}")
     lines += ["", "Share of the time of a quarter, %:", "",
               "| phase | " + " | ".join(f"scale {f['scale']:g}" for f in found) + " |", "|---" * (len(found) + 1) + "|"]
     for phase in PHASES:
@@ -92,8 +96,9 @@ def main() -> None:
     found = []
     for scale in given.scales:
         print(f"scale {scale:g} ...", file=sys.stderr)
-        done = subprocess.run([sys.executable, __file__, "--one", str(scale), "--quarters", str(given.quarters)],
-                              env=os.environ | ONE_THREAD, check=True, capture_output=True, text=True)
+        command = [sys.executable, __file__, "--one", str(scale), "--quarters", str(given.quarters)]
+        done = subprocess.run(command, env=os.environ | dict.fromkeys(THREADS, "1"), check=True, capture_output=True,
+                              text=True)
         result = json.loads(done.stdout.splitlines()[-1])
         result["phases"] = {int(number): share for number, share in result["phases"].items()}
         found.append(result)

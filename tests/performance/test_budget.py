@@ -20,7 +20,8 @@ ENTRIES = ("exchange", "actors", "policy")  # packages whose modules hold kernel
 
 def modules():
     """Modules of the model that may hold kernels."""
-    names = [f"greaterbay.{found.name}" for found in pkgutil.iter_modules(greaterbay.__path__) if not found.ispkg]
+    top = pkgutil.iter_modules(greaterbay.__path__)
+    names = [f"greaterbay.{found.name}" for found in top if not found.ispkg]
     for package in ENTRIES:
         path = importlib.import_module(f"greaterbay.{package}").__path__
         names += [f"greaterbay.{package}.{found.name}" for found in pkgutil.iter_modules(path)]
@@ -28,7 +29,7 @@ def modules():
 
 
 def kernels() -> dict[str, object]:
-    """Compiled functions by name, each once, without the helpers that are compiled into them (``kernels.inlined``)."""
+    """Compiled functions by name, each once, without helpers that are compiled into them (``kernels.inlined``)."""
     from numba.core.registry import CPUDispatcher
 
     found = {}
@@ -49,18 +50,20 @@ def takes_arrays(signature) -> bool:
 
 @pytest.fixture(scope="module")
 def signatures() -> dict[str, list]:
-    """Signatures for which each kernel is compiled in a run of its own (other tests call kernels as they like)."""
+    """Signatures for which a run in a fresh process compiles each kernel (other tests call them as they like)."""
     code = (
         "import json, sys; sys.path[:0] = json.loads(sys.argv[1])\n"
         "from small_bay import small_scenario\n"
         "from test_budget import kernels, takes_arrays\n"
         "from greaterbay import Bay\n"
         "Bay(scenario=small_scenario('run.end=2024-12-31')).run_to_end()\n"
-        "print(json.dumps({n: [[str(s), takes_arrays(s)] for s in k.signatures] for n, k in kernels().items()}))\n"
+        "found = {n: [[str(s), takes_arrays(s)] for s in k.signatures] for n, k in kernels().items()}\n"
+        "print(json.dumps(found))\n"
     )
     here = Path(__file__).parent
     folders = json.dumps([str(here), str(here.parent)])
-    done = subprocess.run([sys.executable, "-c", code, folders], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", code, folders]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -82,8 +85,10 @@ def test_outputs_are_single_precision_or_whole_numbers(small_run):
     assert {array.dtype for array in arrays.values()} <= {np.dtype(np.float32), np.dtype(np.int32)}
 
 
-@pytest.mark.parametrize("module", ["greaterbay.scenario.load", "greaterbay.outputs", "greaterbay.policy.catalogue"])
+@pytest.mark.parametrize(
+    "module", ["greaterbay.scenario.load", "greaterbay.outputs", "greaterbay.policy.catalogue"],
+)
 def test_declarations_import_nothing_heavy(module):
     code = f"import sys, {module}; print(*sorted(sys.modules))"
-    loaded = set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
-    assert not loaded & {"numba", "mesa", "xarray", "scipy", "pandas", "matplotlib"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not set(done.stdout.split()) & {"numba", "mesa", "xarray", "scipy", "pandas", "matplotlib"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from greaterbay.kernels import inlined, jit, lean
+from greaterbay.kernels import inlined, lean
 from greaterbay.streams import combine, uniform
 
 TRIES = 8

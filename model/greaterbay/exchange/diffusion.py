@@ -23,7 +23,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from greaterbay.kernels import jit, lean
+from greaterbay.kernels import lean
 from greaterbay.streams import combine, normal, uniform
 
 VINTAGES = 2

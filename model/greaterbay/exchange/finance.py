@@ -27,7 +27,7 @@ import numpy as np
 from greaterbay.actors.firm import LEADER, STARTUP
 from greaterbay.actors.fund import BANK, GUIDANCE, VENTURE
 from greaterbay.actors.invention import FIRM_INSTITUTE
-from greaterbay.kernels import jit, lean
+from greaterbay.kernels import lean
 from greaterbay.streams import combine, gumbel, normal, uniform
 
 SEEN_FUNDS = 5

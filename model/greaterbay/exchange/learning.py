@@ -36,7 +36,7 @@ import numpy as np
 from greaterbay.actors.columns import sums_by_cell
 from greaterbay.actors.invention import LABORATORY
 from greaterbay.actors.network import cognitive_distance, own_levels
-from greaterbay.kernels import inlined, jit, lean
+from greaterbay.kernels import inlined, lean
 from greaterbay.streams import combine, negative_binomial, uniform
 
 Partners = namedtuple("Partners", ["alive", "a", "b", "type", "explore", "sponsored"])

@@ -30,7 +30,7 @@ from greaterbay.actors.columns import sums_by_cell
 from greaterbay.actors.firm import LEADER, SMALL, STARTUP
 from greaterbay.actors.places import draw_place
 from greaterbay.exchange.mobility import count_staff
-from greaterbay.kernels import jit, lean
+from greaterbay.kernels import lean
 from greaterbay.streams import combine, gumbel, normal, uniform
 
 Sellers = namedtuple("Sellers", ["alive", "id", "field", "sales", "sales_before", "growth_sd"])

@@ -337,7 +337,8 @@ def search_tables(bay) -> Search:
     return Search(
         bay.places.slot, bay.places.start, bay.places.size, cumulative_products(near * other, mass.T),
         cumulative_products(visible, mass.T), cumulative_products(count, related),
-        cumulative_products(near, weight, institutes.city), cumulative_products(visible, weight, institutes.city), mass, np.log1p(minutes / 30.0), barrier, platform,
+        cumulative_products(near, weight, institutes.city), cumulative_products(visible, weight, institutes.city), mass,
+        np.log1p(minutes / 30.0), barrier, platform,
         values.alliance_sharing, values.joint_fund_chance, bay.alliance_member, bay.alliance_count,
         np.concatenate((institutes.alliances, firms.alliances)), np.concatenate((institutes.past, firms.past)), park,
     )

@@ -21,7 +21,7 @@ import numpy as np
 
 from greaterbay.actors.invention import MARKET
 from greaterbay.exchange.partnering import cumulative_products, pick_two
-from greaterbay.kernels import jit, lean
+from greaterbay.kernels import lean
 from greaterbay.streams import gumbel, uniform
 
 NOTHING, LICENCE, SALE, JOINT, IMPORT = range(5)
@@ -113,7 +113,8 @@ def _shelves(bay, marketed: np.ndarray) -> Shelf:
     in_city = wanted.sum(axis=2)
     owned = by_id[inventions.owner[by_id] >= 0]
     node_row, node_start = grouped(owned, inventions.owner[owned], bay.institutes.capacity + bay.firms.capacity)
-    return Shelf(row, start, cumulative_products(near, in_city), cumulative_products(visible, in_city), np.cumsum(wanted, axis=-1), node_row, node_start)
+    return Shelf(row, start, cumulative_products(near, in_city), cumulative_products(visible, in_city),
+                 np.cumsum(wanted, axis=-1), node_row, node_start)
 
 
 @lean
