@@ -44,7 +44,7 @@ test: $(WARM)
 	$(BIN)/python -m pytest -n $(JOBS)
 
 bench: $(WARM)
-	$(BIN)/python -m pytest tests/performance -s
+	$(BIN)/python tests/performance/bench.py
 
 lint: $(READY)
 	$(BIN)/ruff check model tests

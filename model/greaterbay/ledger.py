@@ -22,25 +22,24 @@ INSTRUMENTS = (
 
 
 @lean
-def _smallest(amount):
-    """Smallest amount, or not-a-number when one of them is not finite."""
-    smallest = np.inf
-    for k in range(amount.shape[0]):
-        if not np.isfinite(amount[k]):
-            return np.nan
-        smallest = min(smallest, amount[k])
-    return smallest
-
-
-@lean
 def _book(origin, target, amount, volume, payer, receiver):
-    """Add payments to the volume (P, P) and to the accounts (P,) of both sides; a single place stands for all."""
-    one_origin, one_target = origin.shape[0] == 1, target.shape[0] == 1
+    """Add payments to the volume (P, P) and to the accounts (P,) of both sides; a single place stands for all.
+
+    Returns 0, or what forbids it before anything is booked: 1 an amount, 2 a place.
+    """
+    one_origin, one_target, places = origin.shape[0] == 1, target.shape[0] == 1, payer.shape[0]
+    for k in range(amount.shape[0]):
+        if not (np.isfinite(amount[k]) and amount[k] >= -1e-9):
+            return 1
+        a, b = origin[0 if one_origin else k], target[0 if one_target else k]
+        if a < 0 or a >= places or b < 0 or b >= places:
+            return 2
     for k in range(amount.shape[0]):
         a, b = origin[0 if one_origin else k], target[0 if one_target else k]
         volume[a, b] += amount[k]
         payer[a] -= amount[k]
         receiver[b] += amount[k]
+    return 0
 
 
 class LedgerError(RuntimeError):
@@ -65,17 +64,15 @@ class Ledger:
         amount = np.ascontiguousarray(amount, np.float64)
         if amount.size == 0:
             return
-        if not _smallest(amount) >= -1e-9:  # also catches not-a-number
+        origin, target = np.ascontiguousarray(from_place, np.int64), np.ascontiguousarray(to_place, np.int64)
+        if origin.size not in (1, amount.size) or target.size not in (1, amount.size):
+            raise ValueError(f"{instrument}: {origin.size} payers and {target.size} receivers of {amount.size} amounts")
+        fault = _book(origin, target, amount, self.volume[self._instrument[instrument]], self.balance[self._sector[payer]],
+                      self.balance[self._sector[receiver]])
+        if fault == 1:
             raise LedgerError(f"{instrument} from {payer} to {receiver}: amount {amount.min():g} to {amount.max():g} million CNY")
-        origin, target = self._at(from_place, amount.size), self._at(to_place, amount.size)
-        _book(origin, target, amount, self.volume[self._instrument[instrument]], self.balance[self._sector[payer]],
-              self.balance[self._sector[receiver]])
-
-    def _at(self, place, count: int) -> np.ndarray:
-        at = np.ascontiguousarray(place, np.int64)
-        if at.size not in (1, count) or at.min() < 0 or at.max() >= self.places:
-            raise LedgerError(f"payments between places {at}: {count} places from 0 to {self.places - 1} are expected")
-        return at
+        if fault == 2:
+            raise IndexError(f"{instrument} from {payer} to {receiver}: a place is not one of {self.places}")
 
     def flow(self, instrument: str) -> np.ndarray:
         """Payments of the quarter by place of payer and receiver (places, places)."""

@@ -10,10 +10,15 @@ from greaterbay.kernels import lean
 
 @lean
 def _add(target, index, amount):
-    """``target[index[k]] += amount[k]`` in order; a single amount is added everywhere."""
+    """``target[index[k]] += amount[k]`` in order; a single amount is added everywhere. False, and nothing added, when an
+    index lies outside."""
     one = amount.shape[0] == 1
     for k in range(index.shape[0]):
+        if index[k] < 0 or index[k] >= target.shape[0]:
+            return False
+    for k in range(index.shape[0]):
         target[index[k]] += amount[0 if one else k]
+    return True
 
 
 class Tally:
@@ -42,9 +47,8 @@ class Tally:
             flat = flat * length + part
         if flat.size:
             amount = np.ascontiguousarray(amount, np.float64)
-            if flat.min() < 0 or flat.max() >= target.size or amount.size not in (1, flat.size):
+            if amount.size not in (1, flat.size) or not _add(target.reshape(-1), flat, amount):
                 raise IndexError(f"output {name}: an index lies outside its dimensions, or there are not as many amounts")
-            _add(target.reshape(-1), flat, amount)
 
     def set(self, name: str, values) -> None:
         """Set the output; a city dimension may be given without the outside places."""

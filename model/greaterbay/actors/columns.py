@@ -61,10 +61,10 @@ class Table:
 
     def free_rows(self, count: int) -> np.ndarray:
         """The first ``count`` rows not in use (column ``alive``), growing the table when needed."""
-        rows = np.flatnonzero(self.arrays["alive"] == 0)
+        rows = np.flatnonzero(~self.arrays["alive"].view(bool))
         if rows.size < count:
             self.grow(int((self.capacity + count) * 1.5) + 16)
-            rows = np.flatnonzero(self.arrays["alive"] == 0)
+            rows = np.flatnonzero(~self.arrays["alive"].view(bool))
         return rows[:count]
 
     def __getattr__(self, name: str) -> np.ndarray:

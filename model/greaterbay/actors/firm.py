@@ -77,4 +77,4 @@ class Firms(Table):
 
     def alive_rows(self) -> np.ndarray:
         """Rows in use, ascending."""
-        return np.flatnonzero(self.alive)
+        return np.flatnonzero(self.alive.view(bool))  # many times faster than on integers

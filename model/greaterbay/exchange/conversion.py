@@ -122,7 +122,7 @@ def convert(bay) -> None:
     fund_pilots(bay)
     total = np.clip(region.conversion_field * p.success_spread, 0.01, 0.9)
     quarters = np.maximum(1.0, region.duration_years_field)  # years * 4 quarters / 4 stages
-    outcome = np.empty(inventions.capacity, np.int64)
+    outcome = np.empty(inventions.capacity, np.int8)
     count = bay.institutes.capacity
     advance(inventions.part(Projects), quarters, total**0.25, stage_gains(bay), p.capability_gain, p.proof_gain, p.facility_speed,
             bay.firms.access, count, bay.parameters.invention.capability_reference,
@@ -175,12 +175,39 @@ def insure_first_use(bay, entering: np.ndarray, failed: np.ndarray, total: np.nd
             np.add.at(firms.cash, firm, -premium / firms.weight[firm])
 
 
+@lean
+def _lapsed(inventions, key, hazard, out):
+    n = 0
+    for i in range(inventions.alive.shape[0]):
+        if inventions.alive[i] and (inventions.stage[i] >= MARKET or inventions.developer[i] < 0):
+            if uniform(key, inventions.id[i], 0) < hazard:
+                out[n] = i
+                n += 1
+    return n
+
+
+@lean
+def _in_stages(inventions, first, last, developed, out):
+    n = 0
+    for i in range(inventions.alive.shape[0]):
+        if (inventions.alive[i] and first <= inventions.stage[i] <= last
+                and (developed < 0 or (inventions.developer[i] >= 0) == (developed == 1))):
+            out[n] = i
+            n += 1
+    return n
+
+
+def in_stages(inventions, first: int, last: int, developed: int = -1) -> np.ndarray:
+    """Rows in the stages from ``first`` to ``last``, in order: with (1), without (0) or with and without (-1) a developer."""
+    rows = np.empty(inventions.capacity, np.int64)
+    return rows[: _in_stages(inventions.part(Projects), first, last, developed, rows)]
+
+
 def lapse(bay) -> None:
     """Inventions leave the books by a constant hazard; a result on its way does not."""
     inventions, quarter = bay.inventions, bay.quarter
-    rows = np.flatnonzero((inventions.alive == 1) & ((inventions.stage >= MARKET) | (inventions.developer < 0)))
-    draw = bay.streams.uniforms("lapse", quarter, inventions.id[rows])
-    gone = rows[draw < bay.parameters.invention.lapse]
+    gone = np.empty(inventions.capacity, np.int64)
+    gone = gone[: _lapsed(inventions.part(Projects), bay.streams.key("lapse", quarter), bay.parameters.invention.lapse, gone)]
     bay.tally.add("lapsed", inventions.city[gone], inventions.weight[gone])
     inventions.clear(gone)
 
@@ -188,8 +215,7 @@ def lapse(bay) -> None:
 def find_developers(bay) -> None:
     """Institutes' results past proof of concept look for a firm: the co-owner if it is one, else one in reach."""
     inventions, firms, count = bay.inventions, bay.firms, bay.institutes.capacity
-    waiting = np.flatnonzero((inventions.alive == 1) & (inventions.developer < 0) & (inventions.stage >= PROOF)
-                             & (inventions.stage < MARKET))
+    waiting = in_stages(inventions, PROOF, FIRST_USE, developed=0)
     if waiting.size == 0:
         return
     partner = inventions.partner[waiting]
@@ -223,8 +249,8 @@ def allot_facilities(bay) -> None:
     np.add.at(places, institutes.city, institutes.facility)
     supply = places * open_share  # real places by city of the facility
     inventions.facility[:] = 0
-    rows = np.flatnonzero((inventions.alive == 1) & (inventions.developer >= 0) & (inventions.stage <= PILOT)
-                          & ((inventions.stage < PILOT) | (inventions.funded == 1)))
+    rows = in_stages(inventions, LABORATORY, PILOT, developed=1)
+    rows = rows[(inventions.stage[rows] < PILOT) | (inventions.funded[rows] == 1)]
     if rows.size == 0:
         return
     minutes = bay.values.travel_minutes[:cities, :cities]
@@ -253,8 +279,9 @@ def fund_pilots(bay) -> None:
     """Pilots take the developer's own money, or patient capital in reach of the city, or wait."""
     p, inventions, firms, region = bay.parameters.conversion, bay.inventions, bay.firms, bay.region
     count, cities, quarter = bay.institutes.capacity, len(bay.region.city_ids), bay.quarter
-    waiting = np.flatnonzero((inventions.alive == 1) & (inventions.stage == PILOT) & (inventions.funded == 0)
-                             & (inventions.developer >= count))
+    unfunded = in_stages(inventions, PILOT, PILOT)
+    unfunded = unfunded[inventions.funded[unfunded] == 0]
+    waiting = unfunded[inventions.developer[unfunded] >= count]
     if waiting.size:
         order = np.argsort(bay.streams.uniforms("pilot_money", quarter, inventions.id[waiting]), kind="stable")
         waiting = waiting[order]
@@ -283,7 +310,7 @@ def fund_pilots(bay) -> None:
         bay.patient_left = np.minimum(pool - flow, 8.0 * fresh)  # set aside for two years at most
         bay.invest_patient(flow)
         bay.ledger.pay("pilot", "firm", city[got], "outside", city[got], need[got])
-    still = (inventions.alive == 1) & (inventions.stage == PILOT) & (inventions.funded == 0)
+    still = unfunded[inventions.funded[unfunded] == 0]
     bay.tally.set("pilots_waiting", np.bincount(inventions.city[still], weights=inventions.weight[still], minlength=cities))
 
 

@@ -220,7 +220,7 @@ def _let_go(people, over, key):
 def age_and_retire(bay) -> None:
     """A quarter of age; retirement and attrition by keyed hazards."""
     p, people, quarter = bay.parameters.mobility, bay.people, bay.quarter
-    rows = np.flatnonzero(people.alive)
+    rows = np.flatnonzero(people.alive.view(bool))
     people.age[rows] += 0.25
     people.tenure[rows] += 1
     out = people.employer[rows] < 0
@@ -325,7 +325,7 @@ def city_setting(bay) -> Setting:
     net = bay.wage_city * (1.0 - bay.personal_tax_city)
     value = (p.wage_weight * np.log(net / bay.wage_reference) - p.rent_weight * np.log(bay.rent_city / bay.rent_reference)
              + p.amenity_weight * (amenity - bay.amenity_reference))
-    rows = np.flatnonzero(people.alive)
+    rows = np.flatnonzero(people.alive.view(bool))
     cluster = sums_by_cell(people.city[rows], people.field[rows], people.weight[rows], cities, len(region.field_ids))
     home = np.concatenate((bay.jurisdiction_seat, np.arange(cities, cities + 2)))
     return Setting(value, np.log1p(cluster / 100.0), np.log1p(values.travel_minutes / 30.0), values.barrier_talent,
@@ -467,7 +467,7 @@ def set_wages_and_rents(bay, vacancies: np.ndarray, employer_city: np.ndarray) -
     """Wages by tightness and growth, rents by skilled people; both stand still during the warm-up."""
     p, people, region = bay.parameters.mobility, bay.people, bay.region
     cities = len(region.city_ids)
-    rows = np.flatnonzero(people.alive)
+    rows = np.flatnonzero(people.alive.view(bool))
     bay.talent_city = np.bincount(people.city[rows], weights=people.weight[rows], minlength=cities)
     idle = rows[people.employer[rows] < 0]
     heads = np.bincount(people.city[rows], minlength=cities)

@@ -294,8 +294,22 @@ def deferred_acceptance(target, theirs, quota, chosen):
                 break
 
 
-def _cumulative(weights: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(np.cumsum(weights, axis=-1))
+@lean
+def _cumulate(first, at, second, out):
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            total = 0.0
+            for k in range(out.shape[2]):
+                total += first[i, at[k]] * second[j, k]
+                out[i, j, k] = total
+
+
+def cumulative_products(first: np.ndarray, second: np.ndarray, at: np.ndarray | None = None) -> np.ndarray:
+    """Cumulative weights over k of first[i, at[k]] * second[j, k], shape (I, J, K); without ``at`` of first[i, k]."""
+    at = np.arange(second.shape[1]) if at is None else at.astype(np.int64)
+    out = np.empty((first.shape[0], second.shape[0], second.shape[1]))
+    _cumulate(np.ascontiguousarray(first), at, np.ascontiguousarray(second), out)
+    return out
 
 
 def search_tables(bay) -> Search:
@@ -316,19 +330,14 @@ def search_tables(bay) -> Search:
         visible[b, a] = visible[a, b]
     near = np.exp(-minutes / p.candidate_travel) * visible
     other = 1.0 - np.eye(cities)
-    far = (near * other)[:, None, :] * mass.T[None, :, :]
-    wide = visible[:, None, :] * mass.T[None, :, :]
-    within = count[:, None, :] * related[None, :, :]
     weight = institutes.staff[None, :] * (institutes.field_weight @ related).T  # (F, I)
-    at = institutes.city
-    institute = near[:, at][:, None, :] * weight[None, :, :]
-    wide_institute = visible[:, at][:, None, :] * weight[None, :, :]
     platform = values.platform_reach
     park = np.zeros(institutes.capacity + firms.capacity)
     park[institutes.capacity:] = firms.in_park * bay.parameters.market.park_gain * values.park_quality[np.maximum(firms.city, 0)]
     return Search(
-        bay.places.slot, bay.places.start, bay.places.size, _cumulative(far), _cumulative(wide), _cumulative(within),
-        _cumulative(institute), _cumulative(wide_institute), mass, np.log1p(minutes / 30.0), barrier, platform,
+        bay.places.slot, bay.places.start, bay.places.size, cumulative_products(near * other, mass.T),
+        cumulative_products(visible, mass.T), cumulative_products(count, related),
+        cumulative_products(near, weight, institutes.city), cumulative_products(visible, weight, institutes.city), mass, np.log1p(minutes / 30.0), barrier, platform,
         values.alliance_sharing, values.joint_fund_chance, bay.alliance_member, bay.alliance_count,
         np.concatenate((institutes.alliances, firms.alliances)), np.concatenate((institutes.past, firms.past)), park,
     )

@@ -20,7 +20,7 @@ from collections import namedtuple
 import numpy as np
 
 from greaterbay.actors.invention import MARKET
-from greaterbay.exchange.partnering import pick_two
+from greaterbay.exchange.partnering import cumulative_products, pick_two
 from greaterbay.kernels import jit, lean
 from greaterbay.streams import gumbel, uniform
 
@@ -111,11 +111,9 @@ def _shelves(bay, marketed: np.ndarray) -> Shelf:
     near = np.exp(-bay.values.travel_minutes[:cities, :cities] / p.partnering.candidate_travel) * visible
     wanted = stock[None, :, :] * region.relatedness_field[:, None, :]  # (F user, C, F)
     in_city = wanted.sum(axis=2)
-    far = near[:, None, :] * in_city[None, :, :]
-    wide = visible[:, None, :] * in_city[None, :, :]
     owned = by_id[inventions.owner[by_id] >= 0]
     node_row, node_start = grouped(owned, inventions.owner[owned], bay.institutes.capacity + bay.firms.capacity)
-    return Shelf(row, start, np.cumsum(far, axis=-1), np.cumsum(wide, axis=-1), np.cumsum(wanted, axis=-1), node_row, node_start)
+    return Shelf(row, start, cumulative_products(near, in_city), cumulative_products(visible, in_city), np.cumsum(wanted, axis=-1), node_row, node_start)
 
 
 @lean
