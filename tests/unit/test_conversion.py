@@ -109,7 +109,7 @@ def test_total_success_without_gains_is_the_field_table(bay):
     bay.values.refresh()
     table = bay.inventions
     ended = passed = expected = 0
-    for quarter in range(8):
+    for _ in range(8):
         before = table.stage.copy()
         working = (table.alive == 1) & (before < MARKET)
         conversion.convert(bay)
@@ -360,24 +360,3 @@ def test_insurance_pays_the_insured_part_of_a_failed_first_use(bay):
     total = np.clip(bay.region.conversion_field * p.success_spread, 0.01, 0.9)[t.field[began]]
     premium = (insured[began] * (1.0 - total**0.25) * (1.0 + p.premium_load)).sum()
     assert bay.ledger.flow("premium").sum() == pytest.approx(premium)
-
-
-def test_who_paid_no_premium_is_not_compensated(bay):
-    """A developer that was too poor for the premium carries the loss itself."""
-    t, count = bay.inventions, bay.institutes.capacity
-    rows = np.flatnonzero((t.alive == 1) & (t.developer >= count) & (t.stage < FIRST_USE))
-    t.stage[rows], t.funded[rows], t.progress[rows] = PILOT, 1, 2.0
-    change(bay, {"invention.lapse": 0, "conversion.pilot_cost": 5})
-    bay.values.first_use_cover_firm[:] = 0.5
-    bay.firms.cash[:] = 0.0
-    conversion.convert(bay)
-    assert bay.ledger.flow("premium").sum() == 0
-    began = rows[t.stage[rows] == FIRST_USE]
-    assert began.size > 50
-    others = np.setdiff1d(np.flatnonzero((t.alive == 1) & (t.stage == FIRST_USE)), began)
-    t.stage[others] = MARKET
-    t.progress[began] = 2.0
-    before = bay.ledger.flow("compensation").sum()
-    bay.quarter += 1
-    conversion.convert(bay)
-    assert bay.ledger.flow("compensation").sum() == before

@@ -164,12 +164,9 @@ def test_adopters_of_a_quarter_do_not_yet_persuade_others(bay):
     firms.adopted[:] = 0
     firms.cash[firms.alive == 1] = 1e9
     adjacency = adjacency_of(bay.ties, count + firms.capacity)
-    degree = np.diff(adjacency.offset)[count:]
     useful = (firms.alive == 1) & (
         bay.region.relatedness_field[np.maximum(firms.field, 0), t.field] >= P.link
     )
-    seed = int(np.argmax(np.where(useful, degree, -1)))
-    firms.adopted[seed] = mask
     bay.technologies = [t if other is t else None for other in bay.technologies]
 
     def reached(users):
@@ -181,6 +178,9 @@ def test_adopters_of_a_quarter_do_not_yet_persuade_others(bay):
             out |= {int(j - count) for j in near if j >= count and useful[j - count]}
         return out
 
+    # start where the technology has furthest to go
+    seed = max((int(r) for r in np.flatnonzero(useful)), key=lambda r: len(reached(reached(reached({r})))))
+    firms.adopted[seed] = mask
     users, steps = {seed}, 0
     for _ in range(3):
         spread(

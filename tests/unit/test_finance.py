@@ -112,7 +112,7 @@ def play_fields(bay):
 
 
 def test_rounds_have_their_size_and_the_money_arrives(bay):
-    change(bay, {"finance.venture_rate": 1})
+    change(bay, {"finance.venture_rate": 1, "finance.outside_investors": 0})
     rich_funds(bay)
     bay.funds.cash[bay.funds.kind == VENTURE] = 1e9
     before = kept(bay.firms, "cash", "rounds", "invested")
@@ -373,7 +373,7 @@ def test_only_co_finance_pays_across_the_border(make_bay):
         flow = among_cities(bay, "flow_capital_grant_institute")
         to_firms = among_cities(bay, "flow_capital_grant_firm")
         cross = crossing(bay)
-        # a city pays the institutes of its firms; with co-finance the institute's city pays firms across the border as well
+        # alone a city pays its own firms and their partners; with co-finance the partner's city pays its side too
         assert flow.sum() > 0
         assert (to_firms[cross].sum() > 0) == (level == 2)
 
@@ -481,3 +481,32 @@ def test_institutes_spend_core_funding_and_grants(bay):
     assert not institutes.cash.any() and not institutes.grant_cash.any()
     spent = sum(bay.ledger.flow(name).sum() for name in ("wages", "research"))
     assert spent == pytest.approx(institutes.rd_paid.sum())
+
+
+# ---------------------------------------------------------------- investors from outside
+
+
+def joined(bay):
+    """Money of outside investors in the quarter's rounds."""
+    return bay.ledger.flow("venture")[11:].sum()
+
+
+def test_outside_investors_join_rounds_as_far_as_the_border_lets_them(make_bay):
+    bay = change(make_bay(), {"finance.venture_rate": 1, "finance.border_weight": 0})
+    rich_funds(bay)
+    finance.invest_venture(bay)
+    flow = bay.tally.arrays["flow_capital_venture"]
+    led, through = flow[:11, :11].sum(axis=0), np.clip(1.0 - bay.values.barrier_finance[11:, :11], 0.0, 1.0)
+    assert flow[11:, :11] == pytest.approx(0.5 * bay.parameters.finance.outside_investors * led * through)
+    assert joined(bay) == pytest.approx(flow[11:].sum()) and joined(bay) > 0
+
+
+def test_without_outside_investors_or_an_open_border_nobody_joins(make_bay):
+    none, closed = make_bay(), make_bay()
+    change(none, {"finance.outside_investors": 0})
+    closed.values.barrier_finance[11:] = closed.values.barrier_finance[:, 11:] = 1e9
+    for bay in (none, closed):
+        change(bay, {"finance.venture_rate": 1})
+        rich_funds(bay)
+        finance.invest_venture(bay)
+        assert joined(bay) == 0 and bay.ledger.flow("venture").sum() > 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from trial_bay import change, crossing, play
+from trial_bay import change, crossing, play, untie
 
 from greaterbay.actors.network import NodeView, cognitive_distance, nodes_of
 from greaterbay.exchange import learning
@@ -66,6 +66,7 @@ def pair_up(bay, kind, sponsored=0, pairs=60):
     ties.a[rows], ties.b[rows] = np.minimum(a, b), np.maximum(a, b)
     ties.type[rows], ties.explore[rows], ties.sponsored[rows] = kind, kind > 0, sponsored
     ties.start[rows], ties.end[rows], ties.weight[rows] = bay.quarter, bay.quarter + 99, 1.0
+    bay.see_network()
     return rows
 
 
@@ -170,7 +171,7 @@ def test_alpha_zero_no_learning(bay):
 
 
 def test_no_ties_no_learning(bay):
-    bay.ties.clear(np.flatnonzero(bay.ties.alive))
+    untie(bay)
     before, after = learn(bay)
     assert (after == before).all() and not bay.firms.learned.any()
 
@@ -201,7 +202,7 @@ def test_no_loss_and_no_frontier_levels_never_fall(bay):
 
 
 def test_losses_alone_are_proportional_to_the_level(bay):
-    bay.ties.clear(np.flatnonzero(bay.ties.alive))
+    untie(bay)
     p = change(
         bay,
         QUIET
@@ -216,7 +217,7 @@ def test_losses_alone_are_proportional_to_the_level(bay):
 
 
 def test_own_research_closes_a_share_of_what_is_missing(bay):
-    bay.ties.clear(np.flatnonzero(bay.ties.alive))
+    untie(bay)
     change(bay, QUIET | {"learning.own": 0.05})
     before = bay.firms.capability.astype(float)
     learning.share_knowledge(bay)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from trial_bay import change, crossing
+from trial_bay import change, crossing, untie
 
 from greaterbay.actors.invention import MARKET
 from greaterbay.exchange import transfer
@@ -100,7 +100,7 @@ def bay(make_bay):
 
 
 def test_a_user_pays_the_price_of_what_it_takes(bay):
-    """Users that own nothing pay price * min(4, quality) of an invention that was taken, or nothing for joint use."""
+    """Users that own nothing pay price * min(4, quality) of an invention that was taken; joint use is free."""
     t, count = bay.inventions, bay.institutes.capacity
     owners = np.unique(t.owner[(t.alive == 1) & (t.stage == MARKET)])
     t.licences[:] = 0
@@ -138,7 +138,7 @@ def test_joint_use_between_partners_is_free(bay):
 
 
 def test_without_partners_there_is_no_joint_use(bay):
-    bay.ties.clear(np.flatnonzero(bay.ties.alive))
+    untie(bay)
     flows = run(bay, {"transfer.need": 1})
     assert (
         not flows["flow_technology_joint_firm"].any() and not flows["flow_technology_joint_institute"].any()
