@@ -118,8 +118,8 @@ def fields_unread(kind: str) -> set[str]:
 def attributes_read() -> set[str]:
     """Names that are read as attributes somewhere, other than to be written to.
 
-    Not reads: ``x.name[...] = value``, ``x.name[...] += value``, ``np.add.at(x.name, ...)``, and reading ``x.name`` to
-    compute its own new value.
+    Not reads: ``x.name[...] = value``, ``x.name[...] += value``, ``np.add.at(x.name, ...)``, and reading
+    ``x.name`` to compute its own new value.
     """
     reads: set[str] = set()
     for tree in trees().values():

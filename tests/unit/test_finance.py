@@ -373,7 +373,7 @@ def test_only_co_finance_pays_across_the_border(make_bay):
         flow = among_cities(bay, "flow_capital_grant_institute")
         to_firms = among_cities(bay, "flow_capital_grant_firm")
         cross = crossing(bay)
-        # alone a city pays its own firms and their partners; with co-finance the partner's city pays its side too
+        # alone a city pays its own firms; with co-finance the partner's city pays its side too
         assert flow.sum() > 0
         assert (to_firms[cross].sum() > 0) == (level == 2)
 

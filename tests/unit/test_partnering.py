@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from trial_bay import change, crossing, play
+from trial_bay import change, crossing, play, untie
 
 from greaterbay.actors.invention import FIRM_FIRM, FIRM_INSTITUTE, INSTITUTE_INSTITUTE
 from greaterbay.actors.network import NodeView, cognitive_distance, nodes_of
@@ -304,3 +304,17 @@ def test_an_agreement_between_cities_shows_them_to_each_other(make_bay):
     pairs = [tuple(bay.region.city_ids.index(name) for name in pair) for pair in bay.region.agreements]
     before, after = (bay.tally.matrix("expected_ties") for bay in (without, agreed))
     assert pairs and all(after[a, b] > before[a, b] for a, b in pairs)
+
+
+def test_who_cannot_be_seen_across_the_border_is_not_met(bay):
+    """An infinite fall of visibility: no meeting across, but for memories, common partners and alliances."""
+    change(
+        bay,
+        {"partnering.candidate_border": 1e9, "partnering.border_weight": 0, "partnering.alliance_base": 0},
+    )
+    bay.institutes.past[:] = bay.firms.past[:] = -1
+    untie(bay)
+    bay.values.refresh()
+    partnering.find_partners(bay)
+    met, cross = bay.tally.matrix("expected_ties")[:11, :11], crossing(bay)
+    assert met[cross].sum() == 0 and met[~cross].sum() > 0

@@ -100,7 +100,7 @@ def bay(make_bay):
 
 
 def test_a_user_pays_the_price_of_what_it_takes(bay):
-    """Users that own nothing pay price * min(4, quality) of an invention that was taken; joint use is free."""
+    """Users that own nothing pay price * min(4, quality) of what was taken; joint use is free."""
     t, count = bay.inventions, bay.institutes.capacity
     owners = np.unique(t.owner[(t.alive == 1) & (t.stage == MARKET)])
     t.licences[:] = 0
