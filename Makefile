@@ -35,10 +35,10 @@ $(WARM): $(READY) $(KERNELS)
 	touch $@
 
 demo: $(WARM)
-	$(BIN)/greaterbay run scenarios/baseline.toml scenarios/joint_fund.toml \
+	$(BIN)/greaterbay run scenarios/baseline.toml scenarios/one_programme.toml \
 	    --replicates 4 --jobs $(JOBS) --out $(DEMO)
-	$(BIN)/greaterbay plot $(DEMO)/baseline.nc $(DEMO)/joint_fund.nc --out $(DEMO)/pictures --quiet
-	$(BIN)/greaterbay summary $(DEMO)/baseline.nc $(DEMO)/joint_fund.nc --pictures $(DEMO)/pictures
+	$(BIN)/greaterbay plot $(DEMO)/baseline.nc $(DEMO)/one_programme.nc --out $(DEMO)/pictures --quiet
+	$(BIN)/greaterbay summary $(DEMO)/baseline.nc $(DEMO)/one_programme.nc --pictures $(DEMO)/pictures
 
 test: $(WARM)
 	$(BIN)/python -m pytest -n $(JOBS)

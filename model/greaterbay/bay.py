@@ -31,7 +31,7 @@ from greaterbay.counts import count_inventions, count_people
 from greaterbay.exchange import diffusion, learning, market, mobility
 from greaterbay.exchange.partnering import pick_two
 from greaterbay.kernels import jit, lean, sources_digest
-from greaterbay.ledger import Ledger
+from greaterbay.ledger import Ledger, LedgerError
 from greaterbay.parameters import Parameters
 from greaterbay.policy import catalogue
 from greaterbay.policy.budgets import Budgets
@@ -44,7 +44,6 @@ from greaterbay.timeline import play
 
 WARM_UP_QUARTERS = 40
 MAX_TECHNOLOGIES = 64  # bits of a firm's adoption mask
-ALLIANCE_PLACES = 512
 KEPT_WARM_STATES = 2  # in memory, per process
 
 Probe = namedtuple("Probe", ["slot", "name", "field", "city", "launch"])
@@ -148,6 +147,7 @@ class Bay(mesa.Model):
         self._tables_of_technologies()
         self.ledger = Ledger(places)
         self._open_books()
+        self.alliance_places = 0
         self._join_alliances()
         self._sizes = self._dimension_sizes()
         self.tally = Tally(self._sizes)
@@ -234,14 +234,19 @@ class Bay(mesa.Model):
     def list_members(self) -> None:
         """Members of every alliance at hashed places (alliance, place) -> node."""
         count = len(self.region.alliances)
-        self.alliance_member = np.full((max(count, 1), ALLIANCE_PLACES), -1, np.int64)
+        # twice as many places as members at the start, so that a search meets a member about every third time
+        if self.alliance_places == 0:
+            members = [int(((np.concatenate((self.institutes.alliances, self.firms.alliances)) >> np.uint32(k)) & np.uint32(1)).sum())
+                       for k in range(count)]
+            self.alliance_places = max(16, 2 * max(members, default=0))
+        self.alliance_member = np.full((max(count, 1), self.alliance_places), -1, np.int64)
         self.alliance_count = np.zeros(max(count, 1), np.int64)
         bits = np.concatenate((self.institutes.alliances, self.firms.alliances))
         ids = np.concatenate((self.institutes.id, self.firms.id))
         for k in range(count):
             nodes = np.flatnonzero((bits >> np.uint32(k)) & np.uint32(1))
             self.alliance_count[k] = nodes.size
-            self.alliance_member[k, (ids[nodes] % np.uint64(ALLIANCE_PLACES)).astype(int)] = nodes
+            self.alliance_member[k, (ids[nodes] % np.uint64(self.alliance_places)).astype(int)] = nodes
 
     def _place_documented_ties(self) -> None:
         """Joint laboratories tie their seat to the largest institute of each other city they name; they do not end."""
@@ -399,7 +404,10 @@ class Bay(mesa.Model):
         self.people_before, self.inventions_before, self.in_market_before = (
             self.people_total, self.inventions_total, self.in_market_total)
         self.firms_before = float(self.firms.weight[self.firms.alive == 1].sum())
-        play(self)
+        try:
+            play(self)
+        except (LedgerError, FloatingPointError) as error:
+            raise type(error)(f"{self.label}: {error}") from error
 
     def _grow_outside(self) -> None:
         """Exogenous growth of this quarter: economy, markets by field, moving frontier."""

@@ -83,7 +83,7 @@ class Record:
         for name, data in self._data.items():
             values = tally.arrays[name]
             if not np.isfinite(values).all():
-                raise FloatingPointError(f"output {name} is not finite in quarter {self.filled} of the run")
+                raise FloatingPointError(f"output {name} is not finite")
             data[self.filled] = values
         self.filled += 1
 

@@ -15,8 +15,10 @@ PACKAGE = Path(greaterbay.__file__).parent
 @cache
 def trees() -> dict[str, ast.Module]:
     """Syntax tree of every module, by its path inside the package."""
-    return {path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
-            for path in sorted(PACKAGE.rglob("*.py"))}
+    return {
+        path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
+        for path in sorted(PACKAGE.rglob("*.py"))
+    }
 
 
 def functions(tree: ast.Module) -> list[ast.FunctionDef]:
@@ -43,7 +45,9 @@ def group_of(node: ast.AST, names: dict[str, set[str]], groups: set[str]) -> set
 
 def parameters_read(groups: set[str]) -> set[str]:
     """Every ``group.name`` that some function reads, directly or through the arguments it is called with."""
-    bound: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))  # function -> name -> groups
+    bound: dict[str, dict[str, set[str]]] = defaultdict(
+        lambda: defaultdict(set)
+    )  # function -> name -> groups
     known = {f.name: f for tree in trees().values() for f in functions(tree)}
     found: set[str] = set()
     for _ in range(4):  # arguments handed on through a few calls
@@ -53,14 +57,20 @@ def parameters_read(groups: set[str]) -> set[str]:
                 for node in ast.walk(function):
                     if isinstance(node, ast.Assign):
                         for target in node.targets:
-                            pairs = (zip(target.elts, node.value.elts, strict=False)
-                                     if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple)
-                                     else [(target, node.value)])
+                            pairs = (
+                                zip(target.elts, node.value.elts, strict=False)
+                                if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple)
+                                else [(target, node.value)]
+                            )
                             for left, right in pairs:
                                 if isinstance(left, ast.Name):
                                     names[left.id] |= group_of(right, names, groups)
                     elif isinstance(node, ast.Call):
-                        called = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+                        called = (
+                            node.func.id
+                            if isinstance(node.func, ast.Name)
+                            else getattr(node.func, "attr", "")
+                        )
                         if called in known:
                             arguments = [a.arg for a in known[called].args.args]
                             for argument, value in zip(arguments, node.args, strict=False):
@@ -73,27 +83,43 @@ def parameters_read(groups: set[str]) -> set[str]:
 
 def streams_drawn() -> set[str]:
     """Names of streams that stand as a text outside the declaration."""
-    return {node.value for name, tree in trees().items() if name != "streams.py"
-            for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return {
+        node.value
+        for name, tree in trees().items()
+        if name != "streams.py"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
 
 
 def fields_unread(kind: str) -> set[str]:
     """Fields of the named tuples called ``kind`` that nobody in their module reads as an attribute."""
     unread = set()
     for name, tree in trees().items():
-        read = {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load)}
+        read = {
+            n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load)
+        }
         for node in tree.body:
-            if (isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and isinstance(node.targets[0], ast.Name)
-                    and node.targets[0].id == kind and getattr(node.value.func, "id", "") == "namedtuple"):
-                unread |= {f"{name}: {kind}.{field}" for field in ast.literal_eval(node.value.args[1]) if field not in read}
+            if (
+                isinstance(node, ast.Assign)
+                and isinstance(node.value, ast.Call)
+                and isinstance(node.targets[0], ast.Name)
+                and node.targets[0].id == kind
+                and getattr(node.value.func, "id", "") == "namedtuple"
+            ):
+                unread |= {
+                    f"{name}: {kind}.{field}"
+                    for field in ast.literal_eval(node.value.args[1])
+                    if field not in read
+                }
     return unread
 
 
 def attributes_read() -> set[str]:
     """Names that are read as attributes somewhere, other than to be written to.
 
-    Not reads: ``x.name[...] = value``, ``x.name[...] += value``, ``np.add.at(x.name, ...)``, and reading ``x.name`` to
-    compute its own new value.
+    Not reads: ``x.name[...] = value``, ``x.name[...] += value``, ``np.add.at(x.name, ...)``, and reading
+    ``x.name`` to compute its own new value.
     """
     reads: set[str] = set()
     for tree in trees().values():
@@ -117,7 +143,12 @@ def is_write(node: ast.Attribute, parents: dict) -> bool:
     parent = parents.get(node)
     if isinstance(parent, ast.Subscript) and parent.value is node and isinstance(parent.ctx, ast.Store):
         return True
-    if isinstance(parent, ast.Call) and parent.args and parent.args[0] is node and ast.unparse(parent.func) == "np.add.at":
+    if (
+        isinstance(parent, ast.Call)
+        and parent.args
+        and parent.args[0] is node
+        and ast.unparse(parent.func) == "np.add.at"
+    ):
         return True
     statement = node
     while statement in parents and not isinstance(statement, ast.stmt):

@@ -14,8 +14,13 @@ from greaterbay.region.barriers import ATTRIBUTES, KINDS, pair_barriers, place_j
 
 P = Parameters()
 RECORDED = {
-    "customs": "customs_pair", "capital": "capital_account_pair", "legal": "legal_pair", "tax": "tax_pair",
-    "language": "language_pair", "recognition": "recognition_pair", "policy": "legal_pair",
+    "customs": "customs_pair",
+    "capital": "capital_account_pair",
+    "legal": "legal_pair",
+    "tax": "tax_pair",
+    "language": "language_pair",
+    "recognition": "recognition_pair",
+    "policy": "legal_pair",
 }
 
 
@@ -31,8 +36,10 @@ def no_zones(region):
 
 def weights(**values):
     """All weights zero but these."""
-    return Parameters({key: 0.0 for key in table() if key.startswith("border.")} |
-                      {f"border.{key}": value for key, value in values.items()})
+    return Parameters(
+        {key: 0.0 for key in table() if key.startswith("border.")}
+        | {f"border.{key}": value for key, value in values.items()}
+    )
 
 
 def test_every_barrier_has_every_attribute_as_a_parameter():
@@ -52,7 +59,9 @@ def test_zero_inside_a_jurisdiction_symmetric_and_finite(region, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_barrier_is_the_weighted_sum_of_its_attributes(no_zones, kind):
     at = place_jurisdiction(no_zones)
-    total = sum(getattr(P.border, f"{kind}_{name}") * getattr(no_zones, RECORDED[name]) for name in ATTRIBUTES)
+    total = sum(
+        getattr(P.border, f"{kind}_{name}") * getattr(no_zones, RECORDED[name]) for name in ATTRIBUTES
+    )
     assert getattr(pair_barriers(no_zones, P), kind) == pytest.approx(total[np.ix_(at, at)])
 
 
@@ -80,11 +89,15 @@ def test_zones_relieve_their_named_pairs_and_no_others(region, no_zones, kind):
             relief[a, b] *= 1.0 - zone[f"relief_{kind}"]
             relief[b, a] *= 1.0 - zone[f"relief_{kind}"]
     assert with_zones == pytest.approx(plain * relief)
-    assert (relief < 1.0).sum() == 8  # Shenzhen and Guangzhou with Hong Kong, Guangzhou and Zhuhai with Macao, both ways
+    assert (
+        relief < 1.0
+    ).sum() == 8  # Shenzhen and Guangzhou with Hong Kong, Guangzhou and Zhuhai with Macao, both ways
     at = place_jurisdiction(region)
     for j, k in combinations(range(5), 2):
         pairs = np.ix_(at == j, at == k)
-        assert np.unique(np.round(plain[pairs], 12)).size <= 1  # one number for all pairs of two jurisdictions
+        assert (
+            np.unique(np.round(plain[pairs], 12)).size <= 1
+        )  # one number for all pairs of two jurisdictions
 
 
 def test_pairs_of_jurisdictions_with_equal_attributes_have_equal_barriers(no_zones):

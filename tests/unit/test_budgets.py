@@ -10,8 +10,13 @@ from greaterbay.policy import catalogue
 
 LEVERS = list(catalogue.levers())
 COSTLY = {
-    "shared_facilities": 0.6, "information_platform": 0.6, "alliance_sharing": 0.6, "proof_of_concept": 0.6,
-    "joint_collaboration_fund": 0.05, "guidance_fund": 0.3, "park_upgrading": 0.6,
+    "shared_facilities": 0.6,
+    "information_platform": 0.6,
+    "alliance_sharing": 0.6,
+    "proof_of_concept": 0.6,
+    "joint_collaboration_fund": 0.05,
+    "guidance_fund": 0.3,
+    "park_upgrading": 0.6,
 }
 FREE = ("technology_barrier", "talent_barrier", "finance_barrier")
 
@@ -51,7 +56,9 @@ def test_the_city_of_the_actor_pays(make_bay, name, value):
 
 @pytest.mark.parametrize("name, value", COSTLY.items())
 def test_a_lever_that_costs_more_than_there_is_is_paid_in_part(make_bay, name, value):
-    bay = change(make_bay({name: value}), {"economy.policy_room": 1e-4 if name != "proof_of_concept" else 2e-2})
+    bay = change(
+        make_bay({name: value}), {"economy.policy_room": 1e-4 if name != "proof_of_concept" else 2e-2}
+    )
     for _ in range(3):
         bay.step()
         room = bay.parameters.economy.policy_room * bay.science_budget_now / 4.0
@@ -63,8 +70,10 @@ def test_a_lever_that_costs_more_than_there_is_is_paid_in_part(make_bay, name, v
 
 
 def test_without_room_nothing_is_served(make_bay):
-    bay = change(make_bay({name: value for name, value in COSTLY.items() if name != "shared_facilities"}),
-                 {"economy.policy_room": 0})
+    bay = change(
+        make_bay({name: value for name, value in COSTLY.items() if name != "shared_facilities"}),
+        {"economy.policy_room": 0},
+    )
     play(bay, 3)
     assert not bay.record.arrays()["public_cost"][:3].any()
     assert not bay.values.platform_reach.any()
@@ -148,7 +157,9 @@ def test_science_budgets_follow_output(bay):
     output = bay.record.arrays()["output"][:3, :11]
     # the budget of a quarter is set from the output of the quarter before
     start = bay.region.output_city / 4.0
-    assert bay.science_budget_now == pytest.approx(bay.region.science_budget_city * output[1] / start, rel=1e-5)
+    assert bay.science_budget_now == pytest.approx(
+        bay.region.science_budget_city * output[1] / start, rel=1e-5
+    )
 
 
 def test_room_is_a_share_of_the_science_budget(bay):

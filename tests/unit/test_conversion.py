@@ -50,7 +50,9 @@ def test_each_barrier_reaches_the_stages_it_should(make_bay):
         gain[name] = conversion.stage_gains(bay) - base
     cross = crossing(bay).any(axis=1)
     # recognised trials: first use alone; scarce skills: every stage; patient capital is no matter of odds
-    assert (gain["technology"][:, :, FIRST_USE][cross] > 0).all() and (gain["technology"][:, :, :FIRST_USE] == 0).all()
+    assert (gain["technology"][:, :, FIRST_USE][cross] > 0).all() and (
+        gain["technology"][:, :, :FIRST_USE] == 0
+    ).all()
     assert (gain["talent"][cross] > 0).all()
     assert (gain["finance"] == 0).all()
 
@@ -69,7 +71,9 @@ def test_lead_users_and_cover_raise_first_use_only(make_bay):
     change(plain, {"conversion.cover_gain": 0.8})
     bay.values.first_use_cover[:] = plain.values.first_use_cover[:] = 0.0
     plain.values.first_use_cover[2, 3] = 0.5
-    more = conversion.stage_gains(change(plain, {"conversion.lead_gain": bay.parameters.conversion.lead_gain}))
+    more = conversion.stage_gains(
+        change(plain, {"conversion.lead_gain": bay.parameters.conversion.lead_gain})
+    )
     more = more - conversion.stage_gains(bay)
     assert more[2, 3, FIRST_USE] == pytest.approx(0.4)
     more[2, 3, FIRST_USE] = 0.0
@@ -92,13 +96,20 @@ def test_reach_is_the_share_that_a_barrier_lets_through():
 
 def test_total_success_without_gains_is_the_field_table(bay):
     """Four stages with the fourth root each: the product is the table's total times success_spread."""
-    p = change(bay, {f"conversion.{name}": 0 for name in (*OTHER_GAINS, "capability_gain", "proof_gain")} |
-               {"invention.lapse": 0, "conversion.facility_open": 0, "conversion.pilot_cost": 0,
-                "conversion.institute_developer": 0}).parameters.conversion
+    p = change(
+        bay,
+        {f"conversion.{name}": 0 for name in (*OTHER_GAINS, "capability_gain", "proof_gain")}
+        | {
+            "invention.lapse": 0,
+            "conversion.facility_open": 0,
+            "conversion.pilot_cost": 0,
+            "conversion.institute_developer": 0,
+        },
+    ).parameters.conversion
     bay.values.refresh()
     table = bay.inventions
     ended = passed = expected = 0
-    for quarter in range(8):
+    for _ in range(8):
         before = table.stage.copy()
         working = (table.alive == 1) & (before < MARKET)
         conversion.convert(bay)
@@ -124,8 +135,12 @@ def test_a_stage_takes_its_quarters_and_a_facility_place_speeds_it_up(make_bay):
     before = table.stage[rows].copy()
     for bay in (shut, open_):
         conversion.convert(bay)
-    rows = rows[(shut.inventions.stage[rows] == before) & (open_.inventions.stage[rows] == before)
-                & (shut.inventions.alive[rows] == 1) & (open_.inventions.alive[rows] == 1)]
+    rows = rows[
+        (shut.inventions.stage[rows] == before)
+        & (open_.inventions.stage[rows] == before)
+        & (shut.inventions.alive[rows] == 1)
+        & (open_.inventions.alive[rows] == 1)
+    ]
     quarters = np.maximum(1.0, shut.region.duration_years_field)[table.field[rows]]
     step = (shut.inventions.progress[rows] - start[rows]) * quarters
     assert rows.size > 500 and 0.5 - 1e-4 <= step.min() and step.max() <= 1.5 + 1e-4
@@ -202,7 +217,9 @@ def test_a_served_result_never_does_worse(make_bay):
 
 def waiting_pilots(bay):
     t = bay.inventions
-    return np.flatnonzero((t.alive == 1) & (t.stage == PILOT) & (t.funded == 0) & (t.developer >= bay.institutes.capacity))
+    return np.flatnonzero(
+        (t.alive == 1) & (t.stage == PILOT) & (t.funded == 0) & (t.developer >= bay.institutes.capacity)
+    )
 
 
 def make_pilots(bay):
@@ -260,7 +277,9 @@ def test_no_patient_share_no_patient_capital(bay):
 def test_patient_capital_stops_at_an_infinite_border(bay):
     offered = conversion.patient_capital(bay)
     assert offered[crossing(bay)].sum() > 0
-    assert offered.sum() <= conversion.private_money(bay).sum() * bay.parameters.conversion.patient_share + 1e-6
+    assert (
+        offered.sum() <= conversion.private_money(bay).sum() * bay.parameters.conversion.patient_share + 1e-6
+    )
     bay.base_barriers = Barriers(*(matrix * 1e9 for matrix in bay.base_barriers))
     bay.values.refresh()
     closed = conversion.patient_capital(bay)
@@ -311,4 +330,33 @@ def test_conversions_are_what_reached_the_market(bay):
     arrived = [before[int(i)] for i in t.id[rows] if int(i) in before]
     assert rows.size and set(arrived) == {FIRST_USE}
     assert bay.tally.arrays["conversions"].sum() == pytest.approx(t.weight[rows].sum())
-    assert bay.tally.arrays["conversions_value"].sum() == pytest.approx((t.weight[rows] * t.quality[rows]).sum())
+    assert bay.tally.arrays["conversions_value"].sum() == pytest.approx(
+        (t.weight[rows] * t.quality[rows]).sum()
+    )
+
+
+# ---------------------------------------------------------------- first-use insurance
+
+
+def test_without_cover_nobody_pays_a_premium_or_is_compensated(bay):
+    bay.values.first_use_cover_firm[:] = bay.values.first_use_cover[:] = 0.0
+    conversion.convert(bay)
+    assert bay.ledger.flow("premium").sum() == 0 and bay.ledger.flow("compensation").sum() == 0
+
+
+def test_insurance_pays_the_insured_part_of_a_failed_first_use(bay):
+    t, p, count = bay.inventions, bay.parameters.conversion, bay.institutes.capacity
+    change(bay, {"invention.lapse": 0})
+    bay.values.first_use_cover_firm[:] = 0.4
+    bay.firms.cash[bay.firms.alive == 1] = 1e6
+    stage = t.stage.copy()
+    owned = (t.alive == 1) & (t.developer >= count)
+    conversion.convert(bay)
+    failed = owned & (stage == FIRST_USE) & (t.stage == ABANDONED)
+    began = owned & (stage == PILOT) & (t.stage == FIRST_USE)
+    assert failed.sum() > 5 and began.sum() > 5
+    insured = 0.4 * p.pilot_cost * t.weight
+    assert bay.ledger.flow("compensation").sum() == pytest.approx(insured[failed].sum())
+    total = np.clip(bay.region.conversion_field * p.success_spread, 0.01, 0.9)[t.field[began]]
+    premium = (insured[began] * (1.0 - total**0.25) * (1.0 + p.premium_load)).sum()
+    assert bay.ledger.flow("premium").sum() == pytest.approx(premium)

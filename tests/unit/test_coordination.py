@@ -28,7 +28,9 @@ def at_level(bay, level):
 def test_execution_follows_its_equation(still, level):
     p = still.parameters.coordination
     z = still.streams.normals("execution", 0, still.city_identity)
-    expected = np.clip(p.fidelity + p.fidelity_gain * level + p.fidelity_sd * (1.0 - 0.3 * level) * z, 0.1, 1.0)
+    expected = np.clip(
+        p.fidelity + p.fidelity_gain * level + p.fidelity_sd * (1.0 - 0.3 * level) * z, 0.1, 1.0
+    )
     assert execution(still, level) == pytest.approx(expected)
     assert z.size == 11 and np.unique(z).size == 11
 
@@ -85,8 +87,16 @@ def test_roles_raise_their_stages_for_who_can_reach_them(still):
 
 def test_documented_roles_and_their_stages(still):
     roles = dict(still.region.roles)
-    assert roles == {"guangzhou": "cultivate", "shenzhen": "demonstrate", "hong_kong": "overseas", "macao": "transfer"}
-    assert ROLE_STAGES["cultivate"] == (LABORATORY, PROOF) and ROLE_STAGES["demonstrate"] == (PILOT, FIRST_USE)
+    assert roles == {
+        "guangzhou": "cultivate",
+        "shenzhen": "demonstrate",
+        "hong_kong": "overseas",
+        "macao": "transfer",
+    }
+    assert ROLE_STAGES["cultivate"] == (LABORATORY, PROOF) and ROLE_STAGES["demonstrate"] == (
+        PILOT,
+        FIRST_USE,
+    )
 
 
 def test_a_role_behind_an_infinite_border_helps_its_own_side_alone(still):

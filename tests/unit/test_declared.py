@@ -16,8 +16,12 @@ from greaterbay.policy import catalogue
 from greaterbay.region.barriers import ATTRIBUTES, KINDS
 
 TABLES = {
-    "firm": firm.COLUMNS, "fund": fund.COLUMNS, "institute": institute.COLUMNS, "person": person.COLUMNS,
-    "invention": invention.COLUMNS, "tie": invention.TIE_COLUMNS,
+    "firm": firm.COLUMNS,
+    "fund": fund.COLUMNS,
+    "institute": institute.COLUMNS,
+    "person": person.COLUMNS,
+    "invention": invention.COLUMNS,
+    "tie": invention.TIE_COLUMNS,
 }
 # what is declared without being read inside the model, and why
 PARAMETERS_FOR_OTHERS = {
@@ -30,9 +34,13 @@ OUTPUTS_THAT_MAY_BE_ZERO: set[str] = set()
 def test_every_parameter_is_read_by_name():
     groups = {key.split(".")[0] for key in parameters.table()}
     # the weights of the barriers are read in one loop over attributes (see test_barriers)
-    found = reading.parameters_read(groups) | {f"border.{kind}_{name}" for kind in KINDS for name in ATTRIBUTES}
+    found = reading.parameters_read(groups) | {
+        f"border.{kind}_{name}" for kind in KINDS for name in ATTRIBUTES
+    }
     assert set(parameters.table()) - found - PARAMETERS_FOR_OTHERS == set()
-    assert {key for key in found if key.split(".")[1] not in ("_replace", "_asdict")} <= set(parameters.table())
+    assert {key for key in found if key.split(".")[1] not in ("_replace", "_asdict")} <= set(
+        parameters.table()
+    )
 
 
 def test_every_stream_is_drawn_from():
@@ -45,29 +53,50 @@ def test_every_key_that_a_kernel_receives_is_used():
 
 def test_every_column_is_read():
     read = reading.attributes_read()
-    unread = {f"{table}.{column.name}" for table, columns in TABLES.items() for column in columns if column.name not in read}
+    unread = {
+        f"{table}.{column.name}"
+        for table, columns in TABLES.items()
+        for column in columns
+        if column.name not in read
+    }
     assert unread - COLUMNS_FOR_OTHERS == set()
 
 
 def test_every_instrument_is_booked():
-    texts = {node for name, found in ((n, reading.trees()[n]) for n in reading.trees() if n != "ledger.py")
-             for node in constants(found)}
+    texts = {
+        node
+        for name, found in ((n, reading.trees()[n]) for n in reading.trees() if n != "ledger.py")
+        for node in constants(found)
+    }
     assert set(INSTRUMENTS) - texts == set()
 
 
 def constants(tree):
     import ast
 
-    return {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return {
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
 
 
 @pytest.fixture(scope="module")
 def busy(make_bay):
     """Three years with every lever on."""
     levers = {
-        "technology_barrier": 0.5, "talent_barrier": 0.5, "finance_barrier": 0.5, "talent_recognition": 0.6,
-        "shared_facilities": 0.4, "information_platform": 0.5, "alliance_sharing": 0.5, "proof_of_concept": 0.5,
-        "joint_collaboration_fund": 0.02, "guidance_fund": 0.2, "park_upgrading": 0.5, "coordination_level": 2,
+        "technology_barrier": 0.5,
+        "talent_barrier": 0.5,
+        "finance_barrier": 0.5,
+        "talent_recognition": 0.6,
+        "shared_facilities": 0.4,
+        "information_platform": 0.5,
+        "alliance_sharing": 0.5,
+        "proof_of_concept": 0.5,
+        "joint_collaboration_fund": 0.02,
+        "guidance_fund": 0.2,
+        "park_upgrading": 0.5,
+        "coordination_level": 2,
     }
     assert set(levers) == set(catalogue.levers())
     probes = {name: {"start": date(2020, 7, 1)} for name in ("humanoid_robots", "battery_materials")}
@@ -93,7 +122,9 @@ def test_what_is_short_is_a_share(busy):
     assert short.min() >= 0 and short.max() <= 1
 
 
-@pytest.mark.parametrize("name", [name for name, o in outputs.table().items() if o.kind == "share" or o.unit in ("share", "0..1")])
+@pytest.mark.parametrize(
+    "name", [name for name, o in outputs.table().items() if o.kind == "share" or o.unit in ("share", "0..1")]
+)
 def test_shares_lie_between_zero_and_one(busy, name):
     values = np.nan_to_num(busy.record.arrays()[name].astype(float))
     assert values.min() >= 0 and values.max() <= 1.0 + 1e-6

@@ -70,7 +70,10 @@ def test_without_noise_the_fund_selects_exactly_by_value(bay):
 def test_noise_picks_worse_firms(make_bay):
     picked = []
     for noise in (0.0, 3.0):
-        bay = change(make_bay(), {"finance.venture_rate": 1, "finance.venture_noise": noise, "finance.border_weight": 0})
+        bay = change(
+            make_bay(),
+            {"finance.venture_rate": 1, "finance.venture_noise": noise, "finance.border_weight": 0},
+        )
         rich_funds(bay)
         rows = seekers(bay)
         value, before = finance.start_up_value(bay, rows), bay.firms.rounds[rows].copy()
@@ -109,7 +112,7 @@ def play_fields(bay):
 
 
 def test_rounds_have_their_size_and_the_money_arrives(bay):
-    change(bay, {"finance.venture_rate": 1})
+    change(bay, {"finance.venture_rate": 1, "finance.outside_investors": 0})
     rich_funds(bay)
     bay.funds.cash[bay.funds.kind == VENTURE] = 1e9
     before = kept(bay.firms, "cash", "rounds", "invested")
@@ -215,8 +218,15 @@ def bay_commitments(record):
 def test_a_too_large_public_share_drives_private_money_out(make_bay):
     private = {}
     for part in (0.2, 1.0):
-        bay = change(make_bay(), {"finance.venture_rate": 1, "finance.venture_noise": 0, "finance.guidance_part": part,
-                                  "finance.border_weight": 0})
+        bay = change(
+            make_bay(),
+            {
+                "finance.venture_rate": 1,
+                "finance.venture_noise": 0,
+                "finance.guidance_part": part,
+                "finance.border_weight": 0,
+            },
+        )
         bay.funds.budget[:] = 1e12
         finance.invest_venture(bay)
         private[part] = (bay.firms.rounds > 0).sum()
@@ -228,7 +238,10 @@ def test_a_too_large_public_share_drives_private_money_out(make_bay):
 
 
 def test_stakes_are_sold_by_the_hazard(make_bay):
-    none, all_ = change(make_bay(), {"finance.exit_hazard": 0}), change(make_bay(), {"finance.exit_hazard": 1})
+    none, all_ = (
+        change(make_bay(), {"finance.exit_hazard": 0}),
+        change(make_bay(), {"finance.exit_hazard": 1}),
+    )
     held = (none.firms.invested * none.firms.weight)[none.firms.alive == 1].sum()
     for bay in (none, all_):
         finance.sell_stakes(bay)
@@ -278,7 +291,10 @@ def test_grants_crowd_out_first_time_mainland_start_ups_alone(make_bay):
     bay, rows, before = grants(make_bay)
     p, firms = bay.parameters.finance, bay.firms
     size = p.grant_size * bay.growth_level
-    mainland = np.isin(firms.city[rows], [c for c, name in enumerate(bay.region.city_ids) if name not in ("hong_kong", "macao")])
+    mainland = np.isin(
+        firms.city[rows],
+        [c for c, name in enumerate(bay.region.city_ids) if name not in ("hong_kong", "macao")],
+    )
     first = (before["grants_before"][rows] == 0) & (firms.kind[rows] == STARTUP)
     expected = np.where(mainland, np.where(first, -p.crowding_out, 0.0), p.additionality_elsewhere) * size
     assert (mainland & first).any() and (mainland & ~first).any() and (~mainland).any()
@@ -293,7 +309,11 @@ def test_crowding_out_lasts_for_the_award_alone(make_bay):
     paid = []
     for crowding in (0.0, 0.5):
         bay, rows, before = grants(make_bay, crowding_out=crowding)
-        rows = rows[(before["grants_before"][rows] == 0) & (bay.firms.kind[rows] == STARTUP) & (bay.firms.city[rows] < 9)]
+        rows = rows[
+            (before["grants_before"][rows] == 0)
+            & (bay.firms.kind[rows] == STARTUP)
+            & (bay.firms.city[rows] < 9)
+        ]
         bay.effective = market.effective_productivity(bay)
         quarters = []
         for _ in range(2):
@@ -353,7 +373,7 @@ def test_only_co_finance_pays_across_the_border(make_bay):
         flow = among_cities(bay, "flow_capital_grant_institute")
         to_firms = among_cities(bay, "flow_capital_grant_firm")
         cross = crossing(bay)
-        # a city pays the institutes of its firms; with co-finance the institute's city pays firms across the border as well
+        # alone a city pays its own firms; with co-finance the partner's city pays its side too
         assert flow.sum() > 0
         assert (to_firms[cross].sum() > 0) == (level == 2)
 
@@ -379,8 +399,10 @@ def test_the_share_that_a_co_financed_fund_lacks_is_a_share(make_bay):
 
 def test_co_finance_wants_what_both_sides_would_pay(make_bay):
     """Money used for a project can never exceed the money that was wanted for it."""
-    bay = change(make_bay({"joint_collaboration_fund": 0.5, "coordination_level": 2}), {"economy.policy_room": 5,
-                                                                                   "finance.grant_size": 0.01})
+    bay = change(
+        make_bay({"joint_collaboration_fund": 0.5, "coordination_level": 2}),
+        {"economy.policy_room": 5, "finance.grant_size": 0.01},
+    )
     for _ in range(3):
         bay.step()
         assert (bay.budgets.used <= bay.budgets.wanted + 1e-6).all()
@@ -459,3 +481,32 @@ def test_institutes_spend_core_funding_and_grants(bay):
     assert not institutes.cash.any() and not institutes.grant_cash.any()
     spent = sum(bay.ledger.flow(name).sum() for name in ("wages", "research"))
     assert spent == pytest.approx(institutes.rd_paid.sum())
+
+
+# ---------------------------------------------------------------- investors from outside
+
+
+def joined(bay):
+    """Money of outside investors in the quarter's rounds."""
+    return bay.ledger.flow("venture")[11:].sum()
+
+
+def test_outside_investors_join_rounds_as_far_as_the_border_lets_them(make_bay):
+    bay = change(make_bay(), {"finance.venture_rate": 1, "finance.border_weight": 0})
+    rich_funds(bay)
+    finance.invest_venture(bay)
+    flow = bay.tally.arrays["flow_capital_venture"]
+    led, through = flow[:11, :11].sum(axis=0), np.clip(1.0 - bay.values.barrier_finance[11:, :11], 0.0, 1.0)
+    assert flow[11:, :11] == pytest.approx(0.5 * bay.parameters.finance.outside_investors * led * through)
+    assert joined(bay) == pytest.approx(flow[11:].sum()) and joined(bay) > 0
+
+
+def test_without_outside_investors_or_an_open_border_nobody_joins(make_bay):
+    none, closed = make_bay(), make_bay()
+    change(none, {"finance.outside_investors": 0})
+    closed.values.barrier_finance[11:] = closed.values.barrier_finance[:, 11:] = 1e9
+    for bay in (none, closed):
+        change(bay, {"finance.venture_rate": 1})
+        rich_funds(bay)
+        finance.invest_venture(bay)
+        assert joined(bay) == 0 and bay.ledger.flow("venture").sum() > 0

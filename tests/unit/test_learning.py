@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from trial_bay import change, crossing, play
+from trial_bay import change, crossing, play, untie
 
 from greaterbay.actors.network import NodeView, cognitive_distance, nodes_of
 from greaterbay.exchange import learning
@@ -14,8 +14,14 @@ from greaterbay.region.barriers import Barriers
 from greaterbay.streams import negative_binomial
 
 P = Parameters()
-QUIET = {"learning.own": 0, "learning.spillover": 0, "learning.recombine": 0, "learning.depreciation": 0,
-         "learning.depreciation_unused": 0, "learning.frontier": 0}
+QUIET = {
+    "learning.own": 0,
+    "learning.spillover": 0,
+    "learning.recombine": 0,
+    "learning.depreciation": 0,
+    "learning.depreciation_unused": 0,
+    "learning.frontier": 0,
+}
 
 
 # ---------------------------------------------------------------- novelty, understanding, barter
@@ -54,12 +60,13 @@ def pair_up(bay, kind, sponsored=0, pairs=60):
     firms = firms[np.argsort(bay.streams.uniforms("initial", 0, bay.firms.id[firms], 999))] + count
     big = np.argsort(-bay.institutes.researchers)
     a = {0: firms[:pairs], 1: big[:pairs], 2: big[:pairs]}[kind]
-    b = {0: firms[pairs:2 * pairs], 1: firms[:pairs], 2: big[pairs:2 * pairs]}[kind]
+    b = {0: firms[pairs : 2 * pairs], 1: firms[:pairs], 2: big[pairs : 2 * pairs]}[kind]
     rows = np.arange(pairs)
     ties.alive[rows] = 1
     ties.a[rows], ties.b[rows] = np.minimum(a, b), np.maximum(a, b)
     ties.type[rows], ties.explore[rows], ties.sponsored[rows] = kind, kind > 0, sponsored
     ties.start[rows], ties.end[rows], ties.weight[rows] = bay.quarter, bay.quarter + 99, 1.0
+    bay.see_network()
     return rows
 
 
@@ -144,10 +151,16 @@ def test_speed_follows_distance_absorption_and_room(bay):
     for row in rows[:20]:
         teacher, learner = bay.ties.a[row], bay.ties.b[row]  # an institute teaches a firm
         distance = cognitive_distance(nodes.profile, teacher, learner)
-        speed = 0.3 * bay.firms.absorptive[learner - count] * novelty_times_understanding(distance, p.novelty_optimum_explore)
+        speed = (
+            0.3
+            * bay.firms.absorptive[learner - count]
+            * novelty_times_understanding(distance, p.novelty_optimum_explore)
+        )
         own = slice(4 * field[learner], 4 * field[learner] + 4)
         gap = np.maximum(0.0, p.reach * before[teacher, own] - before[learner, own])
-        assert (after - before)[learner, own] == pytest.approx(speed * gap * (1.0 - before[learner, own]), abs=1e-6)
+        assert (after - before)[learner, own] == pytest.approx(
+            speed * gap * (1.0 - before[learner, own]), abs=1e-6
+        )
 
 
 def test_alpha_zero_no_learning(bay):
@@ -158,7 +171,7 @@ def test_alpha_zero_no_learning(bay):
 
 
 def test_no_ties_no_learning(bay):
-    bay.ties.clear(np.flatnonzero(bay.ties.alive))
+    untie(bay)
     before, after = learn(bay)
     assert (after == before).all() and not bay.firms.learned.any()
 
@@ -182,14 +195,19 @@ def test_no_loss_and_no_frontier_levels_never_fall(bay):
     play(bay, 4)
     same = (bay.firms.alive == 1) & (bay.firms.id == ids[: bay.firms.capacity])
     assert same.sum() > 500
-    assert (bay.firms.capability[same] >= before[same]).all() and (bay.institutes.capability >= institutes).all()
+    assert (bay.firms.capability[same] >= before[same]).all() and (
+        bay.institutes.capability >= institutes
+    ).all()
     assert (bay.firms.capability[same] > before[same]).any()
 
 
 def test_losses_alone_are_proportional_to_the_level(bay):
-    bay.ties.clear(np.flatnonzero(bay.ties.alive))
-    p = change(bay, QUIET | {"learning.depreciation": 0.02, "learning.depreciation_unused": 0.05, "learning.frontier": 0.01}
-               ).parameters.learning
+    untie(bay)
+    p = change(
+        bay,
+        QUIET
+        | {"learning.depreciation": 0.02, "learning.depreciation_unused": 0.05, "learning.frontier": 0.01},
+    ).parameters.learning
     before = bay.firms.capability.astype(float)
     learning.share_knowledge(bay)
     rows = bay.firms.alive_rows()
@@ -199,7 +217,7 @@ def test_losses_alone_are_proportional_to_the_level(bay):
 
 
 def test_own_research_closes_a_share_of_what_is_missing(bay):
-    bay.ties.clear(np.flatnonzero(bay.ties.alive))
+    untie(bay)
     change(bay, QUIET | {"learning.own": 0.05})
     before = bay.firms.capability.astype(float)
     learning.share_knowledge(bay)
@@ -215,15 +233,32 @@ def test_own_research_closes_a_share_of_what_is_missing(bay):
 
 
 def test_levels_stay_between_zero_and_one_under_extreme_rates(bay):
-    change(bay, {"learning.alpha": 1, "learning.own": 0.3, "learning.spillover": 0.3, "learning.recombine": 0.5,
-                 "learning.reach": 1, "invention.rate": 5})
+    change(
+        bay,
+        {
+            "learning.alpha": 1,
+            "learning.own": 0.3,
+            "learning.spillover": 0.3,
+            "learning.recombine": 0.5,
+            "learning.reach": 1,
+            "invention.rate": 5,
+        },
+    )
     for _ in range(6):
         learning.share_knowledge(bay)
         bay.quarter += 1
     levels = all_levels(bay)
     assert levels.min() >= 0 and levels.max() <= 1 and levels.max() > 0.9
-    change(bay, QUIET | {"learning.depreciation": 0.2, "learning.depreciation_unused": 0.2, "learning.frontier": 0.1,
-                         "learning.alpha": 0})
+    change(
+        bay,
+        QUIET
+        | {
+            "learning.depreciation": 0.2,
+            "learning.depreciation_unused": 0.2,
+            "learning.frontier": 0.1,
+            "learning.alpha": 0,
+        },
+    )
     for _ in range(6):
         learning.share_knowledge(bay)
         bay.quarter += 1
@@ -250,7 +285,9 @@ def test_access_is_at_least_the_own_level_and_no_more_without_partners(make_bay)
     alone = np.maximum(own, 1e-6).prod(axis=1) ** 0.25
     for bay in (open_, closed):
         learning.share_knowledge(bay)
-    assert (open_.firms.access[rows] >= alone - 1e-9).all() and (open_.firms.access[rows] > alone + 1e-6).any()
+    assert (open_.firms.access[rows] >= alone - 1e-9).all() and (
+        open_.firms.access[rows] > alone + 1e-6
+    ).any()
     assert closed.firms.access[rows] == pytest.approx(alone, abs=1e-9)
 
 
@@ -259,16 +296,26 @@ def test_spillover_pool_is_the_sum_of_its_source(bay):
     firms, institutes, barrier = bay.firms, bay.institutes, bay.values.barrier_technology
     stock = np.zeros((11, 12))
     for r in firms.alive_rows():
-        stock[firms.city[r], firms.field[r]] += firms.staff[r] * firms.capability[r, 4 * firms.field[r]:4 * firms.field[r] + 4].mean()
+        stock[firms.city[r], firms.field[r]] += (
+            firms.staff[r] * firms.capability[r, 4 * firms.field[r] : 4 * firms.field[r] + 4].mean()
+        )
     for i in range(institutes.capacity):
         for f in range(12):
-            stock[institutes.city[i], f] += (institutes.staff[i] * institutes.field_weight[i, f]
-                                             * institutes.capability[i, 4 * f:4 * f + 4].mean())
+            stock[institutes.city[i], f] += (
+                institutes.staff[i]
+                * institutes.field_weight[i, f]
+                * institutes.capability[i, 4 * f : 4 * f + 4].mean()
+            )
     pool = learning.spillover_pools(bay)
     for c, f in ((0, 0), (1, 5), (9, 3), (10, 11)):
-        total = sum(np.exp(-region.distance_km[c, d] / p.spillover_distance)
-                    * max(0.0, 1.0 - p.spillover_border * barrier[c, d]) * region.relatedness_field[f, g] * stock[d, g]
-                    for d in range(11) for g in range(12))
+        total = sum(
+            np.exp(-region.distance_km[c, d] / p.spillover_distance)
+            * max(0.0, 1.0 - p.spillover_border * barrier[c, d])
+            * region.relatedness_field[f, g]
+            * stock[d, g]
+            for d in range(11)
+            for g in range(12)
+        )
         assert pool[c, f] == pytest.approx(min(4.0, total / bay.spillover_reference), rel=1e-5)
 
 
@@ -302,9 +349,18 @@ def test_lower_technology_barrier_widens_the_pools(make_bay):
 def two_inventors(field=(0, 0), degree=(0.0, 0.0), alive=(1, 1)):
     n = len(field)
     return NodeView(
-        np.array(alive, np.int8), np.ones(n, np.int8), np.zeros(n, np.int8), np.array(field, np.int8), np.zeros(n, np.int8),
-        np.ones(n), np.zeros(n, np.float32), np.zeros(n, np.float32), np.zeros((n, 2), np.float32),
-        np.array(degree, np.float32), np.ones(n), np.arange(n).astype(np.uint64),
+        np.array(alive, np.int8),
+        np.ones(n, np.int8),
+        np.zeros(n, np.int8),
+        np.array(field, np.int8),
+        np.zeros(n, np.int8),
+        np.ones(n),
+        np.zeros(n, np.float32),
+        np.zeros(n, np.float32),
+        np.zeros((n, 2), np.float32),
+        np.array(degree, np.float32),
+        np.ones(n),
+        np.arange(n).astype(np.uint64),
     )
 
 
@@ -324,18 +380,33 @@ def test_elasticities_of_knowledge_production_are_recovered_by_regression():
     money, people, spill, access = (np.exp(rng.normal(size=n)) for _ in range(4))
     degree = rng.integers(0, 8, n).astype(float)
     out = means_of(money, people, spill, access, degree)
-    logs = np.column_stack((np.ones(n), np.log(money), np.log(people), np.log(spill), np.log(access),
-                            np.log1p(degree / (1.0 + people / 100.0))))
+    logs = np.column_stack(
+        (
+            np.ones(n),
+            np.log(money),
+            np.log(people),
+            np.log(spill),
+            np.log(access),
+            np.log1p(degree / (1.0 + people / 100.0)),
+        )
+    )
     found = np.linalg.lstsq(logs, np.log(out), rcond=None)[0][1:]
-    assert found == pytest.approx([q.rd_elasticity, q.people_elasticity, q.spillover_elasticity, q.capability_elasticity,
-                                   q.partner], abs=1e-6)
+    assert found == pytest.approx(
+        [q.rd_elasticity, q.people_elasticity, q.spillover_elasticity, q.capability_elasticity, q.partner],
+        abs=1e-6,
+    )
     assert 0.4 <= q.rd_elasticity <= 0.9
 
 
 def test_reference_firm_makes_the_declared_rate():
     q = P.invention
-    out = means_of(np.array([q.rd_reference / 4.0]), np.array([q.people_reference]), np.ones(1),
-                   np.array([q.capability_reference]), np.zeros(1))
+    out = means_of(
+        np.array([q.rd_reference / 4.0]),
+        np.array([q.people_reference]),
+        np.ones(1),
+        np.array([q.capability_reference]),
+        np.zeros(1),
+    )
     assert out[0] == pytest.approx(q.rate)
 
 

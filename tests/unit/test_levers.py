@@ -17,21 +17,52 @@ from greaterbay.scenario.schema import LeverSetting
 
 LEVERS = catalogue.levers()
 NAMED = (
-    "travel_minutes", "barrier_technology", "barrier_talent", "barrier_finance", "unrecognised", "recognition_added",
-    "facility_open", "alliance_sharing", "platform_reach", "proof_coverage", "joint_fund_share", "credit_data",
-    "guidance_share", "park_upgrade", "park_quality", "first_use_cover", "first_use_cover_firm", "visibility",
-    "coordination", "role_gain",
+    "travel_minutes",
+    "barrier_technology",
+    "barrier_talent",
+    "barrier_finance",
+    "unrecognised",
+    "recognition_added",
+    "facility_open",
+    "alliance_sharing",
+    "platform_reach",
+    "proof_coverage",
+    "joint_fund_share",
+    "credit_data",
+    "guidance_share",
+    "park_upgrade",
+    "park_quality",
+    "first_use_cover",
+    "first_use_cover_firm",
+    "visibility",
+    "coordination",
+    "role_gain",
 )
 STRONG = {
-    "technology_barrier": 0.5, "talent_barrier": 0.5, "finance_barrier": 0.5, "talent_recognition": 0.6, "shared_facilities": 0.4,
-    "information_platform": 0.5, "alliance_sharing": 0.5, "proof_of_concept": 0.5, "joint_collaboration_fund": 0.02,
-    "guidance_fund": 0.2, "park_upgrading": 0.5, "coordination_level": 2,
+    "technology_barrier": 0.5,
+    "talent_barrier": 0.5,
+    "finance_barrier": 0.5,
+    "talent_recognition": 0.6,
+    "shared_facilities": 0.4,
+    "information_platform": 0.5,
+    "alliance_sharing": 0.5,
+    "proof_of_concept": 0.5,
+    "joint_collaboration_fund": 0.02,
+    "guidance_fund": 0.2,
+    "park_upgrading": 0.5,
+    "coordination_level": 2,
 }
 OWN = {  # the values that a lever may change
-    "technology_barrier": {"barrier_technology"}, "talent_barrier": {"barrier_talent"}, "finance_barrier": {"barrier_finance"},
-    "talent_recognition": {"recognition_added", "unrecognised"}, "shared_facilities": {"facility_open"},
-    "information_platform": {"platform_reach"}, "alliance_sharing": {"alliance_sharing"}, "proof_of_concept": {"proof_coverage"},
-    "joint_collaboration_fund": {"joint_fund_share"}, "guidance_fund": {"guidance_share"},
+    "technology_barrier": {"barrier_technology"},
+    "talent_barrier": {"barrier_talent"},
+    "finance_barrier": {"barrier_finance"},
+    "talent_recognition": {"recognition_added", "unrecognised"},
+    "shared_facilities": {"facility_open"},
+    "information_platform": {"platform_reach"},
+    "alliance_sharing": {"alliance_sharing"},
+    "proof_of_concept": {"proof_coverage"},
+    "joint_collaboration_fund": {"joint_fund_share"},
+    "guidance_fund": {"guidance_share"},
     "park_upgrading": {"park_upgrade", "park_quality"},
     "coordination_level": {"coordination", "barrier_technology", "visibility", "role_gain"},
 }
@@ -107,16 +138,28 @@ def test_a_lever_aimed_at_zhuhai_changes_zhuhai_alone(still, base, name):
         assert (change_here[touched] == change_all[touched]).all() and change_here.any(), value
 
 
-@pytest.mark.parametrize("name", [name for name, lever in LEVERS.items() if lever.targets == ("cities", "fields", "kinds")])
+@pytest.mark.parametrize(
+    "name", [name for name, lever in LEVERS.items() if lever.targets == ("cities", "fields", "kinds")]
+)
 def test_targets_by_field_and_kind(still, base, name):
     value = LEVERS[name].named_value
-    aimed = with_levers(still, LeverSetting(name, STRONG[name], cities=("zhuhai", "macao"), fields=("new_materials",), kinds=("startup",)))
+    aimed = with_levers(
+        still,
+        LeverSetting(
+            name, STRONG[name], cities=("zhuhai", "macao"), fields=("new_materials",), kinds=("startup",)
+        ),
+    )
     where = np.argwhere(aimed[value] != base[value])
     field = still.region.field_ids.index("new_materials")
-    assert {tuple(row) for row in where} == {(city(still, c), field, ACTOR_KINDS.index("startup")) for c in ("zhuhai", "macao")}
+    assert {tuple(row) for row in where} == {
+        (city(still, c), field, ACTOR_KINDS.index("startup")) for c in ("zhuhai", "macao")
+    }
 
 
-@pytest.mark.parametrize("name", [name for name, lever in LEVERS.items() if lever.operation == "add" and lever.id != "coordination_level"])
+@pytest.mark.parametrize(
+    "name",
+    [name for name, lever in LEVERS.items() if lever.operation == "add" and lever.id != "coordination_level"],
+)
 def test_an_added_lever_is_carried_out_in_part(still, base, name):
     """value(t) = neutral + strength(t) * execution(city) * (value - neutral)."""
     value = LEVERS[name].named_value.replace("recognition", "recognition_added")
@@ -147,15 +190,25 @@ def test_recognition_never_exceeds_the_whole_gap(still, base):
 
 def test_shares_stay_shares_at_full_strength(still):
     full = with_levers(still, *(LeverSetting(name, lever.high) for name, lever in LEVERS.items()))
-    for name in ("facility_open", "alliance_sharing", "platform_reach", "proof_coverage", "park_upgrade", "unrecognised",
-                 "first_use_cover_firm", "park_quality"):
+    for name in (
+        "facility_open",
+        "alliance_sharing",
+        "platform_reach",
+        "proof_coverage",
+        "park_upgrade",
+        "unrecognised",
+        "first_use_cover_firm",
+        "park_quality",
+    ):
         assert full[name].min() >= 0.0 and full[name].max() <= 1.0, name
 
 
 def test_parks_are_raised_towards_the_best_park(still, base):
     full = with_levers(still, LeverSetting("park_upgrading", 1.0), LeverSetting("coordination_level", 3))
     best = still.region.park_quality_city.max()
-    assert (full["park_quality"] >= base["park_quality"]).all() and full["park_quality"].max() == pytest.approx(best)
+    assert (full["park_quality"] >= base["park_quality"]).all() and full[
+        "park_quality"
+    ].max() == pytest.approx(best)
 
 
 # ---------------------------------------------------------------- dates
@@ -165,15 +218,37 @@ def quarter(text):
     return int(text[:4]) * 4 + int(text[5]) - 1
 
 
-@pytest.mark.parametrize("exit_, ramp, expected", [
-    ("cliff", 0, {"2020Q2": 0, "2020Q3": 1, "2021Q4": 1, "2022Q1": 0}),
-    ("cliff", 4, {"2020Q2": 0, "2020Q3": 0, "2020Q4": 0.25, "2021Q2": 0.75, "2021Q3": 1, "2021Q4": 1, "2022Q1": 0}),
-    ("ramp", 4, {"2020Q3": 0, "2021Q1": 0.5, "2021Q3": 1, "2021Q4": 1, "2022Q1": 0.75, "2022Q3": 0.25, "2022Q4": 0, "2023Q2": 0}),
-])
+@pytest.mark.parametrize(
+    "exit_, ramp, expected",
+    [
+        ("cliff", 0, {"2020Q2": 0, "2020Q3": 1, "2021Q4": 1, "2022Q1": 0}),
+        (
+            "cliff",
+            4,
+            {"2020Q2": 0, "2020Q3": 0, "2020Q4": 0.25, "2021Q2": 0.75, "2021Q3": 1, "2021Q4": 1, "2022Q1": 0},
+        ),
+        (
+            "ramp",
+            4,
+            {
+                "2020Q3": 0,
+                "2021Q1": 0.5,
+                "2021Q3": 1,
+                "2021Q4": 1,
+                "2022Q1": 0.75,
+                "2022Q3": 0.25,
+                "2022Q4": 0,
+                "2023Q2": 0,
+            },
+        ),
+    ],
+)
 @pytest.mark.parametrize("name", ["shared_facilities", "technology_barrier", "guidance_fund"])
 def test_ramp_and_exit_to_the_quarter(still, base, name, exit_, ramp, expected):
     value = LEVERS[name].named_value
-    setting = LeverSetting(name, STRONG[name], start=quarter("2020Q3"), ramp=ramp, end=quarter("2021Q4"), exit=exit_)
+    setting = LeverSetting(
+        name, STRONG[name], start=quarter("2020Q3"), ramp=ramp, end=quarter("2021Q4"), exit=exit_
+    )
     whole = with_levers(still, LeverSetting(name, STRONG[name]))[value] - base[value]
     now = still.quarter
     try:
@@ -184,7 +259,9 @@ def test_ramp_and_exit_to_the_quarter(still, base, name, exit_, ramp, expected):
             assert (strength > 0) or (changed == 0.0).all()
             at = list(LEVERS).index(name)
             neutral = LEVERS[name].neutral
-            assert still.values.lever_value[at] == pytest.approx(neutral + strength * (STRONG[name] - neutral))
+            assert still.values.lever_value[at] == pytest.approx(
+                neutral + strength * (STRONG[name] - neutral)
+            )
     finally:
         still.quarter = now
 
@@ -213,7 +290,9 @@ def test_dated_events_take_effect_in_their_quarter(make_bay):
     scenario = bay.scenario
 
     class Dated:
-        events = (type("Event", (), {"quarter": bay.quarter + 1, "kind": "travel_minutes", "rows": (event,)})(),)
+        events = (
+            type("Event", (), {"quarter": bay.quarter + 1, "kind": "travel_minutes", "rows": (event,)})(),
+        )
 
     bay.scenario = Dated()
     play(bay, 1)

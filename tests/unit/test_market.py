@@ -33,7 +33,9 @@ def test_spread_of_growth_falls_with_size_with_the_declared_exponent():
     spread = np.array([growth_spread(s, P) for s in sizes])
     assert spread[0] == P.growth_sd
     assert spread[1] == pytest.approx(P.growth_sd * 2.0**-P.growth_size)
-    assert np.log(spread[4] / spread[3]) / np.log(sizes[4] / sizes[3]) == pytest.approx(-P.growth_size, rel=1e-4)
+    assert np.log(spread[4] / spread[3]) / np.log(sizes[4] / sizes[3]) == pytest.approx(
+        -P.growth_size, rel=1e-4
+    )
     assert growth_spread(40.0, P._replace(growth_sd=0.0)) == 0.0
 
 
@@ -46,8 +48,14 @@ def grown(n=20_000, sales=10.0, quarters=4, **changes):
     streams, steps = Streams(1), []
     for quarter in range(8080, 8080 + quarters):
         firms.sales[:] = sales / 4.0
-        market.grow(firms.part(market.Sellers), np.zeros(n), np.zeros(1), streams.key("growth_variance", quarter // 4),
-                    streams.key("growth_shock", quarter), p)
+        market.grow(
+            firms.part(market.Sellers),
+            np.zeros(n),
+            np.zeros(1),
+            streams.key("growth_variance", quarter // 4),
+            streams.key("growth_shock", quarter),
+            p,
+        )
         steps.append(np.log(firms.sales / (sales / 4.0)))
     return np.array(steps)
 
@@ -60,14 +68,18 @@ def test_yearly_growth_is_laplace():
     centred = (year - year.mean()) / year.std()
     assert 4.5 < (centred**4).mean() < 7.0  # 3 for a normal, 6 for a Laplace distribution
     # quartiles of a Laplace distribution lie at ln 2 scales
-    assert np.quantile(year, 0.75) - np.quantile(year, 0.25) == pytest.approx(2 * np.log(2) * sd / np.sqrt(2), rel=0.06)
+    assert np.quantile(year, 0.75) - np.quantile(year, 0.25) == pytest.approx(
+        2 * np.log(2) * sd / np.sqrt(2), rel=0.06
+    )
     assert np.exp(year).mean() == pytest.approx(1.0, abs=0.01)
 
 
 def test_variance_is_drawn_for_the_year_and_the_firm():
     steps = grown(n=4000)
     size = np.abs(steps - steps.mean(axis=1, keepdims=True))
-    assert np.corrcoef(size[0], size[3])[0, 1] > 0.15  # a wild quarter is followed by wild ones in the same year
+    assert (
+        np.corrcoef(size[0], size[3])[0, 1] > 0.15
+    )  # a wild quarter is followed by wild ones in the same year
     next_year = grown(n=4000, quarters=8)
     assert abs(np.corrcoef(np.abs(next_year[0]), np.abs(next_year[4]))[0, 1]) < 0.06
 
@@ -139,9 +151,21 @@ def test_scarce_skill_limits_productivity_and_plenty_does_not_raise_it(bay):
 def test_catch_up_closes_gaps_to_the_fields_mean(make_bay):
     spread = {}
     for speed in (0.0, 0.2):
-        bay = change(make_bay(), {"market.catch_up": speed, "market.innovation_gain": 0, "transfer.need": 0, "diffusion.gain": 0,
-                                  "diffusion.outside": 0, "diffusion.imitation": 0, "diffusion.city_imitation": 0,
-                                  "market.growth_sd": 0, "market.selection": 0, **NO_TURNOVER})
+        bay = change(
+            make_bay(),
+            {
+                "market.catch_up": speed,
+                "market.innovation_gain": 0,
+                "transfer.need": 0,
+                "diffusion.gain": 0,
+                "diffusion.outside": 0,
+                "diffusion.imitation": 0,
+                "diffusion.city_imitation": 0,
+                "market.growth_sd": 0,
+                "market.selection": 0,
+                **NO_TURNOVER,
+            },
+        )
         rows = bay.firms.alive_rows()
         before = bay.firms.productivity[rows].std()
         play(bay, 1)
@@ -211,7 +235,9 @@ def test_entrants_are_young_small_and_founded(bay):
 def test_entrants_identities_do_not_depend_on_who_else_lives(make_bay):
     ids = []
     for gone in (0, 5):
-        bay = change(make_bay(), {k: v for k, v in NO_TURNOVER.items() if "exit" in k} | {"market.entry_sales": 0})
+        bay = change(
+            make_bay(), {k: v for k, v in NO_TURNOVER.items() if "exit" in k} | {"market.entry_sales": 0}
+        )
         old = set(bay.firms.id[bay.firms.alive == 1].tolist())
         if gone:
             poorest = bay.firms.alive_rows()[np.argsort(bay.firms.sales[bay.firms.alive_rows()])[:gone]]
@@ -288,8 +314,15 @@ def test_upgraded_parks_attract(make_bay):
     target = "zhaoqing"
     arrived = {}
     for value in (0.0, 1.0):
-        bay = change(make_bay({"park_upgrading": {"value": value, "cities": [target]}}),
-                     {"market.relocate": 0.3, "market.relocate_bonus": 0, "economy.policy_room": 5, "market.park_weight": 5})
+        bay = change(
+            make_bay({"park_upgrading": {"value": value, "cities": [target]}}),
+            {
+                "market.relocate": 0.3,
+                "market.relocate_bonus": 0,
+                "economy.policy_room": 5,
+                "market.park_weight": 5,
+            },
+        )
         bay.values.refresh()
         market.relocate(bay)
         arrived[value] = bay.tally.arrays["firm_relocations_in"][bay.region.city_ids.index(target)]
@@ -316,7 +349,9 @@ def test_cash_is_income_less_payments(bay):
     firms = bay.firms
     rows = firms.alive_rows()
     change_of_cash = ((firms.cash - before["cash"]) * firms.weight)[rows].sum()
-    net = booked(bay, "sales", "trade_credit") - booked(bay, "costs", "wages", "research", "tie", "tax", "trade_repayment", "dividend")
+    net = booked(bay, "sales", "trade_credit") - booked(
+        bay, "costs", "wages", "research", "tie", "tax", "trade_repayment", "dividend"
+    )
     assert change_of_cash == pytest.approx(net, rel=1e-9)
     assert firms.cash[rows].min() >= 0
 
@@ -357,7 +392,9 @@ def test_research_falls_when_money_is_short(make_bay):
     wanted = (rich.firms.rd_intensity * rich.firms.sales)[rows]
     assert rich.firms.rd_paid[rows] == pytest.approx(wanted)
     assert deaf.firms.rd_paid[rows] == pytest.approx(wanted)
-    assert (poor.firms.rd_paid[rows] <= wanted * (1.0 + 1e-12)).all() and poor.firms.rd_paid[rows].sum() < 0.9 * wanted.sum()
+    assert (poor.firms.rd_paid[rows] <= wanted * (1.0 + 1e-12)).all() and poor.firms.rd_paid[
+        rows
+    ].sum() < 0.9 * wanted.sum()
 
 
 def test_conversions_raise_their_developers_productivity(bay):
@@ -386,13 +423,17 @@ def test_pareto_bins_are_means_of_equal_bins():
 
 
 def test_pareto_bins_do_not_depend_on_their_number():
-    assert pareto_bins(10, 0.1, 0.9, 5.0, 1.1).mean() == pytest.approx(pareto_bins(1000, 0.1, 0.9, 5.0, 1.1).mean())
+    assert pareto_bins(10, 0.1, 0.9, 5.0, 1.1).mean() == pytest.approx(
+        pareto_bins(1000, 0.1, 0.9, 5.0, 1.1).mean()
+    )
 
 
 def test_a_tail_of_one_is_a_tail_like_its_neighbours():
     """Zipf's law is inside the declared bounds of market.size_tail."""
     middle = pareto_bins(20, 0.0, 0.95, 15.0, 1.0)
-    assert (middle > pareto_bins(20, 0.0, 0.95, 15.0, 1.001)).all() and (middle < pareto_bins(20, 0.0, 0.95, 15.0, 0.999)).all()
+    assert (middle > pareto_bins(20, 0.0, 0.95, 15.0, 1.001)).all() and (
+        middle < pareto_bins(20, 0.0, 0.95, 15.0, 0.999)
+    ).all()
 
 
 def test_thinning_keeps_a_minimum_and_never_invents():
@@ -417,5 +458,27 @@ def test_relocations_are_among_cities(bay):
     change(bay, {"market.relocate": 0.1})
     play(bay, 1)
     moved = bay.record.arrays()
-    assert moved["firm_relocations_in"][0, :11].sum() == pytest.approx(moved["firm_relocations_out"][0, :11].sum())
+    assert moved["firm_relocations_in"][0, :11].sum() == pytest.approx(
+        moved["firm_relocations_out"][0, :11].sum()
+    )
     assert among_cities(bay, "flow_talent_firm_firm", 0).sum() > 0
+
+
+def test_incubators_shelter_start_ups_from_the_hazard_of_being_small(make_bay):
+    left = {}
+    for shelter in (0.0, 1.0):
+        bay = change(
+            make_bay(),
+            {
+                "market.shelter": shelter,
+                "market.exit_base": 0,
+                "market.exit_cash": 0,
+                "market.exit_small": 0.2,
+            },
+        )
+        firms = bay.firms
+        rows = firms.alive_rows()
+        inside = rows[(firms.incubated[rows] == 1) & (firms.kind[rows] == STARTUP)]
+        market.leave_market(bay)
+        left[shelter] = (firms.alive[inside] == 1).mean()
+    assert left[0.0] == 1.0 > left[1.0]

@@ -46,12 +46,20 @@ def test_newcomers_zero_nobody_comes_from_outside(make_bay):
 
 
 def test_nobody_retires_or_leaves_skilled_work_at_rate_zero(bay):
-    change(bay, {"mobility.retirement": 0, "mobility.attrition": 0, "mobility.idle_exit": 0, "mobility.outside_option": -1e9})
+    change(
+        bay,
+        {
+            "mobility.retirement": 0,
+            "mobility.attrition": 0,
+            "mobility.idle_exit": 0,
+            "mobility.outside_option": -1e9,
+        },
+    )
     play(bay, 3)
     record = bay.record.arrays()
     assert not record["retired"][:3, :11].any() and not record["flow_talent_person_person"].any()
     talent = record["talent"][:3, :11].sum(axis=1)
-    gained = (record["graduates"][:3, :11].sum() + hires(bay)[11:].sum())
+    gained = record["graduates"][:3, :11].sum() + hires(bay)[11:].sum()
     assert talent[2] == pytest.approx(bay.region.rd_people_city.sum() + gained, rel=1e-3)
 
 
@@ -76,8 +84,12 @@ def test_nobody_retires_young(bay):
 def test_movers_take_their_weight_along(bay):
     people = bay.people
     change(bay, {"mobility.look": 1, "mobility.stay_bonus": 0})
-    weight = dict(zip(people.id[people.alive == 1].tolist(), people.weight[people.alive == 1].tolist(), strict=True))
-    home = dict(zip(people.id[people.alive == 1].tolist(), people.city[people.alive == 1].tolist(), strict=True))
+    weight = dict(
+        zip(people.id[people.alive == 1].tolist(), people.weight[people.alive == 1].tolist(), strict=True)
+    )
+    home = dict(
+        zip(people.id[people.alive == 1].tolist(), people.city[people.alive == 1].tolist(), strict=True)
+    )
     play(bay, 1)
     rows = np.flatnonzero(people.alive)
     known = [r for r in rows if int(people.id[r]) in weight]
@@ -147,7 +159,9 @@ def test_stayers_respond_less_to_other_cities(make_bay):
     for response in (0.0, 1.0):
         bay = change(make_bay(), {"mobility.stayer_share": 1, "mobility.stayer_response": response})
         here = city(bay, "foshan")
-        before = expected(change(make_bay(), {"mobility.stayer_share": 1, "mobility.stayer_response": response}))
+        before = expected(
+            change(make_bay(), {"mobility.stayer_share": 1, "mobility.stayer_response": response})
+        )
         bay.rent_city[here] *= 4.0
         after = expected(bay)
         away = np.arange(11) != here
@@ -197,7 +211,15 @@ def test_wages_rise_with_tightness(make_bay):
 
 
 def test_wages_stand_still_without_response_anchor_and_growth(bay):
-    change(bay, {"mobility.wage_response": 0, "mobility.wage_anchor": 0, "economy.growth_start": 0, "economy.growth_end": 0})
+    change(
+        bay,
+        {
+            "mobility.wage_response": 0,
+            "mobility.wage_anchor": 0,
+            "economy.growth_start": 0,
+            "economy.growth_end": 0,
+        },
+    )
     before = bay.wage_city.copy()
     play(bay, 3)
     assert (bay.wage_city == before).all()
@@ -217,7 +239,9 @@ def test_rents_follow_people_by_the_inverse_supply_elasticity(bay):
     p = bay.parameters.mobility
     # rents were set in phase 2 of the last quarter from the people there
     ratio = bay.talent_city / bay.talent_start
-    expected_rent = bay.rent_start * bay.growth_level * ratio ** (p.rent_response / bay.region.housing_elasticity_city)
+    expected_rent = (
+        bay.rent_start * bay.growth_level * ratio ** (p.rent_response / bay.region.housing_elasticity_city)
+    )
     assert bay.rent_city == pytest.approx(expected_rent) and np.abs(ratio - 1.0).max() > 1e-3
 
 
@@ -254,11 +278,19 @@ def test_a_mover_leaves_a_tie_behind(bay):
     employer = people.employer.copy()
     ids = people.id.copy()
     mobility.move_people(bay)
-    rows = np.flatnonzero((people.alive == 1) & (people.id == ids[: people.capacity]) & (people.employer != employer)
-                          & (employer >= 0) & (people.employer >= count))
+    rows = np.flatnonzero(
+        (people.alive == 1)
+        & (people.id == ids[: people.capacity])
+        & (people.employer != employer)
+        & (employer >= 0)
+        & (people.employer >= count)
+    )
     assert rows.size > 50
     past = bay.firms.past
-    known = [employer[r] in past[people.employer[r] - count] or (past[people.employer[r] - count] >= 0).all() for r in rows]
+    known = [
+        employer[r] in past[people.employer[r] - count] or (past[people.employer[r] - count] >= 0).all()
+        for r in rows
+    ]
     assert np.mean(known) > 0.95  # who was let go first and found a post in the same quarter leaves none
     assert (people.former[rows] == employer[rows]).all()
 

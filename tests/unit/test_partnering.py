@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from trial_bay import change, crossing, play
+from trial_bay import change, crossing, play, untie
 
 from greaterbay.actors.invention import FIRM_FIRM, FIRM_INSTITUTE, INSTITUTE_INSTITUTE
 from greaterbay.actors.network import NodeView, cognitive_distance, nodes_of
@@ -30,9 +30,18 @@ def two_nodes(distance, is_firm=(1, 1), field=(0, 1), chain=(0.5, 0.5), degree=(
     profile = np.array([[1.0, 0.0], [near, np.sqrt(max(0.0, 1.0 - near * near))]], np.float32)
     size = np.array(size)
     return NodeView(
-        np.ones(2, np.int8), np.array(is_firm, np.int8), np.zeros(2, np.int8), np.array(field, np.int8),
-        np.zeros(2, np.int8), np.ones(2), np.log1p(size).astype(np.float32), np.array(chain, np.float32), profile,
-        np.array(degree, np.float32), size, np.array([1, 2], np.uint64),
+        np.ones(2, np.int8),
+        np.array(is_firm, np.int8),
+        np.zeros(2, np.int8),
+        np.array(field, np.int8),
+        np.zeros(2, np.int8),
+        np.ones(2),
+        np.log1p(size).astype(np.float32),
+        np.array(chain, np.float32),
+        profile,
+        np.array(degree, np.float32),
+        size,
+        np.array([1, 2], np.uint64),
     )
 
 
@@ -50,10 +59,14 @@ def test_cognitive_fit_is_one_at_the_optimum_and_falls_with_the_square():
     assert cognitive_fit(0.2, 0.3, 0.2) == pytest.approx(cognitive_fit(0.4, 0.3, 0.2))
 
 
-@pytest.mark.parametrize("kind, optimum", [
-    (FIRM_FIRM, P.cognitive_optimum), (FIRM_INSTITUTE, P.cognitive_optimum_explore),
-    (INSTITUTE_INSTITUTE, P.cognitive_optimum_explore),
-])
+@pytest.mark.parametrize(
+    "kind, optimum",
+    [
+        (FIRM_FIRM, P.cognitive_optimum),
+        (FIRM_INSTITUTE, P.cognitive_optimum_explore),
+        (INSTITUTE_INSTITUTE, P.cognitive_optimum_explore),
+    ],
+)
 def test_best_cognitive_distance_by_kind_of_tie(kind, optimum):
     grid = np.linspace(0.01, 0.99, 99)
     values = [value(two_nodes(d, KINDS[kind]), kind) for d in grid]
@@ -71,19 +84,28 @@ def test_distance_of_nodes_is_one_minus_the_cosine():
         assert cognitive_distance(two_nodes(d).profile, 0, 1) == pytest.approx(d, abs=1e-6)
 
 
-@pytest.mark.parametrize("kind, slope", [
-    (FIRM_FIRM, P.travel_firm_firm), (FIRM_INSTITUTE, P.travel_firm_institute),
-    (INSTITUTE_INSTITUTE, P.travel_institute_institute),
-])
+@pytest.mark.parametrize(
+    "kind, slope",
+    [
+        (FIRM_FIRM, P.travel_firm_firm),
+        (FIRM_INSTITUTE, P.travel_firm_institute),
+        (INSTITUTE_INSTITUTE, P.travel_institute_institute),
+    ],
+)
 def test_travel_has_its_own_slope_for_each_kind_of_tie(kind, slope):
     nodes = two_nodes(0.3, KINDS[kind])
     assert value(nodes, kind, travel=1.0) - value(nodes, kind, travel=3.0) == pytest.approx(2.0 * slope)
 
 
-@pytest.mark.parametrize("name, weight, sign", [
-    ("barrier", P.border_weight, -1), ("closure", P.closure_weight, 1), ("past", P.past_weight, 1),
-    ("common", P.organisation_weight, 1),
-])
+@pytest.mark.parametrize(
+    "name, weight, sign",
+    [
+        ("barrier", P.border_weight, -1),
+        ("closure", P.closure_weight, 1),
+        ("past", P.past_weight, 1),
+        ("common", P.organisation_weight, 1),
+    ],
+)
 def test_each_proximity_enters_with_its_weight(name, weight, sign):
     nodes = two_nodes(0.3)
     assert value(nodes, **{name: 0.7}) - value(nodes) == pytest.approx(sign * 0.7 * weight)
@@ -151,8 +173,15 @@ def new_ties(bay):
 def test_a_tie_needs_both_sides(bay):
     # size alone decides: a big partner attracts everybody, and refuses who is small
     weight, reservation, noise = 10.0, 45.0, 15.0
-    change(bay, {"partnering.mass_weight": weight, "partnering.reservation": reservation,
-                 "partnering.cost_weight": 0, "partnering.cognitive_weight": 0})
+    change(
+        bay,
+        {
+            "partnering.mass_weight": weight,
+            "partnering.reservation": reservation,
+            "partnering.cost_weight": 0,
+            "partnering.cognitive_weight": 0,
+        },
+    )
     partnering.find_partners(bay)
     mass = nodes_of(bay.institutes, bay.firms, bay.region.relatedness_field).mass
     rows = new_ties(bay)
@@ -264,3 +293,28 @@ def test_alliance_members_meet_only_where_memberships_are_used(make_bay):
         partnering.find_partners(bay)
         total.append(bay.tally.matrix("expected_ties").sum())
     assert total[1] > total[0]
+
+
+def test_an_agreement_between_cities_shows_them_to_each_other(make_bay):
+    without, agreed = make_bay(), make_bay()
+    change(without, {"partnering.agreement": 0})
+    change(agreed, {"partnering.agreement": 5})
+    for bay in (without, agreed):
+        partnering.find_partners(bay)
+    pairs = [tuple(bay.region.city_ids.index(name) for name in pair) for pair in bay.region.agreements]
+    before, after = (bay.tally.matrix("expected_ties") for bay in (without, agreed))
+    assert pairs and all(after[a, b] > before[a, b] for a, b in pairs)
+
+
+def test_who_cannot_be_seen_across_the_border_is_not_met(bay):
+    """An infinite fall of visibility: no meeting across, but for memories, common partners and alliances."""
+    change(
+        bay,
+        {"partnering.candidate_border": 1e9, "partnering.border_weight": 0, "partnering.alliance_base": 0},
+    )
+    bay.institutes.past[:] = bay.firms.past[:] = -1
+    untie(bay)
+    bay.values.refresh()
+    partnering.find_partners(bay)
+    met, cross = bay.tally.matrix("expected_ties")[:11, :11], crossing(bay)
+    assert met[cross].sum() == 0 and met[~cross].sum() > 0

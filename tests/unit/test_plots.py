@@ -767,22 +767,21 @@ def test_help_shows_an_example_and_imports_no_matplotlib():
     assert "Example: greaterbay plot" in done.stdout
 
 
-def test_interval_is_the_one_for_a_further_pair():
+def test_interval_is_that_of_the_mean():
     # four differences with mean 1 and standard deviation 1: t(3) at 95 % is 2.3534
     differences = 1 + np.array([-1.0, 1, -1, 1]) * np.sqrt(0.75)
     low, high = interval(differences)
-    assert low == pytest.approx(1 - 2.3534 * np.sqrt(1.25), abs=1e-4)
-    assert high == pytest.approx(1 + 2.3534 * np.sqrt(1.25), abs=1e-4)
+    assert low == pytest.approx(1 - 2.3534 * np.sqrt(0.25), abs=1e-4)
+    assert high == pytest.approx(1 + 2.3534 * np.sqrt(0.25), abs=1e-4)
     assert interval(np.array([1.0])) is None
 
 
-def test_interval_covers_nine_of_ten_further_pairs():
+def test_interval_covers_the_true_mean_nine_times_of_ten():
     draw = np.random.default_rng(3)
     hits = 0
     for _ in range(2000):
-        sample = draw.standard_normal(7)
-        low, high = interval(sample[:6])
-        hits += low <= sample[6] <= high
+        low, high = interval(draw.standard_normal(6))
+        hits += low <= 0 <= high
     assert 0.88 < hits / 2000 < 0.92
 
 

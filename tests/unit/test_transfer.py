@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from trial_bay import change, crossing
+from trial_bay import change, crossing, untie
 
 from greaterbay.actors.invention import MARKET
 from greaterbay.exchange import transfer
 
-FLOWS = [f"flow_technology_{channel}_{kind}" for channel in ("licence", "sale", "joint") for kind in ("firm", "institute")]
+FLOWS = [
+    f"flow_technology_{channel}_{kind}"
+    for channel in ("licence", "sale", "joint")
+    for kind in ("firm", "institute")
+]
 NO_IMPORTS = {"transfer.import_utility": -100}
 
 
@@ -33,7 +37,15 @@ def test_all_channels_are_in_use(bay):
 
 
 def test_without_offers_there_is_only_import(bay):
-    flows = run(bay, {"transfer.offers": 0, "transfer.partner_offers": 0, "transfer.platform_offers": 0, "transfer.need": 0.5})
+    flows = run(
+        bay,
+        {
+            "transfer.offers": 0,
+            "transfer.partner_offers": 0,
+            "transfer.platform_offers": 0,
+            "transfer.need": 0.5,
+        },
+    )
     assert flows["flow_technology_import"].sum() > 0
     assert not any(flows[name].any() for name in FLOWS)
     assert not flows["flow_technology_import"][:-1].any()  # imports come from abroad
@@ -68,7 +80,9 @@ def test_owners_receive_exactly_what_users_pay(bay):
     assert ledger.flow("import").sum() == pytest.approx(imports)
     # institutes: their receipts are the payments booked to them, by city
     receipts = np.bincount(bay.institutes.city, weights=bay.institutes.cash - owner_before, minlength=count)
-    assert receipts == pytest.approx(ledger.account("institute")[:count] - booked_before(bay, "institute"), abs=1e-6)
+    assert receipts == pytest.approx(
+        ledger.account("institute")[:count] - booked_before(bay, "institute"), abs=1e-6
+    )
     assert receipts.sum() > 0
 
 
@@ -86,7 +100,7 @@ def bay(make_bay):
 
 
 def test_a_user_pays_the_price_of_what_it_takes(bay):
-    """Users that own nothing pay price * min(4, quality) of an invention that was taken, or nothing for joint use."""
+    """Users that own nothing pay price * min(4, quality) of what was taken; joint use is free."""
     t, count = bay.inventions, bay.institutes.capacity
     owners = np.unique(t.owner[(t.alive == 1) & (t.stage == MARKET)])
     t.licences[:] = 0
@@ -108,17 +122,27 @@ def test_who_has_no_money_to_spare_takes_no_licence(bay):
 
 def test_joint_use_between_partners_is_free(bay):
     before = worth(bay)
-    flows = run(bay, {"transfer.need": 1, "transfer.offers": 0, "transfer.platform_offers": 0, "transfer.joint_share": 1,
-                      **NO_IMPORTS})
+    flows = run(
+        bay,
+        {
+            "transfer.need": 1,
+            "transfer.offers": 0,
+            "transfer.platform_offers": 0,
+            "transfer.joint_share": 1,
+            **NO_IMPORTS,
+        },
+    )
     assert flows["flow_technology_joint_firm"].sum() + flows["flow_technology_joint_institute"].sum() > 0
     assert not any(flows[name].any() for name in FLOWS if "joint" not in name)
     assert worth(bay) == pytest.approx(before, rel=1e-14) and bay.ledger.flow("licence").sum() == 0
 
 
 def test_without_partners_there_is_no_joint_use(bay):
-    bay.ties.clear(np.flatnonzero(bay.ties.alive))
+    untie(bay)
     flows = run(bay, {"transfer.need": 1})
-    assert not flows["flow_technology_joint_firm"].any() and not flows["flow_technology_joint_institute"].any()
+    assert (
+        not flows["flow_technology_joint_firm"].any() and not flows["flow_technology_joint_institute"].any()
+    )
     assert flows["flow_technology_licence_firm"].any()
 
 
@@ -128,8 +152,13 @@ def test_a_sold_invention_changes_its_owner_a_licensed_one_does_not(make_bay):
         t = bay.inventions
         before = t.owner.copy()
         t.licences[:] = 0
-        flows = run(bay, {"transfer.need": 0.3, "transfer.sale_share": share, "transfer.partner_offers": 0}, cash=1e4)
-        assert {n for n in FLOWS if flows[n].any()} == {f"flow_technology_{name}_firm", f"flow_technology_{name}_institute"}
+        flows = run(
+            bay, {"transfer.need": 0.3, "transfer.sale_share": share, "transfer.partner_offers": 0}, cash=1e4
+        )
+        assert {n for n in FLOWS if flows[n].any()} == {
+            f"flow_technology_{name}_firm",
+            f"flow_technology_{name}_institute",
+        }
         changed = t.owner != before
         assert (changed == ((t.licences > 0) if share else False)).all()
         if share:
@@ -169,8 +198,20 @@ def test_transfer_gain_zero_teaches_nothing(bay):
 
 def test_importers_come_to_depend_on_imports_others_less(bay):
     before = bay.firms.imports.copy()
-    run(bay, {"transfer.need": 1, "transfer.offers": 0, "transfer.partner_offers": 0, "transfer.platform_offers": 0})
-    assert (bay.firms.imports >= before).all() and (bay.firms.imports > before).any() and bay.firms.imports.max() <= 1
+    run(
+        bay,
+        {
+            "transfer.need": 1,
+            "transfer.offers": 0,
+            "transfer.partner_offers": 0,
+            "transfer.platform_offers": 0,
+        },
+    )
+    assert (
+        (bay.firms.imports >= before).all()
+        and (bay.firms.imports > before).any()
+        and bay.firms.imports.max() <= 1
+    )
     before = bay.firms.imports.copy()
     run(bay, {"transfer.offers": 5, **NO_IMPORTS}, cash=1e4)
     assert (bay.firms.imports <= before).all() and (bay.firms.imports < before).any()

@@ -78,3 +78,9 @@ def weighted_sum(table, column: str, rows=None) -> float:
     """Sum of a column of the firm table over real firms."""
     rows = np.flatnonzero(table.alive) if rows is None else rows
     return float((table.arrays[column][rows] * table.weight[rows]).sum())
+
+
+def untie(bay: Bay) -> None:
+    """End all ties; nobody is seen as a partner any more."""
+    bay.ties.clear(np.flatnonzero(bay.ties.alive))
+    bay.see_network()

@@ -11,6 +11,34 @@ from greaterbay.actors.firm import KINDS
 from greaterbay.actors.fund import FUND_KINDS, VENTURE
 
 
+def read_column(bay, table, row: int, name: str):
+    """Value of a column in a row; cities and fields as ids."""
+    column = table.arrays.get(name)
+    if column is None:
+        raise AttributeError(f"no column {name!r}; columns: {', '.join(table.arrays)}")
+    ids = _ids(bay, name)
+    value = column[row]
+    return value if ids is None else ids[value] if value >= 0 else None
+
+
+def write_column(bay, table, row: int, name: str, value) -> None:
+    """Write a column in a row; cities and fields are given by id, an unknown one is refused."""
+    if name not in table.arrays:
+        raise AttributeError(f"no column {name!r}; columns: {', '.join(table.arrays)}")
+    ids = _ids(bay, name)
+    if ids is not None and isinstance(value, str):
+        if value not in ids:
+            raise ValueError(f"{name} = {value!r}; allowed: {', '.join(ids)}")
+        value = ids.index(value)
+    table.arrays[name][row] = value
+
+
+def _ids(bay, name: str):
+    if name in ("city", "production_city", "second_city"):
+        return bay.region.city_ids
+    return bay.region.field_ids if name in ("field", "main_field") else None
+
+
 class Row:
     """View on one row of a table: ``view.cash`` reads, ``view.cash = 1.0`` writes the column."""
 
@@ -22,27 +50,37 @@ class Row:
             raise KeyError(f"row {row} is not in use")
 
     def __getattr__(self, name: str):
-        value = self._table.arrays.get(name)
-        if value is None:
-            raise AttributeError(f"no column {name!r}; columns: {', '.join(self._table.arrays)}")
-        return _named(self._bay, name, value[self.row])
+        return read_column(self._bay, self._table, self.row, name)
 
     def __setattr__(self, name: str, value) -> None:
-        if name not in self._table.arrays:
-            raise AttributeError(f"no column {name!r}; columns: {', '.join(self._table.arrays)}")
-        self._table.arrays[name][self.row] = value
+        write_column(self._bay, self._table, self.row, name, value)
 
     def __repr__(self) -> str:
         return f"<{type(self._table).__name__} row {self.row}>"
 
 
-def _named(bay, name: str, value):
-    """Ids instead of numbers for cities, fields and kinds of firm."""
-    if name in ("city", "production_city", "second_city"):
-        return bay.region.place_ids[value] if value >= 0 else None
-    if name in ("field", "main_field"):
-        return bay.region.field_ids[value] if value >= 0 else None
-    return value
+def _element(array_name: str, doc: str):
+    """Property that reads and writes this agent's element of an array of the model."""
+
+    def read(self) -> float:
+        return float(getattr(self.model, array_name)[self.row])
+
+    def write(self, value: float) -> None:
+        getattr(self.model, array_name)[self.row] = value
+
+    return property(read, write, doc=doc)
+
+
+def _column(table_name: str, name: str, doc: str):
+    """Property that reads and writes this agent's row of a column."""
+
+    def read(self):
+        return read_column(self.model, getattr(self.model, table_name), self.row, name)
+
+    def write(self, value) -> None:
+        write_column(self.model, getattr(self.model, table_name), self.row, name, value)
+
+    return property(read, write, doc=doc)
 
 
 class FirmView(Row):
@@ -71,35 +109,27 @@ class CityAgent(mesa.Agent):
         """Jurisdiction id."""
         return self.model.region.jurisdiction_ids[self.model.region.jurisdiction_city[self.row]]
 
-    @property
-    def talent(self) -> float:
-        """Skilled people (weighted)."""
-        return float(self.model.talent_city[self.row])
-
-    @property
-    def wage(self) -> float:
-        """Yearly wage of a skilled person, million CNY."""
-        return float(self.model.wage_city[self.row])
-
-    @property
-    def rent(self) -> float:
-        """Rent index."""
-        return float(self.model.rent_city[self.row])
+    talent = _element("talent_city", "Skilled people (weighted), counted at the end of the quarter.")
+    wage = _element("wage_city", "Yearly wage of a skilled person, million CNY.")
+    rent = _element("rent_city", "Rent index.")
 
 
 class InstituteAgent(mesa.Agent):
     """A university, laboratory or new-type institute."""
 
+    city = _column("institutes", "city", "City id.")
+    main_field = _column("institutes", "main_field", "Field with the largest weight.")
+    budget = _column("institutes", "budget", "Core funding at 2020 size, million CNY a quarter.")
+    cash = _column("institutes", "cash", "Money, million CNY.")
+    staff = _column("institutes", "staff", "Weighted employees.")
+    facility = _column("institutes", "facility", "Shared-facility places.")
+    graduates = _column("institutes", "graduates", "Graduates a year.")
+    degree = _column("institutes", "degree", "Collaboration ties, weighted.")
+
     def __init__(self, bay, row: int):
         super().__init__(bay)
         self.row = row
         self.name = bay.region.institute_id[row]
-
-    def __getattr__(self, name: str):
-        institutes = self.__dict__["model"].institutes if "model" in self.__dict__ else None
-        if institutes is not None and name in institutes.arrays:
-            return _named(self.model, name, institutes.arrays[name][self.row])
-        raise AttributeError(name)
 
 
 class GovernmentAgent(mesa.Agent):
@@ -110,20 +140,12 @@ class GovernmentAgent(mesa.Agent):
         self.row = row
         self.name = bay.region.city_ids[row]
 
-    @property
-    def cash(self) -> float:
-        """Money, million CNY."""
-        return float(self.model.government_cash[self.row])
-
-    @property
-    def science_budget(self) -> float:
-        """Science budget, million CNY a year."""
-        return float(self.model.science_budget_now[self.row])
+    cash = _element("government_cash", "Money, million CNY.")
+    science_budget = _element("science_budget_now", "Science budget, million CNY a year.")
 
     def set_budget(self) -> None:
         """B(t) = B(2020) * Y(t) / Y(2020)."""
-        bay = self.model
-        bay.science_budget_now[self.row] = bay.region.science_budget_city[self.row] * bay.output_ratio[self.row]
+        self.science_budget = self.model.region.science_budget_city[self.row] * self.model.output_ratio[self.row]
 
 
 class JurisdictionGovernmentAgent(mesa.Agent):
@@ -150,10 +172,10 @@ class FundAgent(mesa.Agent):
         self.kind = FUND_KINDS[table.kind[row]]
         self.name = f"{self.kind}_{bay.region.city_ids[table.city[row]]}_{row}"
 
-    @property
-    def cash(self) -> float:
-        """Money free to invest or lend, million CNY."""
-        return float(self.model.funds.cash[self.row])
+    city = _column("funds", "city", "Seat.")
+    cash = _column("funds", "cash", "Money free to invest or lend, million CNY.")
+    budget = _column("funds", "budget", "Money set aside for rounds and not yet called, million CNY.")
+    committed = _column("funds", "committed", "Money invested or lent and not yet returned, million CNY.")
 
     def plan_quarter(self) -> None:
         """A venture fund sets aside its pace of free money, a guidance fund half; what is not called is kept for later.

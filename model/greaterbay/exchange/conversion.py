@@ -127,6 +127,10 @@ def convert(bay) -> None:
     advance(inventions.part(Projects), quarters, total**0.25, stage_gains(bay), p.capability_gain, p.proof_gain, p.facility_speed,
             bay.firms.access, count, bay.parameters.invention.capability_reference,
             bay.streams.key("stage_time", quarter), bay.streams.key("stage_success", 0), quarter, outcome)
+    # a result that waits too long for money or a developer is given up
+    stalled = (inventions.alive == 1) & (inventions.stage >= PROOF) & (inventions.stage < MARKET) & (
+        quarter - inventions.entered >= p.patience) & ((inventions.developer < 0) | ((inventions.stage == PILOT) & (inventions.funded == 0)))
+    outcome[stalled] = ABANDONED
     given_up = np.flatnonzero(outcome == ABANDONED)
     moved = np.flatnonzero((outcome >= 0) & (outcome <= MARKET))
     inventions.stage[moved] = outcome[moved]

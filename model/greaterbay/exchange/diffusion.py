@@ -150,8 +150,10 @@ def launch_probes(bay) -> None:
         if rows.size == 0:
             continue
         draw = bay.streams.uniforms("probe", 0, firms.id[rows] ^ np.uint64(probe.slot))
-        number = max(1, int(round(p.seed_share * rows.size)))
-        chosen = rows[np.argsort(draw, kind="stable")[:number]]
+        # firms in keyed order until the share of real firms is reached (the one that crosses it is in)
+        order = rows[np.argsort(draw, kind="stable")]
+        reached = np.cumsum(firms.weight[order])
+        chosen = order[: int(np.searchsorted(reached, p.seed_share * reached[-1])) + 1]
         bay.technologies[probe.slot] = Technology(probe.slot, probe.field, bay.quarter,
                                                   p.gain * region.adoption_gain_field[probe.field], 1.0, probe.name, "probe")
         firms.adopted[chosen] |= np.uint64(1) << np.uint64(probe.slot)

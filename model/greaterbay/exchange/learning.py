@@ -282,7 +282,7 @@ def share_knowledge(bay) -> None:
 
 
 def member_levels(bay, levels: np.ndarray) -> np.ndarray:
-    """Level that an alliance gives its members access to (N,): the mean of the members' own-field levels, times the
+    """Level that an alliance gives its members access to (N,): the best member's own-field level, times the
     share of memberships that is really used in the member's city, times ``access``."""
     out = np.zeros(levels.shape[0])
     bits = np.concatenate((bay.institutes.alliances, bay.firms.alliances))
@@ -292,9 +292,9 @@ def member_levels(bay, levels: np.ndarray) -> np.ndarray:
         members = np.flatnonzero((bits >> alliance) & 1)
         if members.size < 2:
             continue
-        mean = levels[members].astype(float).reshape(members.size, -1, 4).mean(axis=2)[np.arange(members.size), own[members]].mean()
+        best = levels[members].astype(float).reshape(members.size, -1, 4).mean(axis=2)[np.arange(members.size), own[members]].max()
         used = bay.values.alliance_sharing[city[members]]
-        out[members] = np.maximum(out[members], bay.parameters.learning.access * mean * used)
+        out[members] = np.maximum(out[members], bay.parameters.learning.access * best * used)
     return out
 
 

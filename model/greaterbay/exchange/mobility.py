@@ -202,16 +202,17 @@ def open_posts(bay) -> None:
         over = np.zeros(institutes.capacity + firms.capacity, np.int64)
         over[live[surplus > 0] + shift] = surplus[surplus > 0]
         if over.any():
-            _let_go(people.part(Dismissed), over, bay.streams.key("layoff", quarter))
+            heads = np.concatenate((institutes.heads, firms.heads))
+            _let_go(people.part(Dismissed), over / np.maximum(heads, 1), bay.streams.key("layoff", quarter))
     count_staff(bay)
 
 
 @lean
-def _let_go(people, over, key):
+def _let_go(people, share, key):
+    """Every employee of a firm with too many goes with the same keyed chance, so the order of rows does not matter."""
     for i in range(people.alive.shape[0]):
         e = people.employer[i]
-        if people.alive[i] and e >= 0 and over[e] > 0 and uniform(key, people.id[i], 0) < 0.3:
-            over[e] -= 1
+        if people.alive[i] and e >= 0 and share[e] > 0.0 and uniform(key, people.id[i], 0) < share[e]:
             people.former[i] = e
             people.employer[i] = -1
             people.idle[i] = 0

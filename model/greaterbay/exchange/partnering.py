@@ -129,7 +129,7 @@ def firm_in(nodes, s, institutes, city, field, key, identity, number):
 
 @inlined
 def _candidates(nodes, s, adjacency, institutes, i, keys, p, seen, origin):
-    """Fill ``seen`` and ``origin`` (0 met by search, 1 past partner, 2 through a partner, 3 alliance); return the number."""
+    """Fill ``seen`` and ``origin`` (0 met by search, 1 past partner, 2 through a partner, 3 alliance, 4 platform); return the number."""
     me, city, field, kind = nodes.id[i], nodes.city[i], nodes.field[i], nodes.kind[i]
     key = keys.candidate
     found = 0
@@ -155,11 +155,11 @@ def _candidates(nodes, s, adjacency, institutes, i, keys, p, seen, origin):
                 there = pick(s.wide_cum[city, field], uniform(key, me, 2200 + k))
                 if there >= 0:
                     seen[found] = firm_in(nodes, s, institutes, there, field, key, me, 40 + k)
-                    origin[found] = 0
+                    origin[found] = 4
                     found += 1
             else:
                 seen[found] = pick(s.wide_institute_cum[city, field], uniform(key, me, 2300 + k))
-                origin[found] = 0
+                origin[found] = 4
                 found += 1
     for k in range(s.past.shape[1]):
         if s.past[i, k] >= 0:
@@ -217,7 +217,9 @@ def seek(nodes, s, adjacency, institutes, keys, p, seen, origin, cost, target, m
                 continue
             tie_type = tie_type_of(nodes, i, j)
             ci, cj = nodes.city[i], nodes.city[j]
-            value = pair_value(nodes, i, j, tie_type, s.travel_log[ci, cj], s.barrier[ci, cj],
+            # what a platform prepares needs fewer journeys
+            journey = s.travel_log[ci, cj] * (1.0 - p.platform_nearness if origin[k] == 4 else 1.0)
+            value = pair_value(nodes, i, j, tie_type, journey, s.barrier[ci, cj],
                                1.0 if origin[k] == 2 else 0.0, 1.0 if origin[k] == 1 else 0.0,
                                1.0 if origin[k] == 3 else 0.0, p)
             if tie_type == FIRM_INSTITUTE:

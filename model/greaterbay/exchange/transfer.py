@@ -25,7 +25,7 @@ from greaterbay.kernels import lean
 from greaterbay.streams import gumbel, uniform
 
 NOTHING, LICENCE, SALE, JOINT, IMPORT = range(5)
-Shelf = namedtuple("Shelf", ["row", "start", "far_cum", "wide_cum", "field_cum", "node_row", "node_start"])
+Shelf = namedtuple("Shelf", ["row", "start", "weight_cum", "far_cum", "wide_cum", "field_cum", "node_row", "node_start"])
 Users = namedtuple("Users", ["alive", "id", "city", "field", "kind", "imports"])
 Offers = namedtuple("Offers", ["id", "owner", "city", "field", "quality"])
 Keys = namedtuple("Keys", ["need", "offer", "utility", "channel"])
@@ -72,7 +72,11 @@ def _take(firms, inventions, shelf, adjacency, institutes, travel_log, barrier, 
                 held = shelf.start[cell + 1] - shelf.start[cell]
                 if held == 0:
                     continue
-                row = shelf.row[shelf.start[cell] + int(uniform(keys.offer, me, 30 + k) * held)]
+                # inside a cell offers are met in proportion to the real inventions a row stands for
+                before = shelf.weight_cum[shelf.start[cell]]
+                mark = before + uniform(keys.offer, me, 30 + k) * (shelf.weight_cum[shelf.start[cell + 1]] - before)
+                at = np.searchsorted(shelf.weight_cum, mark, side="right") - 1
+                row = shelf.row[min(max(at, shelf.start[cell]), shelf.start[cell + 1] - 1)]
             owner = inventions.owner[row]
             if owner == node or owner < 0:
                 continue
@@ -113,7 +117,8 @@ def _shelves(bay, marketed: np.ndarray) -> Shelf:
     in_city = wanted.sum(axis=2)
     owned = by_id[inventions.owner[by_id] >= 0]
     node_row, node_start = grouped(owned, inventions.owner[owned], bay.institutes.capacity + bay.firms.capacity)
-    return Shelf(row, start, cumulative_products(near, in_city), cumulative_products(visible, in_city),
+    weight_cum = np.concatenate(([0.0], np.cumsum(inventions.weight[row])))
+    return Shelf(row, start, weight_cum, cumulative_products(near, in_city), cumulative_products(visible, in_city),
                  np.cumsum(wanted, axis=-1), node_row, node_start)
 
 

@@ -94,7 +94,7 @@ class Summary:
             clear = [finding for finding in one.findings if finding.verdict in (HIGHER, LOWER, ALONE)]
             lines += _columns([(_name(finding), _change(finding)) for finding in clear])
             if clear and one.pairs > 1:
-                lines.append("  (in brackets: where the difference of nine in ten further pairs would lie)")
+                lines.append("  (in brackets: 90 % interval of the mean effect over random numbers; parameters are held fixed)")
             for verdict, words in ((UNCLEAR, "not distinguishable"), (SAME, "no difference at all")):
                 names = ", ".join(_name(finding) for finding in one.findings if finding.verdict == verdict)
                 if names:
@@ -131,18 +131,23 @@ def summarise(runs: Sequence[StoredRun]) -> Summary:
 
 
 def at_end(run: StoredRun, output: Output) -> np.ndarray:
-    """Value of all cities together in the last whole year (flows) or last quarter (stocks), by replicate."""
-    return series.by_city(run, output.id, yearly=series.is_yearly(output), together=True)[:, -1]
+    """Value of all cities together in the last whole year (flows) or last quarter (stocks), by replicate.
+
+    Public cost is the sum of all whole years: a programme may have ended before the last one.
+    """
+    values = series.by_city(run, output.id, yearly=series.is_yearly(output), together=True)
+    return values.sum(axis=1) if output.id == "public_cost" else values[:, -1]
+
 
 
 def interval(differences: np.ndarray) -> tuple[float, float] | None:
-    """Where one further difference lies with 90 %; None for fewer than two."""
+    """Interval of the mean difference with 90 % (Student's t over pairs); None for fewer than two."""
     from scipy.special import stdtrit
 
     count = len(differences)
     if count < 2:
         return None
-    reach = stdtrit(count - 1, 0.5 + COVERAGE / 2) * differences.std(ddof=1) * math.sqrt(1 + 1 / count)
+    reach = stdtrit(count - 1, 0.5 + COVERAGE / 2) * differences.std(ddof=1) / math.sqrt(count)
     return float(differences.mean() - reach), float(differences.mean() + reach)
 
 
@@ -158,7 +163,7 @@ def _compared(first: StoredRun, other: StoredRun, shown: Sequence[Output]) -> Co
 
 
 def _finding(output: Output, values: np.ndarray, reference: np.ndarray | None) -> Finding:
-    unit = units.scale(output, 0.0, "en", yearly=True).unit
+    unit = units.scale(output, 0.0, "en", yearly=output.id != "public_cost").unit
     base = values if reference is None else reference
     defined = np.isfinite(values) & np.isfinite(base)
     values, base = values[defined], base[defined]
@@ -214,7 +219,8 @@ def _unpaired(first: StoredRun, other: StoredRun) -> list[str]:
 
 def _name(finding: Finding) -> str:
     """Label without what stands in brackets."""
-    return finding.label.partition(" (")[0]
+    label = finding.label.partition(" (")[0]
+    return f"{label}, all years" if finding.output == "public_cost" else label
 
 
 def _amount(value: float, finding: Finding) -> str:
@@ -240,7 +246,7 @@ def _change(finding: Finding) -> str:
 
 
 def _scale(value: float, finding: Finding) -> units.Scale:
-    return units.scale(declared.get(finding.output), abs(value), "en", yearly=True)
+    return units.scale(declared.get(finding.output), abs(value), "en", yearly=finding.output != "public_cost")
 
 
 def _rounded(value: float) -> str:

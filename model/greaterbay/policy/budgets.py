@@ -77,7 +77,10 @@ class Budgets:
     def close_quarter(self) -> None:
         """Record public cost by payer and lever."""
         tally = self._bay.tally
-        tally.set("public_cost", self.used.sum(axis=1))
+        cost = self.used.sum(axis=1)
+        quarters = self._bay.quarter - self._bay.start
+        tally.set("public_cost", cost)
+        tally.set("public_cost_present", cost * np.exp(-self._bay.parameters.economy.discount_rate * quarters))
         tally.set("public_cost_lever", self.used)
         wanted = self.wanted.sum(axis=0)
         tally.set("lever_short", np.where(wanted > 0.0, 1.0 - self.used.sum(axis=0) / np.maximum(wanted, 1e-300), 0.0))

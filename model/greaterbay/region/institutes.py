@@ -89,8 +89,11 @@ def institute_numbers(tables: Tables, listed: dict, values: dict, graduates_per_
         tables.problem("institutes", 1, f"{city_ids[c]} has R&D people outside firms but no institute")
     researchers = weight * (people / np.where(total > 0, total, 1.0))[city]
 
-    # every school teaches the same number: research staff is a poor guide to student numbers
-    teaching = np.where(teaches_tier[tier], 1.0, 0.0)
+    # a city's graduates follow the geometric mean of its schools and its research people (supply and demand), and its
+    # schools teach equal numbers: research staff is a poor guide to student numbers
+    schools = np.bincount(city[teaches_tier[tier]], minlength=len(city_ids))
+    by_city = np.sqrt(schools * values["rd_people_city"]) / np.maximum(schools, 1)
+    teaching = np.where(teaches_tier[tier], by_city[city], 0.0)
     graduates = graduates_per_person * values["rd_people_city"].sum()
     tables.check()
     return {

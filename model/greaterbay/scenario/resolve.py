@@ -187,14 +187,14 @@ class Resolution(Judgement):
             self.lever_end(given["end"], found, run)
         if given["exit"] is not None:
             self.exit(name, given["exit"], found)
-        for target, known in (("cities", self.cities), ("fields", self.fields), ("kinds", schema.FIRM_KINDS)):
+        for target, known in (("cities", self.cities), ("fields", self.fields), ("kinds", schema.ACTOR_KINDS)):
             if given[target] is None:
                 continue
             if target not in lever.targets:
                 takes = ", ".join(lever.targets) or "no targets"
                 self.refuse(given[target], f"{name} cannot be aimed at {target}", takes)
                 continue
-            sort = {"cities": "city", "fields": "field", "kinds": "kind of firm"}[target]
+            sort = {"cities": "city", "fields": "field", "kinds": "kind of actor"}[target]
             found[target] = self.names(given[target], known, sort)
         self.references(lever, value, given["reference"], found)
         return LeverSetting(**found) if len(self.problems) == before else None

@@ -15,7 +15,7 @@ from greaterbay import clock
 SCHEMA = 1
 MOST_PARENTS = 3
 SEED_LIMIT = 2**63
-FIRM_KINDS = ("startup", "small", "leader")
+ACTOR_KINDS = ("startup", "small", "leader", "institute")
 EXITS = ("cliff", "ramp")
 # Dates further off than this are slips of the pen, and the calendar ends somewhere.
 FIRST_YEAR, LAST_YEAR = 1950, 2149
