@@ -2,6 +2,7 @@
 # make test    all tests
 # make bench   how long a run takes
 # make lint    style of the code
+# make odd     tables of model/ODD.md from what the package declares
 # make lock    new versions in constraints.txt
 # make clean   remove the environment and the demo's results
 
@@ -17,7 +18,7 @@ KERNELS := $(wildcard model/greaterbay/*.py model/greaterbay/actors/*.py model/g
              model/greaterbay/policy/*.py)
 
 .DELETE_ON_ERROR:
-.PHONY: env warm demo test bench lint lock clean
+.PHONY: env warm demo test bench lint odd lock clean
 
 env: $(READY)
 
@@ -48,6 +49,10 @@ bench: $(WARM)
 
 lint: $(READY)
 	$(BIN)/ruff check model tests
+
+# the tables of the ODD; the tests fail where they differ from the declarations
+odd: $(READY)
+	$(BIN)/python -m greaterbay.odd_tables
 
 # names and versions of everything the project installs, as the newest releases stand today
 lock:

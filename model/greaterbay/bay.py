@@ -28,6 +28,7 @@ from greaterbay.actors.columns import sums_by_cell
 from greaterbay.actors.network import adjacency_of, nodes_of, profiles
 from greaterbay.actors.places import Places, draw_place
 from greaterbay.counts import count_inventions, count_people
+from greaterbay.clock import WARM_UP_QUARTERS
 from greaterbay.exchange import diffusion, learning, market, mobility
 from greaterbay.exchange.partnering import pick_two
 from greaterbay.kernels import jit, lean, sources_digest
@@ -42,7 +43,6 @@ from greaterbay.region.barriers import pair_barriers
 from greaterbay.streams import Streams, identity_of, uniform
 from greaterbay.timeline import play
 
-WARM_UP_QUARTERS = 40
 MAX_TECHNOLOGIES = 64  # bits of a firm's adoption mask
 KEPT_WARM_STATES = 2  # in memory, per process
 
@@ -105,6 +105,8 @@ class Bay(mesa.Model):
         at = region.jurisdiction_city
         self.profit_tax_city = region.profit_tax_jurisdiction[at]
         self.personal_tax_city = region.personal_tax_talent_jurisdiction[at]
+        # mainland: jurisdictions in one customs territory with the rest of China
+        self.mainland_city = region.customs_pair[at, len(region.jurisdiction_ids)] == 0.0
         self.base_barriers = pair_barriers(region, self.parameters)
         self.spillover_reference = None
         self.firms = population.make_firms(self)
@@ -158,7 +160,6 @@ class Bay(mesa.Model):
         self.market_start = np.bincount(self.firms.field[rows], weights=self.firms.sales[rows] * self.firms.weight[rows], minlength=fields)
         self.market_now, self.market_growth = self.market_start.copy(), np.ones(fields)
         self.people_in = self.people_out = 0.0
-        self.productivity_mean_field = np.zeros(fields)
         self.effective = self.firms.productivity.copy()
         mobility.count_staff(self)
         self._place_documented_ties()
@@ -342,7 +343,7 @@ class Bay(mesa.Model):
         for name in PLAIN:
             found[f"plain/{name}"] = np.array(getattr(self, name))
         found["scalars"] = np.array([getattr(self, name) for name in SCALARS])
-        found["technologies"] = np.array([[t.bit, t.field, t.launch, t.gain, t.quality] for t in self.technologies if t is not None]).reshape(-1, 5)
+        found["technologies"] = np.array([[t.bit, t.field, t.launch, t.gain] for t in self.technologies if t is not None]).reshape(-1, 4)
         return found
 
     def _restore(self, state: dict[str, np.ndarray]) -> None:
@@ -353,9 +354,9 @@ class Bay(mesa.Model):
             setattr(self, name, state[f"plain/{name}"].copy())
         for name, value in zip(SCALARS, state["scalars"], strict=True):
             setattr(self, name, float(value))
-        for bit, field, launch, gain, quality in state["technologies"]:
+        for bit, field, launch, gain in state["technologies"]:
             slot = int(bit)
-            self.technologies[slot] = diffusion.Technology(slot, int(field), int(launch), float(gain), float(quality),
+            self.technologies[slot] = diffusion.Technology(slot, int(field), int(launch), float(gain),
                                                            self.technology_names[slot], "field")
         self._count_stocks()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 QUARTERS_PER_YEAR = 4
+WARM_UP_QUARTERS = 40  # played under the conditions of the start before a run begins
 
 
 def quarter_of(day: date) -> int:

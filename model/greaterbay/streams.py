@@ -19,16 +19,16 @@ import numpy as np
 from greaterbay.kernels import inlined, lean
 
 STREAMS = (
-    "initial", "identity", "place",
+    "initial",
     "look", "offer", "offer_city", "job_utility", "job_rank", "age", "graduates", "newcomers", "leave",
     "layoff", "rounding",
-    "seek", "candidate", "tie_utility", "tie_life", "tie_rank",
-    "alliance", "invention", "quality", "recombine", "science", "member",
+    "seek", "candidate", "tie_utility", "tie_life",
+    "alliance", "invention", "quality", "recombine", "member",
     "stage_time", "stage_success", "pilot_money", "lapse", "facility",
     "transfer_need", "transfer_offer", "transfer_utility", "transfer_channel",
-    "grant", "diversion", "venture_signal", "venture_value", "venture_pick", "credit", "exit_fund", "joint_fund",
+    "grant", "venture_signal", "venture_pick", "credit", "exit_fund", "joint_fund",
     "growth_variance", "growth_shock", "entry", "entry_traits", "exit", "relocate", "relocate_city",
-    "adopt", "adopt_risk", "probe", "vintage",
+    "adopt", "adopt_risk", "probe",
     "execution",
 )
 

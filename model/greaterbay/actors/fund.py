@@ -18,7 +18,6 @@ COLUMNS = (
     Column("budget", "f8", 0, "million CNY", "money set aside for rounds and not yet called"),
     Column("field", "i1", 0, "field", "preferred field"),
     Column("early", "f4", 0.5, "0..1", "preference for early rounds"),
-    Column("government", "f4", 0, "share", "government share of its capital"),
     Column("ends", "i4", 0, "quarter", "end of the present life"),
 )
 FundView = view_type("FundView", COLUMNS, __name__)

@@ -12,8 +12,6 @@ COLUMNS = (
     Column("id", "u8", 0, "-", "identity: the name in the region table"),
     Column("alive", "i1", 0, "0/1", "in use"),
     Column("city", "i1", -1, "city", "city"),
-    Column("second_city", "i1", -1, "city", "second city of a joint laboratory, else -1"),
-    Column("tier", "i1", -1, "tier", "university, laboratory class or new-type institute"),
     Column("researchers", "f8", 0, "persons", "researchers at the start"),
     Column("budget", "f8", 0, "million CNY/quarter", "core funding for research"),
     Column("rd_paid", "f8", 0, "million CNY/quarter", "research and development of the quarter"),

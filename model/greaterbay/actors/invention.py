@@ -18,7 +18,6 @@ COLUMNS = (
     Column("developer", "i8", -1, "node", "firm that brings it to the market, -1 when none yet"),
     Column("weight", "f8", 0, "real inventions", "number of real inventions the row stands for"),
     Column("quality", "f4", 1, "relative", "value, Pareto-tailed"),
-    Column("focus", "i1", 0, "capability", "capability of the field on which it rests most (0 basic to 3 process)"),
     Column("birth", "i4", -10_000, "quarter", "quarter of birth"),
     Column("stage", "i1", 0, "stage", "laboratory, proof of concept, pilot, first use, market"),
     Column("entered", "i4", -10_000, "quarter", "quarter in which the stage began"),
@@ -26,7 +25,7 @@ COLUMNS = (
     Column("served", "i1", 0, "0/1", "treated by a proof-of-concept centre"),
     Column("facility", "i1", 0, "0/1", "uses a shared facility this quarter"),
     Column("funded", "i1", 0, "0/1", "the pilot has its money"),
-    Column("licences", "f4", 0, "count", "licences given"),
+    Column("insured", "f8", 0, "million CNY", "insured loss of the row should first use fail"),
 )
 InventionView = view_type("InventionView", COLUMNS, __name__)
 
@@ -42,7 +41,6 @@ TIE_COLUMNS = (
     Column("start", "i4", -10_000, "quarter", "begin"),
     Column("end", "i4", -10_000, "quarter", "first quarter without the tie"),
     Column("weight", "f8", 0, "real ties", "weight of the thinned side"),
-    Column("border", "f4", 0, "barrier", "technology barrier between the partners when it was made"),
     Column("sponsored", "i1", 0, "0/1", "paid by the joint collaboration fund"),
     Column("explore", "i1", 0, "0/1", "exploratory project (basic and applied capabilities) or exploitation"),
 )

@@ -18,7 +18,6 @@ COLUMNS = (
     Column("employer", "i8", -1, "node", "employer (institute or firm node), -1 when out of work"),
     Column("former", "i8", -1, "node", "employer before"),
     Column("idle", "i2", 0, "quarters", "quarters out of work"),
-    Column("tenure", "i2", 0, "quarters", "quarters in the post"),
 )
 PersonView = view_type("PersonView", COLUMNS, __name__)
 

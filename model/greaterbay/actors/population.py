@@ -91,7 +91,7 @@ def make_firms(bay) -> Firms:
     firms.alive[rows] = 1
     firms.id[rows], firms.city[rows], firms.production_city[rows] = ids, city, city
     firms.field[rows], firms.kind[rows], firms.weight[rows] = field, kind, weight
-    firms.sales[rows] = firms.sales_before[rows] = sales
+    firms.sales[rows] = sales
     draw = [bay.streams.uniforms("initial", 0, ids, k) for k in range(6)]
     spread = 0.5 * (draw[0] - 0.5)
     firms.chain[rows] = np.clip(region.chain_position_field[field] + spread, 0.0, 1.0)
@@ -152,8 +152,7 @@ def make_institutes(bay) -> Institutes:
     table = Institutes(n, fields, PER_FIELD * fields)
     ids = np.array([identity_of("institute", name) for name in region.institute_id], np.uint64)
     table.alive[:] = 1
-    table.id[:], table.city[:], table.second_city[:] = ids, region.institute_city, region.institute_city_2
-    table.tier[:], table.researchers[:] = region.institute_tier, region.institute_researchers
+    table.id[:], table.city[:], table.researchers[:] = ids, region.institute_city, region.institute_researchers
     money = region.rd_university_city + region.rd_institute_city
     people = np.bincount(region.institute_city, weights=region.institute_researchers, minlength=money.size)
     table.budget[:] = region.institute_researchers * (money / np.maximum(people, 1e-12))[region.institute_city] / 4.0
@@ -220,7 +219,6 @@ def make_funds(bay) -> Funds:
     mix = np.cumsum(region.field_mix_city[funds.city], axis=1)
     funds.field[:] = (draw[0][:, None] * mix[:, -1:] > mix).sum(axis=1)
     funds.early[:] = draw[1]
-    funds.government[:] = np.where(funds.kind == GUIDANCE, 1.0, 0.0)
     funds.ends[:] = bay.quarter + 1 + np.floor(draw[2] * 4 * f.fund_life).astype(int)
     return funds
 
@@ -261,7 +259,6 @@ def make_pipeline(bay, means: np.ndarray, city: np.ndarray, field: np.ndarray, i
     table.progress[n] = np.modf(age / quarters[keep])[0]
     table.developer[n] = np.where(owner < institutes, -1, owner)
     table.funded[n] = (stage == PILOT) & (owner >= institutes)
-    table.focus[n] = np.where(owner < institutes, 0, 2)
     draw = bay.streams.uniforms("initial", 0, identity, 80)
     table.quality[n] = np.minimum(1.0 / np.maximum(draw, 1e-4) ** (1.0 / q.quality_tail), 400.0) * (q.quality_tail - 1.0) / q.quality_tail
     return table

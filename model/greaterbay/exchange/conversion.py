@@ -161,20 +161,23 @@ def insure_first_use(bay, entering: np.ndarray, failed: np.ndarray, total: np.nd
         rows = rows[inventions.developer[rows] >= count]
         firm = inventions.developer[rows] - count
         city = firms.city[firm].astype(np.int64)
-        insured = bay.values.first_use_cover_firm[city, firms.field[firm], firms.kind[firm]] * p.pilot_cost * inventions.weight[rows]
         if fails:
+            insured = inventions.insured[rows]
             due = np.bincount(city, weights=insured, minlength=cities)
             short = np.maximum(0.0, due - bay.ledger.account("insurer")[:cities])
             bay.ledger.pay("reinsurance", "outside", np.arange(cities), "insurer", np.arange(cities), short)
             bay.ledger.pay("compensation", "insurer", city, "firm", city, insured)
             np.add.at(firms.cash, firm, insured / firms.weight[firm])
         else:
+            cover = bay.values.first_use_cover_firm[city, firms.field[firm], firms.kind[firm]]
+            insured = cover * p.pilot_cost * inventions.weight[rows]
             risk = 1.0 - total[inventions.field[rows]] ** 0.25
             premium = insured * risk * (1.0 + p.premium_load)
             asked = np.bincount(firm, weights=premium, minlength=firms.capacity)
             have = np.maximum(firms.cash, 0.0) * firms.weight
             share = np.minimum(1.0, have / np.maximum(asked, 1e-300))
-            premium = premium * share[firm]
+            premium = premium * share[firm]  # who can pay a part of the premium is insured for that part
+            inventions.insured[rows] = insured * share[firm]
             bay.ledger.pay("premium", "firm", city, "insurer", city, premium)
             np.add.at(firms.cash, firm, -premium / firms.weight[firm])
 
@@ -264,17 +267,16 @@ def allot_facilities(bay) -> None:
     split = near.T * demand[None, :]  # facility city, user city
     split /= np.maximum(split.sum(axis=1, keepdims=True), 1e-12)
     granted = supply[:, None] * split  # real places of facility city for users of a city
-    share = np.clip(granted.sum(axis=0) / np.maximum(demand, 1e-12), 0.0, 1.0)
+    # a city pays for its places in use beyond the 2020 state; what it cannot pay stays shut
     use = np.minimum(1.0, demand / np.maximum(granted.sum(axis=0), 1e-12))
+    added = np.maximum(0.0, open_share - p.facility_open) / np.maximum(open_share, 1e-12)
+    cost = (granted * use[None, :]).sum(axis=1) * added * p.facility_cost
+    paid = bay.budgets.pay_by_city("shared_facilities", cost)
+    granted *= (1.0 - added * (1.0 - paid))[:, None]
+    share = np.clip(granted.sum(axis=0) / np.maximum(demand, 1e-12), 0.0, 1.0)
     # one draw per project for its whole life: who has a place keeps it while places last
     draw = bay.streams.uniforms("facility", 0, inventions.id[rows], 0)
     served = rows[draw < share[inventions.city[rows]]]
-    extra = (granted * use[None, :]).sum(axis=1) * np.maximum(0.0, open_share - p.facility_open) / np.maximum(open_share, 1e-12)
-    share_paid = bay.budgets.pay_by_city("shared_facilities", extra * p.facility_cost)
-    if share_paid.min() < 1.0:
-        # places that a city cannot pay for beyond the 2020 state stay shut
-        shut = bay.streams.uniforms("facility", bay.quarter, inventions.id[served], 2)
-        served = served[shut < share_paid[inventions.city[served]]]
     inventions.facility[served] = 1
     bay.tally.add("facility_projects", inventions.city[served], inventions.weight[served])
 
@@ -301,7 +303,7 @@ def fund_pilots(bay) -> None:
                        (cost * firms.weight[firm])[own])
         rest, rest_firm = waiting[~own], firm[~own]
         fresh = patient_capital(bay)
-        pool = bay.patient_left + fresh
+        pool = np.where(fresh > 0.0, bay.patient_left, 0.0) + fresh
         pool *= np.minimum(1.0, private_money(bay) / np.maximum(pool.sum(axis=1), 1e-12))[:, None]
         city = firms.city[rest_firm]
         need = cost[~own] * firms.weight[rest_firm]

@@ -23,12 +23,12 @@ from collections import namedtuple
 
 import numpy as np
 
+from greaterbay.clock import WARM_UP_QUARTERS
 from greaterbay.kernels import lean
-from greaterbay.streams import combine, normal, uniform
+from greaterbay.streams import combine, identity_of, normal, uniform
 
 VINTAGES = 2
-WARM_UP = 40  # quarters before the start in which the first vintages are launched
-Technology = namedtuple("Technology", ["bit", "field", "launch", "gain", "quality", "name", "kind"])
+Technology = namedtuple("Technology", ["bit", "field", "launch", "gain", "name", "kind"])
 Adopters = namedtuple("Adopters", [
     "alive", "id", "city", "field", "kind", "weight", "absorptive", "adopted", "sales", "cash", "rd_paid",
 ])
@@ -48,7 +48,7 @@ def worth(gain, absorptive, cost, aversion, risk, peers, p):
 
 
 @lean
-def spread(firms, adjacency, institutes, bits, fields, gains, costs, risks, cover, related, city_share, bay_share, core_city, keys, p,
+def spread(firms, adjacency, institutes, bits, identities, fields, gains, costs, risks, cover, related, city_share, bay_share, core_city, keys, p,
            new, from_core):
     """First adoptions of the quarter: ``new`` (rows,) bit mask of technologies taken up."""
     technologies = bits.shape[0]
@@ -72,13 +72,13 @@ def spread(firms, adjacency, institutes, bits, fields, gains, costs, risks, cove
             partner_share = users / ties if ties > 0 else 0.0
             local = city_share[firms.city[r], t]
             h = hazard(p.outside, partner_share, local, p)
-            if uniform(keys.hear, combine(me, t), 0) >= h:
+            if uniform(keys.hear, combine(me, identities[t]), 0) >= h:
                 continue
-            appraisal = worth(gains[t], firms.absorptive[r], costs[t], p.risk_aversion * math.exp(0.5 * normal(keys.taste, me, t)),
+            appraisal = worth(gains[t], firms.absorptive[r], costs[t], p.risk_aversion * math.exp(0.5 * normal(keys.taste, combine(me, identities[t]), 0)),
                               risks[t] * (1.0 - cover[firms.city[r], firms.field[r], firms.kind[r]]) * (1.0 - bay_share[t]),
                               0.5 * (partner_share + local), p)
             price = costs[t] * 4.0 * firms.sales[r]
-            if appraisal + p.noise * normal(keys.taste, combine(me, t), 50) > 0.0 and firms.cash[r] >= price + firms.rd_paid[r]:
+            if appraisal + p.noise * normal(keys.taste, combine(me, identities[t]), 1) > 0.0 and firms.cash[r] >= price + firms.rd_paid[r]:
                 new[r] |= numba_u64(1) << numba_u64(bits[t])
                 if core:
                     from_core[r] += 1
@@ -113,6 +113,11 @@ def _count_users(firms, field, related, link, users, possible):
                     users[c, t] += weight
 
 
+def technology_identity(name: str, launch: int) -> np.uint64:
+    """Identity of a technology: its name and quarter of launch, whatever other technologies there are."""
+    return identity_of("technology", name, launch)
+
+
 def launch_vintages(bay) -> None:
     """The best invention that reached the market this quarter becomes the next vintage of its field when it is due."""
     p, inventions, firms = bay.parameters.diffusion, bay.inventions, bay.firms
@@ -123,7 +128,7 @@ def launch_vintages(bay) -> None:
         slots = [f * VINTAGES + v for v in range(VINTAGES)]
         current = [bay.technologies[s] for s in slots]
         # launches of different fields are staggered, so that vintages do not turn over together
-        first = bay.start - WARM_UP + int(f * 4 * p.vintage_years / fields)
+        first = bay.start - WARM_UP_QUARTERS + int(f * 4 * p.vintage_years / fields)
         newest = max((t.launch for t in current if t is not None), default=first - int(4 * p.vintage_years))
         if mine.size == 0 or bay.quarter - newest < 4 * p.vintage_years:
             continue
@@ -132,8 +137,7 @@ def launch_vintages(bay) -> None:
             slots, key=lambda s: bay.technologies[s].launch)
         mask = np.uint64(1) << np.uint64(slot)
         firms.adopted[:] &= ~mask
-        quality = float(min(4.0, inventions.quality[best]))
-        bay.technologies[slot] = Technology(slot, f, bay.quarter, p.gain * bay.region.adoption_gain_field[f], quality,
+        bay.technologies[slot] = Technology(slot, f, bay.quarter, p.gain * bay.region.adoption_gain_field[f],
                                             bay.technology_names[slot], "field")
         row = inventions.developer[best] - bay.institutes.capacity
         firms.adopted[row] |= mask
@@ -149,13 +153,13 @@ def launch_probes(bay) -> None:
                               & (region.relatedness_field[firms.field, probe.field] >= p.link) & (firms.field >= 0))
         if rows.size == 0:
             continue
-        draw = bay.streams.uniforms("probe", 0, firms.id[rows] ^ np.uint64(probe.slot))
+        draw = bay.streams.uniforms("probe", 0, firms.id[rows] ^ technology_identity(probe.name, bay.quarter))
         # firms in keyed order until the share of real firms is reached (the one that crosses it is in)
         order = rows[np.argsort(draw, kind="stable")]
         reached = np.cumsum(firms.weight[order])
         chosen = order[: int(np.searchsorted(reached, p.seed_share * reached[-1])) + 1]
         bay.technologies[probe.slot] = Technology(probe.slot, probe.field, bay.quarter,
-                                                  p.gain * region.adoption_gain_field[probe.field], 1.0, probe.name, "probe")
+                                                  p.gain * region.adoption_gain_field[probe.field], probe.name, "probe")
         firms.adopted[chosen] |= np.uint64(1) << np.uint64(probe.slot)
 
 
@@ -178,7 +182,8 @@ def spread_technologies(bay) -> None:
         bay_share = users[:, active].sum(axis=0) / np.maximum(possible[:, active].sum(axis=0), 1e-12)
         keys = Keys(bay.streams.key("adopt", quarter), bay.streams.key("adopt_risk", 0))
         new, from_core = np.zeros(firms.capacity, np.uint64), np.zeros(firms.capacity)
-        spread(firms.part(Adopters), bay.adjacency, bay.institutes.capacity, bits, fields, gains, costs, risks, bay.values.first_use_cover_firm,
+        identities = np.array([technology_identity(t.name, t.launch) for t in technology], np.uint64)
+        spread(firms.part(Adopters), bay.adjacency, bay.institutes.capacity, bits, identities, fields, gains, costs, risks, bay.values.first_use_cover_firm,
                region.relatedness_field, share, bay_share, region.core_city, keys, p, new, from_core)
         rows = np.flatnonzero(new)
         count = np.zeros(rows.size)

@@ -27,11 +27,12 @@ import numpy as np
 from greaterbay.actors.firm import LEADER, STARTUP
 from greaterbay.actors.fund import BANK, GUIDANCE, VENTURE
 from greaterbay.actors.invention import FIRM_INSTITUTE
+from greaterbay.exchange.market import mean_by_field
 from greaterbay.kernels import lean
 from greaterbay.streams import combine, gumbel, normal, uniform
 
 SEEN_FUNDS = 5
-Keys = namedtuple("Keys", ["pick", "value", "signal"])
+Keys = namedtuple("Keys", ["pick", "signal"])
 StartUps = namedtuple("StartUps", ["id", "city", "field", "weight", "rounds", "fund"])
 Investors = namedtuple("Investors", ["id", "city", "field", "early", "budget"])
 
@@ -138,7 +139,7 @@ def book_grants(bay, instrument: str, rows: np.ndarray, per_firm: np.ndarray, pa
     used = per_firm - diverted
     np.add.at(firms.grant_cash, rows, used)
     np.add.at(firms.cash, rows, used)
-    mainland = region.jurisdiction_city[city] == 0
+    mainland = bay.mainland_city[city]
     first = (firms.grants_before[rows] == 0) & (firms.kind[rows] == STARTUP)
     reaction = np.where(mainland, np.where(first, -f.crowding_out, 0.0), f.additionality_elsewhere) * per_firm
     np.add.at(firms.grant_response, rows, reaction)
@@ -261,7 +262,7 @@ def invest_venture(bay) -> None:
     guidance[funds.city[funds.kind == GUIDANCE]] = np.flatnonzero(funds.kind == GUIDANCE)
     value = start_up_value(bay, rows)
     minutes = bay.values.travel_minutes[:cities, :cities]
-    keys = Keys(*(bay.streams.key(name, quarter) for name in ("venture_pick", "venture_value", "venture_signal")))
+    keys = Keys(*(bay.streams.key(name, quarter) for name in ("venture_pick", "venture_signal")))
     lead, private, public = np.empty(rows.size, np.int64), np.zeros(rows.size), np.zeros(rows.size)
     venture_rounds(rows, firms.part(StartUps), value, funds.part(Investors), venture, guidance, np.cumsum(funds.capital[venture]),
                    np.log1p(minutes / 30.0), bay.values.barrier_finance[:cities, :cities], f.venture_size * bay.growth_level, keys, f,
@@ -282,7 +283,6 @@ def invest_venture(bay) -> None:
     fresh = firms.rounds[rows] == 0
     firms.invested_quarter[rows[fresh]] = quarter
     firms.rounds[rows] += 1
-    firms.equity[rows] = np.minimum(0.6, firms.equity[rows] + 0.2)
 
 
 def join_from_outside(bay, rows: np.ndarray, private: np.ndarray) -> None:
@@ -301,9 +301,9 @@ def join_from_outside(bay, rows: np.ndarray, private: np.ndarray) -> None:
 
 
 def start_up_value(bay, rows: np.ndarray) -> np.ndarray:
-    """True value of a start-up in standard deviations: productivity, capability, patents in force and reputation."""
+    """True value of a start-up in standard deviations: productivity and capability relative to the field, and grants."""
     firms = bay.firms
-    lead = firms.productivity[rows] - bay.productivity_mean_field[firms.field[rows]]
+    lead = firms.productivity[rows] - mean_by_field(bay, firms.productivity)[firms.field[rows]]
     return 3.0 * lead + np.log(np.maximum(firms.access[rows], 0.05) / 0.4) + 0.3 * np.minimum(3, firms.grants_before[rows]) + 0.6
 
 
@@ -342,7 +342,6 @@ def sell_stakes(bay) -> None:
         np.add.at(funds.committed, fund, -cost * weight)
         bay.tally.add("venture_exits", city, amount * weight)
     firms.invested[sold] = firms.invested_public[sold] = 0.0
-    firms.equity[sold] = 0.0
     firms.fund[sold] = -1
 
 

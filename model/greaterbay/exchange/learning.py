@@ -327,7 +327,6 @@ def make_inventions(bay, nodes, counts: np.ndarray, basic: np.ndarray) -> None:
     inventions.developer[rows] = np.where(wide, -1, makers)
     inventions.weight[rows] = np.where(wide, 1.0 / bay.scale, nodes.weight[makers])
     inventions.quality[rows] = tail * known**q.quality_basic
-    inventions.focus[rows] = np.where(wide, 0, 2)
     inventions.birth[rows] = inventions.entered[rows] = quarter
     inventions.stage[rows] = LABORATORY
     weight = inventions.weight[rows]

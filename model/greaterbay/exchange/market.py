@@ -14,7 +14,7 @@ growth_sd * (1 + S / size_reference)**-growth_size (Fu et al. 2005).
 buffer. Unpaid bills become arrears to suppliers. Next quarter's research is the wanted intensity, less when money
 is short.
 
-*Entry* follows sales per firm and incubator places, copies an incumbent's or institute's capabilities (spin-off), and
+*Entry* follows sales per firm and incubator places, copies an incumbent's capabilities and technologies (spin-off), and
 starts small with founders' money. *Exit* is a hazard: any firm, more when small, more with unpaid bills. *Relocation*
 of research stays inside a jurisdiction, production may cross borders.
 """
@@ -33,7 +33,7 @@ from greaterbay.exchange.mobility import count_staff
 from greaterbay.kernels import lean
 from greaterbay.streams import combine, gumbel, normal, uniform
 
-Sellers = namedtuple("Sellers", ["alive", "id", "field", "sales", "sales_before", "growth_sd"])
+Sellers = namedtuple("Sellers", ["alive", "id", "field", "sales"])
 Movers = namedtuple("Movers", ["id", "city", "field"])
 
 
@@ -51,9 +51,7 @@ def grow(firms, fitness, mean_fitness, year_key, shock_key, p):
             continue
         spread = growth_spread(4.0 * firms.sales[r], p)
         variance = spread * spread * -math.log(uniform(year_key, firms.id[r], 0))
-        firms.growth_sd[r] = math.sqrt(variance)
         shock = math.sqrt(variance / 4.0) * normal(shock_key, firms.id[r], 0) - variance / 8.0
-        firms.sales_before[r] = firms.sales[r]
         firms.sales[r] *= math.exp(min(1.0, max(-1.0, p.selection * (fitness[r] - mean_fitness[firms.field[r]]) + shock)))
 
 
@@ -276,7 +274,7 @@ def enter_market(bay) -> None:
     firms.weight[new] = weight.ravel()[cell]
     firms.birth[new] = quarter
     size = p.entry_size / 4.0 * bay.growth_level * (0.5 + draws[0])
-    firms.sales[new] = firms.sales_before[new] = size
+    firms.sales[new] = size
     firms.chain[new] = draws[1]
     firms.rd_intensity[new] = bay.rd_intensity_city[city] * region.rd_intensity_field[field] * p.startup_research
     capability = np.full((cell.size, firms.capability.shape[1]), 0.02, np.float32)

@@ -10,7 +10,7 @@ all people out of work look at posts (most of them in the own city) and compare 
 
 Stayers feel differences between cities only at ``stayer_response`` (Akcigit, Baslandze & Stantcheva 2016: people who
 may come in and people who may leave are different populations); newcomers from outside come only for a post above
-their reservation; people out of work for long leave for outside. Oversubscribed posts go by keyed rank.
+their reservation plus the log wage outside (which grows with the economy); people out of work for long leave for outside. Oversubscribed posts go by keyed rank.
 
 Wages follow tightness and productivity: ln w grows by wage_response * ln((vacancies + 1) / (out of work + 1)), bounded,
 plus the economy's growth, and is pulled back by wage_anchor to the city's productivity relative to the start. Rents follow skilled people by the inverse of the housing supply elasticity. A mover takes weight and
@@ -223,7 +223,6 @@ def age_and_retire(bay) -> None:
     p, people, quarter = bay.parameters.mobility, bay.people, bay.quarter
     rows = np.flatnonzero(people.alive.view(bool))
     people.age[rows] += 0.25
-    people.tenure[rows] += 1
     out = people.employer[rows] < 0
     people.idle[rows[out]] += 1
     hazard = np.where(people.age[rows] >= 55.0, p.retirement, p.attrition)
@@ -299,11 +298,11 @@ def bring_newcomers(bay, posts, setting) -> tuple[np.ndarray, np.ndarray]:
 
 
 @lean
-def _newcomer_posts(ids, fields, city, place, posts, s, employer_field, p, response, key, post):
+def _newcomer_posts(ids, fields, city, place, posts, s, employer_field, p, response, outside_wage, key, post):
     for i in range(ids.shape[0]):
         post[i] = -1
         here, origin = city[i], place[i]
-        best = p.newcomer_reservation + gumbel(key, ids[i], 2)
+        best = p.newcomer_reservation + p.wage_weight * outside_wage[origin - s.city_value.shape[0]] + gumbel(key, ids[i], 2)
         for k in range(2):
             e = _draw_post(posts, here, key, ids[i], 10 + k)
             if e < 0:
@@ -398,7 +397,7 @@ def leave_bay(bay, rows: np.ndarray) -> None:
     """People out of work leave for the rest of China or abroad, by home."""
     people, region = bay.people, bay.region
     cities = len(region.city_ids)
-    mainland = region.jurisdiction_city[people.city[rows]] == 0
+    mainland = bay.mainland_city[people.city[rows]]
     place = np.where(mainland, cities, cities + 1)
     bay.tally.flow("flow_talent_person_person", people.city[rows], place, people.weight[rows])
     bay.people_out += people.weight[rows].sum()
@@ -437,7 +436,7 @@ def hire(bay, rows: np.ndarray, choice: np.ndarray, employer_city: np.ndarray) -
     people.former[rows] = np.where(former >= 0, former, np.maximum(people.former[rows], -1))
     people.employer[rows] = new
     people.city[rows] = there
-    people.idle[rows] = people.tenure[rows] = 0
+    people.idle[rows] = 0
 
 
 @lean

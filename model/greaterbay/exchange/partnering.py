@@ -400,9 +400,8 @@ def make_ties(bay, nodes, seekers: np.ndarray, chosen: np.ndarray) -> None:
     ties.a[rows], ties.b[rows] = a, b
     ties.type[rows] = 2 - firms
     ties.start[rows] = quarter
-    ties.end[rows] = quarter + 1 + np.floor(-np.log(draw) * max(life - 0.5, 0.0) + 0.5).astype(int)
+    ties.end[rows] = quarter + np.maximum(1, np.ceil(np.log(draw) / np.log1p(-1.0 / max(life, 1.0 + 1e-9)))).astype(int)
     ties.weight[rows] = weight
-    ties.border[rows] = bay.values.barrier_technology[nodes.city[a], nodes.city[b]]
     ties.explore[rows] = firms < 2
     for one, two in ((a, b), (b, a)):
         remember(bay, one, two)

@@ -4,7 +4,7 @@ A firm that needs core technology (chance ``need`` a quarter) sees offers: marke
 inventions of cities it can reach, and further ones through a platform. It takes the best by
 
     u = quality_weight * ln(quality) + fit * relatedness - travel * ln(1 + minutes / 30)
-        - border_weight * barrier - price / ability to pay + Gumbel
+        - border_weight * barrier + Gumbel                     [only what the firm can pay]
 
 against importing, u_import = import_utility * dependence(field) - import_risk + Gumbel, and against nothing
 (``reservation``). Between partners a transfer can be joint use (no price), else a licence or a sale. The user's
@@ -81,7 +81,9 @@ def _take(firms, inventions, shelf, adjacency, institutes, travel_log, barrier, 
             if owner == node or owner < 0:
                 continue
             there = inventions.city[row]
-            price = 0.0 if partner else p.price * min(4.0, inventions.quality[row])
+            draw = uniform(keys.channel, me, 0)
+            joint = partner and draw < p.joint_share
+            price = 0.0 if joint else p.price * min(4.0, inventions.quality[row])
             if price > money[r]:
                 continue
             u = (p.quality_weight * math.log(max(inventions.quality[row], 0.05)) + p.fit * related[field, inventions.field[row]]
@@ -90,8 +92,7 @@ def _take(firms, inventions, shelf, adjacency, institutes, travel_log, barrier, 
             if u > best:
                 best = u
                 chosen[r] = row
-                draw = uniform(keys.channel, me, 0)
-                if partner and draw < p.joint_share:
+                if joint:
                     channel[r] = JOINT
                 elif draw > 1.0 - p.sale_share:
                     channel[r] = SALE
@@ -151,6 +152,11 @@ def transfer_technology(bay) -> None:
           bay.values.barrier_technology[:cities, :cities], region.relatedness_field, region.import_dependence_field,
           bay.values.platform_reach, money, keys, p, channel, chosen)
     users = np.flatnonzero(chosen >= 0)
+    # one invention is sold once a quarter: the buyer with the first identity, the others license it
+    buyers = users[channel[users] == SALE]
+    buyers = buyers[np.argsort(firms.id[buyers], kind="stable")]
+    _, first = np.unique(chosen[buyers], return_index=True)
+    channel[np.delete(buyers, first)] = LICENCE
     rows = chosen[users]
     owner, user_city, there = inventions.owner[rows], firms.city[users], inventions.city[rows]
     weight = firms.weight[users]
@@ -164,7 +170,6 @@ def transfer_technology(bay) -> None:
     bay.ledger.pay("licence", "firm", user_city[~by_firm], "institute", owner_city[~by_firm], (price * weight)[~by_firm])
     np.add.at(firms.cash, owner[by_firm] - count, (price * weight)[by_firm] / firms.weight[owner[by_firm] - count])
     np.add.at(bay.institutes.cash, owner[~by_firm], (price * weight)[~by_firm])
-    np.add.at(inventions.licences, rows, 1.0)
     firms.productivity[users] += p.gain * firms.absorptive[users] * np.log1p(quality)
     for code, name in ((LICENCE, "licence"), (SALE, "sale"), (JOINT, "joint")):
         for kind, mask in (("firm", by_firm), ("institute", ~by_firm)):

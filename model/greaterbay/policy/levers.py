@@ -59,7 +59,9 @@ class Values:
         levers = catalogue.levers()
         for setting, strength in active:
             if setting.id == "coordination_level":
-                self.coordination = int(round(strength * setting.value))
+                # budgets bind: no level that its cost, a share of the science budget, does not fit into the room
+                level, cost = int(round(strength * setting.value)), p.coordination.cost_per_level
+                self.coordination = min(level, int(p.economy.policy_room / 4.0 / cost)) if cost > 0.0 else level
         relief = min(1.0, p.coordination.policy_relief * self.coordination)
         barriers = bay.base_barriers if relief == 0.0 else pair_barriers(region, p, relief)
         self.barrier_technology = barriers.technology.copy()

@@ -1,0 +1,167 @@
+"""Tables of the ODD made from the declarations: ``python -m greaterbay.odd_tables`` (or ``make odd``).
+
+``model/ODD.md`` holds the words; what the package declares stands in it between markers and is written by
+this module, so that the two cannot differ for long. Names of tables given as arguments are printed instead.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+
+from greaterbay.locations import PACKAGE
+
+ODD = PACKAGE.parent / "ODD.md"
+MARKED = re.compile(r"(<!-- table:(\S+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+NO_TIME = ("none", "meeting")
+
+
+def number(value: float) -> str:
+    """A number as short as it can be said."""
+    return f"{value:g}".replace("e+0", "e")
+
+
+def span(low: float, high: float) -> str:
+    """Two bounds."""
+    return f"{number(low)} to {number(high)}"
+
+
+def markdown(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table of Markdown; bars inside a cell are masked."""
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    for row in rows:
+        lines.append("| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def schedule() -> str:
+    """The phases of the quarter and what is called in each."""
+    from greaterbay.timeline import PHASES
+
+    return markdown(("phase", "heading", "calls, in this order"), (
+        (p.number, f"{p.title} ({p.title_zh})", ", ".join(f"`{call}`" for call in p.calls)) for p in PHASES))
+
+
+def state(columns) -> str:
+    """The state variables of one kind of actor."""
+    return markdown(("variable", "meaning", "unit", "stored as"), (
+        (f"`{c.name}`", c.meaning, c.unit, c.dtype + (f" × {c.width}" if c.width else "")) for c in columns))
+
+
+def sources(reference: str, key: str) -> str:
+    """References of a parameter; the record of the same name in the assumptions is called just that."""
+    return ", ".join("assumption" if part == f"assumption:{key}" else part for part in reference.split())
+
+
+def group(name: str) -> str:
+    """The parameters of one mechanism: value, hard bounds, unit, time base, meaning, where it comes from."""
+    from greaterbay import parameters
+
+    rows = []
+    for p in parameters.table().values():
+        if p.id.startswith(f"{name}."):
+            base = "–" if p.time_base in NO_TIME else p.time_base
+            rows.append((f"`{p.id}`", number(p.value), span(p.low, p.high), p.unit, base, p.label,
+                         sources(p.reference, p.id)))
+    return markdown(("parameter", "value", "bounds", "unit", "per", "meaning", "source"), rows)
+
+
+def levers() -> str:
+    """The catalogue of levers."""
+    from greaterbay.policy import catalogue
+
+    heads = ("lever", "unit", "neutral", "plausible", "modifies", "paid by", "primary outcome, expected sign")
+    signs = {-1: "−", 0: "0", 1: "+"}
+    return markdown(heads, (
+        (f"`{lever.id}`", lever.unit, number(lever.neutral), span(lever.plausible_low, lever.plausible_high),
+         f"{lever.named_value} ({lever.operation})", lever.payer,
+         f"{lever.primary_outcome}, {signs[lever.expected_sign]}")
+        for lever in catalogue.levers().values()))
+
+
+def headlines() -> str:
+    """The outputs that are reported first."""
+    from greaterbay import outputs
+
+    return markdown(("output", "meaning", "unit", "kind", "over time", "over cities"), (
+        (f"`{o.id}`", f"{o.label} ({o.label_zh})", o.unit, o.kind, o.over_time, o.over_cities)
+        for o in outputs.headlines()))
+
+
+def accounts() -> str:
+    """Sectors and instruments of the books."""
+    from greaterbay.ledger import INSTRUMENTS, SECTORS
+
+    names = {"sectors": SECTORS, "instruments": INSTRUMENTS}
+    return markdown(("what", "names"), ((what, ", ".join(found)) for what, found in names.items()))
+
+
+def streams() -> str:
+    """Named streams of random draws."""
+    from greaterbay.streams import STREAMS
+
+    return markdown(("streams",), [(", ".join(STREAMS),)])
+
+
+def invariants() -> str:
+    """What is checked at the close of every quarter."""
+    from greaterbay.books import INVARIANTS
+
+    return markdown(("check", "what must hold"), (
+        (f"`{name}`", " ".join(function.__doc__.split())) for name, function in INVARIANTS.items()))
+
+
+def makers() -> dict[str, Callable[[], str]]:
+    """Every table by its name in the markers."""
+    from functools import partial
+
+    from greaterbay import parameters
+    from greaterbay.actors import firm, fund, institute, invention, person
+
+    found: dict[str, Callable[[], str]] = {"schedule": schedule}
+    kinds = {"firm": firm.COLUMNS, "institute": institute.COLUMNS, "person": person.COLUMNS,
+             "fund": fund.COLUMNS, "invention": invention.COLUMNS, "tie": invention.TIE_COLUMNS}
+    found |= {f"state.{kind}": partial(state, columns) for kind, columns in kinds.items()}
+    found |= {f"parameters.{name}": partial(group, name) for name in parameters.groups()}
+    found |= {"levers": levers, "headlines": headlines, "accounts": accounts, "streams": streams,
+              "invariants": invariants}
+    return found
+
+
+def rewrite(text: str) -> str:
+    """The text with every marked table as it is declared now; an unknown name is refused."""
+    known = makers()
+
+    def made(match: re.Match) -> str:
+        name = match[2]
+        if name not in known:
+            raise KeyError(f"unknown table {name!r} in a marker; known: {', '.join(known)}")
+        return match[1] + known[name]() + match[4]
+
+    return MARKED.sub(made, text)
+
+
+def main(names: Sequence[str]) -> int:
+    """Write the tables into the ODD, or print those named."""
+    if names:
+        known = makers()
+        for name in names:
+            if name not in known:
+                print(f"unknown table {name!r}; known: {', '.join(known)}", file=sys.stderr)
+                return 1
+            print(known[name]())
+        return 0
+    if not ODD.is_file():
+        print(f"{ODD} is not there: the tables are written in a checkout only", file=sys.stderr)
+        return 1
+    before = ODD.read_text(encoding="utf-8")
+    after = rewrite(before)
+    if after != before:
+        ODD.write_text(after, encoding="utf-8")
+    print(f"{ODD.name}: {'tables rewritten' if after != before else 'nothing to change'}", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
