@@ -221,16 +221,21 @@ class Bay(mesa.Model):
             self.ledger.pay("opening", "outside", funds.city[mask], sector, funds.city[mask], funds.cash[mask])
 
     def _join_alliances(self) -> None:
-        """Memberships by identity: a share of the firms and institutes of an alliance's fields and jurisdictions."""
+        """Memberships at the start, of firms and institutes."""
+        firms, institutes = self.firms, self.institutes
+        rows = firms.alive_rows()
+        self.join_alliances(firms, rows, firms.field[rows])
+        self.join_alliances(institutes, np.arange(institutes.capacity), institutes.main_field)
+        self.list_members()
+
+    def join_alliances(self, table, rows: np.ndarray, field: np.ndarray) -> None:
+        """Memberships by identity: a share of the actors of an alliance's fields and jurisdictions."""
         region, share = self.region, self.parameters.partnering.alliance_members
         for k, alliance in enumerate(region.alliances):
             fields = np.isin(np.arange(len(region.field_ids)), [region.field_ids.index(f) for f in alliance["fields"]])
             where = np.isin(region.jurisdiction_city, [region.jurisdiction_ids.index(j) for j in alliance["jurisdictions"]])
-            for table, field in ((self.firms, self.firms.field), (self.institutes, self.institutes.main_field)):
-                rows = np.flatnonzero(table.alive == 1)
-                member = fields[field[rows]] & where[table.city[rows]] & (self.streams.uniforms("member", 0, table.id[rows], k) < share)
-                table.alliances[rows[member]] |= np.uint32(1 << k)
-        self.list_members()
+            member = fields[field] & where[table.city[rows]] & (self.streams.uniforms("member", 0, table.id[rows], k) < share)
+            table.alliances[rows[member]] |= np.uint32(1 << k)
 
     def list_members(self) -> None:
         """Members of every alliance at hashed places (alliance, place) -> node."""
@@ -272,13 +277,14 @@ class Bay(mesa.Model):
         nodes = nodes_of(self.institutes, self.firms, self.region.relatedness_field)
         people = np.concatenate((self.institutes.staff, self.firms.staff / np.maximum(self.firms.weight, 1e-12)))
         money = np.concatenate((self.institutes.rd_paid, self.firms.rd_paid))
-        real = np.concatenate((np.full(count, q.institute_rate * self.scale), np.ones(self.firms.capacity)))
+        simulated = learning.simulated_share(self)
+        real = simulated * np.where(np.arange(simulated.size) < count, q.institute_rate, 1.0)
         means = np.zeros(nodes.alive.size)
         access = np.full(means.size, q.capability_reference)
         nodes.degree[:] = 2.0
         learning.invention_means(nodes, money, people, learning.spillover_pools(self), access, real, q, means)
         ids = np.concatenate((self.institutes.id, self.firms.id))
-        weight = np.concatenate((np.full(count, 1.0 / self.scale), self.firms.weight))
+        weight = np.concatenate((np.ones(count), self.firms.weight)) / simulated
         return population.make_pipeline(self, means, nodes.city, nodes.field, ids, weight)
 
     def _register_agents(self) -> None:
@@ -414,7 +420,7 @@ class Bay(mesa.Model):
         """Exogenous growth of this quarter: economy, markets by field, moving frontier."""
         p, region = self.parameters.economy, self.region
         years = (self.quarter - self.start) / 4.0
-        fade = float(np.clip(1.0 - years / 15.0, 0.0, 1.0))
+        fade = float(np.clip(1.0 - years / p.fade_years, 0.0, 1.0))
         economy = p.growth_end + (p.growth_start - p.growth_end) * fade
         # parameters are per quarter here; region tables are per year
         self.growth_now = economy if self.quarter > self.start else 0.0
@@ -422,7 +428,7 @@ class Bay(mesa.Model):
         if self.quarter > self.start:
             field = p.growth_end + (region.market_growth_field / 4.0 - p.growth_end) * fade
             self.market_growth = self.market_growth * np.exp(np.log1p(field))
-            self.frontier_field = self.frontier_field * np.exp(region.frontier_growth_field / 4.0 * 0.5)
+            self.frontier_field = self.frontier_field * np.exp(region.frontier_growth_field / 4.0 * p.frontier_pass)
 
     @property
     def label(self) -> str:

@@ -100,7 +100,7 @@ def make_firms(bay) -> Firms:
     firms.productivity[rows] = 0.15 * bay.streams.normals("initial", 0, ids, 9)
     firms.absorptive[rows] = 0.35 + 0.3 * draw[2]
     firms.in_park[rows] = draw[3] < p.park_share
-    firms.incubated[rows] = (kind == STARTUP) & (draw[4] < 0.3)
+    firms.incubated[rows] = (kind == STARTUP) & (draw[4] < p.incubated_share)
     relative = region.rd_intensity_field[field] * np.where(kind == STARTUP, p.startup_research, 1.0)
     base = np.bincount(city, weights=weight * sales * 4.0 * relative, minlength=len(region.city_ids))
     # the table counts what firms perform: part of it is paid by grants that reach research

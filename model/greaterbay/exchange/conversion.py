@@ -39,7 +39,7 @@ from greaterbay.kernels import jit, lean
 from greaterbay.streams import uniform
 
 Projects = namedtuple("Projects", [
-    "alive", "id", "city", "field", "stage", "developer", "funded", "served", "facility", "progress",
+    "alive", "id", "city", "field", "stage", "entered", "developer", "funded", "served", "facility", "progress",
 ])
 
 
@@ -183,10 +183,10 @@ def insure_first_use(bay, entering: np.ndarray, failed: np.ndarray, total: np.nd
 
 
 @lean
-def _lapsed(inventions, key, hazard, out):
+def _lapsed(inventions, key, hazard, quarter, out):
     n = 0
     for i in range(inventions.alive.shape[0]):
-        if inventions.alive[i] and (inventions.stage[i] >= MARKET or inventions.developer[i] < 0):
+        if inventions.alive[i] and inventions.entered[i] < quarter and (inventions.stage[i] >= MARKET or inventions.developer[i] < 0):
             if uniform(key, inventions.id[i], 0) < hazard:
                 out[n] = i
                 n += 1
@@ -214,7 +214,7 @@ def lapse(bay) -> None:
     """Inventions leave the books by a constant hazard; a result on its way does not."""
     inventions, quarter = bay.inventions, bay.quarter
     gone = np.empty(inventions.capacity, np.int64)
-    gone = gone[: _lapsed(inventions.part(Projects), bay.streams.key("lapse", quarter), bay.parameters.invention.lapse, gone)]
+    gone = gone[: _lapsed(inventions.part(Projects), bay.streams.key("lapse", quarter), bay.parameters.invention.lapse, quarter, gone)]
     bay.tally.add("lapsed", inventions.city[gone], inventions.weight[gone])
     inventions.clear(gone)
 

@@ -220,7 +220,6 @@ def pay_joint_fund(bay) -> None:
         bay.tally.flow("flow_capital_grant_institute", payer, institute_city[done], amount)
         np.add.at(institutes.cash, institute[done], amount)
         np.add.at(institutes.grant_cash, institute[done], amount)
-    ties.sponsored[new[done]] = 1
 
 
 def renew_funds(bay) -> None:

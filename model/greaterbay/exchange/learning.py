@@ -7,9 +7,9 @@ stays is learned in or next to the own field, up to ``reach`` of the partner's l
     dL_k = alpha * absorption * N(D) Q(D) * max(0, reach * L_k(partner) - L_k) * (1 - L_k)
     N(D) Q(D) = 4 (D / 2 D*) (1 - D / 2 D*)      [novelty times understanding, one at the best distance D*]
 
-with D* further out for exploratory projects (Nooteboom et al. 2007). Between two firms without public
-money the exchange is barter: both sides' totals are cut to the smaller one (Cowan & Jonard 2004); shared
-work with an institute or under a grant gives without return.
+with D* further out for exploratory projects (Nooteboom et al. 2007). Between two firms the exchange is
+barter: both sides' totals are cut to the smaller one (Cowan & Jonard 2004); shared work with an institute gives
+without return.
 
 *Spillovers* between city-field pools: S(c, f) = sum_{c', f'} exp(-d / d0) (1 - border * b) R(f, f') K(c', f'),
 relative to the bay's mean (Bottazzi & Peri 2003).
@@ -19,9 +19,9 @@ relative to the bay's mean (Bottazzi & Peri 2003).
 
 *Inventions* of a real firm in a quarter (knowledge production function; counts negative binomial):
 
-    lambda = rate * (RD / RD_ref)**a * (H / H_ref)**b * exp(m ln(1 + ties)) * S**d * (A / A_ref)**k
+    lambda = rate * (RD / RD_ref)**a * (H / H_ref)**b * exp(m ln(1 + x)) * S**d * (A / A_ref)**k
 
-where A is the geometric mean of the four capabilities of the field (complements) with partners' and the
+with x = ties / (1 + H / 100), where A is the geometric mean of the four capabilities of the field (complements) with partners' and the
 basic pool's access. Quality is Pareto-tailed and rises with access to basic knowledge. An invention
 raises the weakest capability of its field (recombination renews variety).
 """
@@ -34,12 +34,13 @@ from collections import namedtuple
 import numpy as np
 
 from greaterbay.actors.columns import sums_by_cell
+from greaterbay.actors.firm import LEADER
 from greaterbay.actors.invention import LABORATORY
 from greaterbay.actors.network import cognitive_distance, own_levels
 from greaterbay.kernels import inlined, lean
 from greaterbay.streams import combine, negative_binomial, uniform
 
-Partners = namedtuple("Partners", ["alive", "a", "b", "type", "explore", "sponsored"])
+Partners = namedtuple("Partners", ["alive", "a", "b", "type", "explore"])
 
 
 @inlined
@@ -84,7 +85,7 @@ def learn_on_ties(ties, nodes, levels, absorptive, related, core_city, p, one, t
         total_a = _gain_side(levels, a, b, nodes.field[a], related, speed * absorptive[a], p, one)
         total_b = _gain_side(levels, b, a, nodes.field[b], related, speed * absorptive[b], p, two)
         cut_a = cut_b = 1.0
-        if ties.type[t] == 0 and ties.sponsored[t] == 0:
+        if ties.type[t] == 0:
             volume = barter(total_a, total_b)
             cut_a = volume / total_a if total_a > 0.0 else 0.0
             cut_b = volume / total_b if total_b > 0.0 else 0.0
@@ -180,8 +181,8 @@ def develop(nodes, levels, change, effort, spill, research_share, related, count
 def invention_means(nodes, money, people, spill, access, real_scale, p, out):
     """Mean number of inventions of a quarter for every node (knowledge production function).
 
-    ``money`` (N,) million CNY a quarter and ``people`` (N,) persons of one real actor; ``real_scale`` (N,) one for
-    firms; for institutes ``institute_rate`` times the scale, since their inventions stand for 1 / scale real ones.
+    ``money`` (N,) million CNY a quarter and ``people`` (N,) persons of one real actor; ``real_scale`` (N,) the
+    share of real inventions that is simulated, times ``institute_rate`` for institutes.
     """
     for i in range(nodes.alive.shape[0]):
         out[i] = 0.0
@@ -199,6 +200,12 @@ def invention_counts(means, ids, key, size, out):
     """Counts by inversion of one uniform for each node."""
     for i in range(means.shape[0]):
         out[i] = negative_binomial(uniform(key, ids[i], 0), means[i], size)
+
+
+def simulated_share(bay) -> np.ndarray:
+    """Share of the real inventions of a row's actors that is simulated (N,): the scale for institutes and leaders, which
+    are all there, one for thinned firms (their row already stands for several)."""
+    return np.concatenate((np.full(bay.institutes.capacity, bay.scale), np.where(bay.firms.kind == LEADER, bay.scale, 1.0)))
 
 
 def spillover_pools(bay) -> np.ndarray:
@@ -257,7 +264,8 @@ def share_knowledge(bay) -> None:
     access_of(nodes, adjacency, levels, basic, barrier, p.access, p.spillover_border, member_levels(bay, levels), access)
     people = np.concatenate((institutes.staff, firms.staff / np.maximum(firms.weight, 1e-12)))
     money = np.concatenate((institutes.rd_paid, firms.rd_paid + firms.rd_granted))
-    real = np.concatenate((np.full(count, q.institute_rate * bay.scale), np.ones(firms.capacity)))
+    simulated = simulated_share(bay)
+    real = simulated * np.where(np.arange(n) < count, q.institute_rate, 1.0)
     means, counts = np.zeros(n), np.zeros(n, np.int64)
     invention_means(nodes, money, people, spill, access, real, q, means)
     invention_counts(means, nodes.id, bay.streams.key("invention", quarter), q.dispersion, counts)
@@ -268,8 +276,9 @@ def share_knowledge(bay) -> None:
     share[:count] = institutes.field_weight
     live = firms.alive_rows()
     share[count + live, firms.field[live]] = 1.0
-    per_real = np.concatenate((np.full(count, 0.2), np.ones(firms.capacity)))
-    develop(nodes, levels, change, effort, spill, share, related, counts, per_real, one, p)
+    weight = np.concatenate((np.full(count, 0.2), np.ones(firms.capacity)))
+    made = np.round(counts / np.where(np.arange(n) < count, 1.0, simulated)).astype(np.int64)
+    develop(nodes, levels, change, effort, spill, share, related, made, weight, one, p)
     institutes.capability[:] = levels[:count]
     firms.capability[:] = levels[count:]
     firms.access[:], institutes.access[:] = access[count:], access[:count]
@@ -325,7 +334,7 @@ def make_inventions(bay, nodes, counts: np.ndarray, basic: np.ndarray) -> None:
     inventions.owner[rows], inventions.partner[rows] = makers, ties
     inventions.share[rows] = np.where(ties >= 0, 0.6, 1.0)
     inventions.developer[rows] = np.where(wide, -1, makers)
-    inventions.weight[rows] = np.where(wide, 1.0 / bay.scale, nodes.weight[makers])
+    inventions.weight[rows] = nodes.weight[makers] / simulated_share(bay)[makers]
     inventions.quality[rows] = tail * known**q.quality_basic
     inventions.birth[rows] = inventions.entered[rows] = quarter
     inventions.stage[rows] = LABORATORY

@@ -267,7 +267,7 @@ def enter_market(bay) -> None:
     city, field = cell // fields, cell % fields
     parent = np.empty(cell.size, np.int64)
     _parents(bay.places.slot, bay.places.start, bay.places.size, cell, ids, bay.streams.key("entry_traits", quarter), parent)
-    draws = [bay.streams.uniforms("entry_traits", quarter, ids, k) for k in range(4)]
+    draws = [bay.streams.uniforms("entry_traits", quarter, ids, k) for k in range(5)]
     firms.alive[new], firms.id[new] = 1, ids
     firms.city[new] = firms.production_city[new] = city
     firms.field[new], firms.kind[new] = field, STARTUP
@@ -290,7 +290,9 @@ def enter_market(bay) -> None:
     firms.adopted[new] = np.where(found, firms.adopted[parent], 0)  # founders bring the technologies they know
     firms.absorptive[new] = 0.5
     firms.in_park[new] = draws[3] < p.park_share
-    firms.incubated[new] = draws[0] < 0.3
+    firms.incubated[new] = draws[4] < p.incubated_share
+    firms.imports[new] = region.import_dependence_field[field]
+    bay.join_alliances(firms, new, field)
     research = firms.rd_intensity[new] * firms.sales[new]
     firms.rd_paid[new] = research
     firms.cash[new] = bay.parameters.finance.founders * research
@@ -312,11 +314,11 @@ def _parents(slot, start, size, cells, ids, key, parent):
 
 
 @lean
-def choose_city(rows, firms, value, travel_log, barrier, allowed, bonus, key, chosen):
+def choose_city(rows, firms, at, value, travel_log, barrier, allowed, bonus, key, chosen):
     """City with the highest utility for each considering firm: value (C, F), travel from the present city, barrier."""
     for i in range(rows.shape[0]):
         r = rows[i]
-        here = firms.city[r]
+        here = at[r]
         best = -1e300
         for c in range(value.shape[0]):
             if not allowed[here, c]:
@@ -346,10 +348,10 @@ def relocate(bay) -> None:
     key = bay.streams.key("relocate_city", quarter)
     research = rows[draw < p.relocate]
     chosen = np.empty(research.size, np.int64)
-    choose_city(research, firms.part(Movers), value, travel_log, barrier, same, p.relocate_bonus, key, chosen)
+    choose_city(research, firms.part(Movers), firms.city, value, travel_log, barrier, same, p.relocate_bonus, key, chosen)
     production = rows[(draw >= p.relocate) & (draw < 2 * p.relocate)]
     anywhere = np.empty(production.size, np.int64)
-    choose_city(production, firms.part(Movers), value, travel_log, barrier, np.ones_like(same), p.relocate_bonus, key, anywhere)
+    choose_city(production, firms.part(Movers), firms.production_city, value, travel_log, barrier, np.ones_like(same), p.relocate_bonus, key, anywhere)
     firms.production_city[production] = anywhere
     movers = research[chosen != firms.city[research]]
     bay.move_firms(movers, chosen[chosen != firms.city[research]])

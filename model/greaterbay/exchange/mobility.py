@@ -226,7 +226,7 @@ def age_and_retire(bay) -> None:
     out = people.employer[rows] < 0
     people.idle[rows[out]] += 1
     hazard = np.where(people.age[rows] >= 55.0, p.retirement, p.attrition)
-    hazard = np.where(people.idle[rows] >= 3, np.maximum(hazard, p.idle_exit), hazard)
+    hazard = np.where(people.idle[rows] >= 2, np.maximum(hazard, p.idle_exit), hazard)
     gone = rows[bay.streams.uniforms("age", quarter, people.id[rows]) < hazard]
     bay.tally.add("retired", people.city[gone], people.weight[gone])
     bay.people_out += people.weight[gone].sum()
@@ -288,7 +288,7 @@ def bring_newcomers(bay, posts, setting) -> tuple[np.ndarray, np.ndarray]:
     fields = (bay.streams.uniforms("newcomers", quarter, ids, 1)[:, None] * cumulative[:, -1:] > cumulative).sum(axis=1)
     post = np.empty(cell.size, np.int64)
     _newcomer_posts(ids, fields, city, place, posts, setting, bay.employer_field, p, bay.outside_response[place - cities],
-                    bay.streams.key("newcomers", quarter), post)
+                    np.log(region.outside_wage * bay.growth_level), bay.streams.key("newcomers", quarter), post)
     keep = post >= 0
     ids, fields, city, place, post = ids[keep], fields[keep], city[keep], place[keep], post[keep]
     rows = people.free_rows(ids.size)

@@ -8,7 +8,7 @@ inventions of cities it can reach, and further ones through a platform. It takes
 
 against importing, u_import = import_utility * dependence(field) - import_risk + Gumbel, and against nothing
 (``reservation``). Between partners a transfer can be joint use (no price), else a licence or a sale. The user's
-productivity gains ``gain`` * absorptive capacity * ln(1 + quality); the owner receives the price. Imports give the
+productivity gains ``gain`` * absorptive capacity * ln(1 + quality); owner and co-owner share the price. Imports give the
 same gain but teach nothing and are paid to ``abroad``; a firm that imports depends more on imports the next time.
 """
 
@@ -138,6 +138,22 @@ def grouped(rows: np.ndarray, group: np.ndarray, groups: int) -> tuple[np.ndarra
     return out, start
 
 
+def share_income(bay, rows: np.ndarray, income: np.ndarray, user_city: np.ndarray) -> None:
+    """Pay owners and co-owners: the owner's income share, the rest to a living partner (all to the owner without one)."""
+    inventions, firms, institutes, count = bay.inventions, bay.firms, bay.institutes, bay.institutes.capacity
+    partner = inventions.partner[rows]
+    own = np.where(partner >= 0, inventions.share[rows], 1.0)
+    for node, amount in ((inventions.owner[rows], income * own), (partner, income * (1.0 - own))):
+        valid = node >= 0
+        node, amount, origin = node[valid], amount[valid], user_city[valid]
+        city = bay.city_of_node(node)
+        firm = node >= count
+        bay.ledger.pay("licence", "firm", origin[firm], "firm", city[firm], amount[firm])
+        bay.ledger.pay("licence", "firm", origin[~firm], "institute", city[~firm], amount[~firm])
+        np.add.at(firms.cash, node[firm] - count, amount[firm] / firms.weight[node[firm] - count])
+        np.add.at(institutes.cash, node[~firm], amount[~firm])
+
+
 def transfer_technology(bay) -> None:
     """Firms look for technology; owners are paid; users gain productivity."""
     p, region, firms, inventions, quarter = bay.parameters.transfer, bay.region, bay.firms, bay.inventions, bay.quarter
@@ -164,12 +180,8 @@ def transfer_technology(bay) -> None:
     price = np.minimum(price, np.maximum(firms.cash[users], 0.0))
     quality = inventions.quality[rows]
     firms.cash[users] -= price
+    share_income(bay, rows, price * weight, user_city)
     by_firm = owner >= count
-    owner_city = bay.city_of_node(owner)
-    bay.ledger.pay("licence", "firm", user_city[by_firm], "firm", owner_city[by_firm], (price * weight)[by_firm])
-    bay.ledger.pay("licence", "firm", user_city[~by_firm], "institute", owner_city[~by_firm], (price * weight)[~by_firm])
-    np.add.at(firms.cash, owner[by_firm] - count, (price * weight)[by_firm] / firms.weight[owner[by_firm] - count])
-    np.add.at(bay.institutes.cash, owner[~by_firm], (price * weight)[~by_firm])
     firms.productivity[users] += p.gain * firms.absorptive[users] * np.log1p(quality)
     for code, name in ((LICENCE, "licence"), (SALE, "sale"), (JOINT, "joint")):
         for kind, mask in (("firm", by_firm), ("institute", ~by_firm)):

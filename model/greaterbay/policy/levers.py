@@ -1,7 +1,8 @@
 """Named values: what levers modify and agents read.
 
 Every quarter the values start from the region tables and parameters; each active lever changes its named value for its
-targets by ``value(t) = neutral + strength(t) * execution(city) * (value - neutral)``; then agents act. Agent code never
+targets by ``value(t) = neutral + strength(t) * execution(city) * (value - neutral)``, where execution is one for barriers and the
+level of coordination, which are rules between governments; then agents act. Agent code never
 asks which policy is on. A lever at its neutral value leaves every bit as it was.
 """
 
@@ -37,7 +38,7 @@ class Values:
         self.refresh()
 
     def _base(self) -> None:
-        region, p = self._bay.region, self._bay.parameters
+        p = self._bay.parameters
         cells = (self.cities, self.fields, len(ACTOR_KINDS))
         self.travel_minutes = self.travel_now
         self.recognition_added = np.zeros((self.places, self.places))
@@ -85,6 +86,7 @@ class Values:
                     whole[:] = False
                     whole[: self.cities] = mask
                 pairs |= whole[:, None] | whole[None, :]
+                pairs[self.cities:, :] = pairs[:, self.cities:] = False  # borders of the bay's own jurisdictions only
                 matrix[pairs] *= lever.neutral + change
             elif lever.named_value == "recognition":
                 added = np.zeros(self.places)

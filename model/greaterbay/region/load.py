@@ -166,9 +166,9 @@ class Region:
     zones: tuple[dict, ...]
     """id, name, name_zh, city (id), partners (ids), relief_technology, relief_talent, relief_finance."""
     agreements: tuple[tuple[str, str], ...]
+    """Pairs of cities whose governments have agreed to work together, one per agreement."""
     roles: tuple[tuple[str, str], ...]
     """(city, role) in a division of labour; roles: cultivate, demonstrate, overseas, transfer."""
-    """Pairs of cities whose governments have agreed to work together, one per agreement."""
     alliances: tuple[dict, ...]
     """id, name, name_zh, fields (ids), jurisdictions (ids)."""
     outside_wage: ndarray
