@@ -41,6 +41,7 @@ TIE_COLUMNS = (
     Column("start", "i4", -10_000, "quarter", "begin"),
     Column("end", "i4", -10_000, "quarter", "first quarter without the tie"),
     Column("weight", "f8", 0, "real ties", "weight of the thinned side"),
+    Column("shared", "i1", 0, "0/1", "between members of one alliance who really use it: they give without return"),
     Column("explore", "i1", 0, "0/1", "exploratory project (basic and applied capabilities) or exploitation"),
 )
 TieView = view_type("TieView", TIE_COLUMNS, __name__)

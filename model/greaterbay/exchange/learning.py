@@ -8,8 +8,8 @@ stays is learned in or next to the own field, up to ``reach`` of the partner's l
     N(D) Q(D) = 4 (D / 2 D*) (1 - D / 2 D*)      [novelty times understanding, one at the best distance D*]
 
 with D* further out for exploratory projects (Nooteboom et al. 2007). Between two firms the exchange is
-barter: both sides' totals are cut to the smaller one (Cowan & Jonard 2004); shared work with an institute gives
-without return.
+barter: both sides' totals are cut to the smaller one (Cowan & Jonard 2004); work with an institute, and between members
+of one alliance who really use it, gives without return.
 
 *Spillovers* between city-field pools: S(c, f) = sum_{c', f'} exp(-d / d0) (1 - border * b) R(f, f') K(c', f'),
 relative to the bay's mean (Bottazzi & Peri 2003).
@@ -40,7 +40,7 @@ from greaterbay.actors.network import cognitive_distance, own_levels
 from greaterbay.kernels import inlined, lean
 from greaterbay.streams import combine, negative_binomial, uniform
 
-Partners = namedtuple("Partners", ["alive", "a", "b", "type", "explore"])
+Partners = namedtuple("Partners", ["alive", "a", "b", "type", "explore", "shared"])
 
 
 @inlined
@@ -85,7 +85,7 @@ def learn_on_ties(ties, nodes, levels, absorptive, related, core_city, p, one, t
         total_a = _gain_side(levels, a, b, nodes.field[a], related, speed * absorptive[a], p, one)
         total_b = _gain_side(levels, b, a, nodes.field[b], related, speed * absorptive[b], p, two)
         cut_a = cut_b = 1.0
-        if ties.type[t] == 0:
+        if ties.type[t] == 0 and ties.shared[t] == 0:
             volume = barter(total_a, total_b)
             cut_a = volume / total_a if total_a > 0.0 else 0.0
             cut_b = volume / total_b if total_b > 0.0 else 0.0

@@ -403,6 +403,9 @@ def make_ties(bay, nodes, seekers: np.ndarray, chosen: np.ndarray) -> None:
     ties.end[rows] = quarter + np.maximum(1, np.ceil(np.log(draw) / np.log1p(-1.0 / max(life, 1.0 + 1e-9)))).astype(int)
     ties.weight[rows] = weight
     ties.explore[rows] = firms < 2
+    bits = np.concatenate((bay.institutes.alliances, bay.firms.alliances))
+    used = bay.streams.uniforms("alliance", quarter, identity, 9) < bay.values.alliance_sharing[nodes.city[a]]
+    ties.shared[rows] = ((bits[a] & bits[b]) > 0) & used
     for one, two in ((a, b), (b, a)):
         remember(bay, one, two)
 
