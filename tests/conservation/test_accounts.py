@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from greaterbay import Bay, outputs
-from greaterbay.exchange.transfer import transfer_technology
+from greaterbay.exchange import transfer
 from small_bay import lever, small_scenario, untouched
 
 CITIES = 11
@@ -206,23 +206,27 @@ def test_recorded_stocks_of_money_are_the_accounts(busy_bay, busy):
     np.testing.assert_allclose(busy["firm_debt"][3, :CITIES], lent, rtol=2e-5, atol=1e-3)
 
 
-def test_what_users_pay_for_technology_owners_receive(small_run):
+def test_what_users_pay_for_technology_owners_receive(small_run, monkeypatch):
     """The phase of transfers alone: money moves from users' columns to owners', imports leave the bay."""
+    chosen, take = [], transfer._take
+    monkeypatch.setattr(transfer, "_take", lambda *given: (take(*given), chosen.append(given[-1])))
+    names = [f"flow_technology_{channel}_{owner}" for channel in ("licence", "sale", "joint")
+             for owner in ("firm", "institute")]
     with untouched(small_run) as bay:
         bay.ledger.open_quarter()
         firms, weight = bay.firms, bay.firms.weight.copy()
         firms_before, institutes_before = (firms.cash * weight).sum(), bay.institutes.cash.sum()
-        licences_before = bay.inventions.licences.sum()
-        transfer_technology(bay)
+        taken_before = sum(bay.tally.arrays[name].sum() for name in names)
+        transfer.transfer_technology(bay)
         paid, imported = bay.ledger.flow("licence").sum(), bay.ledger.flow("import").sum()
         to_institutes = bay.institutes.cash.sum() - institutes_before
         left = (firms.cash * weight).sum() - firms_before
         assert left == pytest.approx(-to_institutes - imported, rel=1e-6)
         assert 0 <= to_institutes <= paid and paid > 0 and imported > 0
-        given = bay.inventions.licences.sum() - licences_before
-        taken = sum(bay.tally.arrays[f"flow_technology_{channel}_{owner}"].sum()
-                    for channel in ("licence", "sale", "joint") for owner in ("firm", "institute"))
-    assert given > 0 and taken > given  # every transfer is one licence; a user stands for several firms
+        users = np.flatnonzero(chosen[0] >= 0)
+        taken = sum(bay.tally.arrays[name].sum() for name in names) - taken_before
+    # a user takes one invention and stands for several firms
+    assert users.size > 0 and taken == pytest.approx(weight[users].sum()) and taken > users.size
 
 
 @pytest.mark.parametrize("name", [output.id for output in outputs.table().values() if output.is_ratio])

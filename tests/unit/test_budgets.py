@@ -80,7 +80,8 @@ def test_without_room_nothing_is_served(make_bay):
     assert bay.values.alliance_sharing == pytest.approx(bay.parameters.partnering.alliance_base)
     assert bay.values.park_quality == pytest.approx(bay.region.park_quality_city)
     assert not bay.inventions.served[bay.inventions.birth >= bay.start].any()
-    assert not bay.ties.sponsored.any() and not bay.record.arrays()["flow_capital_guidance"].any()
+    record = bay.record.arrays()
+    assert not record["flow_capital_grant_institute"].any() and not record["flow_capital_guidance"].any()
 
 
 def test_facilities_without_new_money_serve_as_many_as_before(make_bay):
@@ -98,6 +99,20 @@ def test_what_coordination_lacks_is_recorded(make_bay):
     play(bay, 1)
     assert short(bay, 1, "coordination_level")[0] == pytest.approx(1.0)
     assert bay.record.arrays()["public_cost"][:1].sum() == 0
+
+
+@pytest.mark.parametrize("levels, carried_out", [(0.0, 0), (0.9, 0), (1.5, 1), (2.5, 2), (9.5, 3)])
+def test_a_level_of_coordination_that_does_not_fit_into_the_room_is_lowered(make_bay, levels, carried_out):
+    """``levels``: how many levels the room of a quarter pays for."""
+    bay = make_bay({"coordination_level": 3})
+    cost = bay.parameters.coordination.cost_per_level
+    change(bay, {"economy.policy_room": 4.0 * cost * levels})
+    play(bay, 1)
+    assert bay.values.coordination == carried_out
+    assert bay.values.role_gain.any() == (carried_out == 3)
+    paid = costs(bay, 1)[0, :, LEVERS.index("coordination_level")]
+    assert paid == pytest.approx(cost * carried_out * bay.science_budget_now, rel=1e-5)
+    assert (paid <= bay.parameters.economy.policy_room * bay.science_budget_now / 4.0 + 1e-9).all()
 
 
 # ---------------------------------------------------------------- the two ways to pay

@@ -293,10 +293,38 @@ def test_patient_capital_stops_at_an_infinite_border(bay):
 def test_a_pilot_needs_a_developer(bay):
     t = bay.inventions
     rows = np.flatnonzero((t.alive == 1) & (t.stage < MARKET) & (t.developer < 0))
-    t.stage[rows], t.partner[rows], t.funded[rows] = FIRST_USE, -1, 1
+    t.stage[rows], t.partner[rows], t.funded[rows], t.entered[rows] = FIRST_USE, -1, 1, bay.quarter
     change(bay, {"conversion.institute_developer": 0, "invention.lapse": 0})
     conversion.convert(bay)
     assert rows.size > 50 and (t.stage[rows] == FIRST_USE).all() and (t.developer[rows] == -1).all()
+
+
+@pytest.mark.parametrize("stage", [PROOF, PILOT, FIRST_USE])
+def test_a_result_without_developer_is_given_up_after_its_patience(bay, stage):
+    """Exactly those that have waited ``patience`` quarters are given up; they stay in force as patents."""
+    t, patience = bay.inventions, int(bay.parameters.conversion.patience)
+    rows = np.flatnonzero((t.alive == 1) & (t.stage < MARKET) & (t.developer < 0))
+    t.stage[rows], t.partner[rows], t.progress[rows] = stage, -1, -100.0
+    t.entered[rows] = bay.quarter - np.arange(rows.size) % (2 * patience)
+    change(bay, {"conversion.institute_developer": 0, "invention.lapse": 0})
+    conversion.convert(bay)
+    late = np.arange(rows.size) % (2 * patience) >= patience
+    assert rows.size > 4 * patience and (t.stage[rows] == np.where(late, ABANDONED, stage)).all()
+    assert (t.alive[rows] == 1).all()
+
+
+def test_a_pilot_without_money_is_given_up_after_its_patience(bay):
+    rows, t = make_pilots(bay), bay.inventions
+    patience = int(bay.parameters.conversion.patience)
+    bay.firms.cash[:] = 0.0
+    bay.funds.cash[:] = bay.funds.budget[:] = 0.0
+    bay.patient_left[:] = 0.0
+    late = np.arange(rows.size) % 2 == 1
+    t.entered[rows] = bay.quarter - patience + np.where(late, 0, 1)
+    change(bay, {"invention.lapse": 0})
+    conversion.convert(bay)
+    assert (t.stage[rows] == np.where(late, ABANDONED, PILOT)).all()
+    assert bay.tally.arrays["abandoned"].sum() >= t.weight[rows[late]].sum() - 1e-6
 
 
 def test_a_co_owning_firm_develops_the_result(bay):
@@ -340,23 +368,48 @@ def test_conversions_are_what_reached_the_market(bay):
 
 def test_without_cover_nobody_pays_a_premium_or_is_compensated(bay):
     bay.values.first_use_cover_firm[:] = bay.values.first_use_cover[:] = 0.0
+    bay.inventions.insured[:] = 0.0  # neither now nor when first use began
     conversion.convert(bay)
     assert bay.ledger.flow("premium").sum() == 0 and bay.ledger.flow("compensation").sum() == 0
 
 
 def test_insurance_pays_the_insured_part_of_a_failed_first_use(bay):
+    """What was insured when first use began is paid back, whatever the cover is today."""
     t, p, count = bay.inventions, bay.parameters.conversion, bay.institutes.capacity
     change(bay, {"invention.lapse": 0})
     bay.values.first_use_cover_firm[:] = 0.4
     bay.firms.cash[bay.firms.alive == 1] = 1e6
-    stage = t.stage.copy()
+    stage, before = t.stage.copy(), t.insured.astype(float)
     owned = (t.alive == 1) & (t.developer >= count)
     conversion.convert(bay)
     failed = owned & (stage == FIRST_USE) & (t.stage == ABANDONED)
     began = owned & (stage == PILOT) & (t.stage == FIRST_USE)
     assert failed.sum() > 5 and began.sum() > 5
     insured = 0.4 * p.pilot_cost * t.weight
-    assert bay.ledger.flow("compensation").sum() == pytest.approx(insured[failed].sum())
+    assert before[failed].sum() > 0
+    assert bay.ledger.flow("compensation").sum() == pytest.approx(before[failed].sum(), rel=1e-6)
+    assert t.insured[began] == pytest.approx(insured[began], rel=1e-6)
     total = np.clip(bay.region.conversion_field * p.success_spread, 0.01, 0.9)[t.field[began]]
     premium = (insured[began] * (1.0 - total**0.25) * (1.0 + p.premium_load)).sum()
     assert bay.ledger.flow("premium").sum() == pytest.approx(premium)
+
+
+@pytest.mark.parametrize("part", [0.0, 0.25, 1.0])
+def test_who_pays_a_part_of_the_premium_is_compensated_for_that_part(bay, part):
+    t, p, firms, count = bay.inventions, bay.parameters.conversion, bay.firms, bay.institutes.capacity
+    rows = np.flatnonzero((t.alive == 1) & (t.stage == FIRST_USE) & (t.developer >= count))
+    total = np.clip(bay.region.conversion_field * p.success_spread, 0.01, 0.9)
+    bay.values.first_use_cover_firm[:] = 0.4
+    whole = 0.4 * p.pilot_cost * t.weight[rows]
+    premium = whole * (1.0 - total[t.field[rows]] ** 0.25) * (1.0 + p.premium_load)
+    firm = t.developer[rows] - count
+    asked = np.bincount(firm, weights=premium, minlength=firms.capacity)
+    firms.cash[:] = part * asked / np.maximum(firms.weight, 1e-12)
+    none = rows[:0]
+    conversion.insure_first_use(bay, rows, none, total)
+    assert rows.size > 20 and bay.ledger.flow("premium").sum() == pytest.approx(part * premium.sum())
+    assert t.insured[rows] == pytest.approx(part * whole, rel=1e-5)
+    assert np.abs(firms.cash).max() < 1e-6
+    conversion.insure_first_use(bay, none, rows, total)
+    assert bay.ledger.flow("compensation").sum() == pytest.approx(part * whole.sum(), rel=1e-5)
+    assert (firms.cash * firms.weight).sum() == pytest.approx(part * whole.sum(), rel=1e-5)

@@ -222,8 +222,17 @@ def test_a_probe_starts_on_its_date_with_a_share_of_the_citys_firms(make_bay):
         field = region.field_ids.index("intelligent_robots")
         here = (firms.alive == 1) & (firms.city == region.city_ids.index("shenzhen"))
         possible = here & (region.relatedness_field[np.maximum(firms.field, 0), field] >= P.link)
-        assert len(users) == max(1, round(share * possible.sum()))
         assert users <= set(firms.id[possible].tolist())
+        # firms in keyed order until the share of real firms is reached; the one that crosses it is in
+        rows = np.flatnonzero(possible)
+        identity = diffusion.technology_identity("humanoid_robots", bay.quarter)
+        order = rows[np.argsort(bay.streams.uniforms("probe", 0, firms.id[rows] ^ identity), kind="stable")]
+        first = order[: len(users)]
+        assert users == set(firms.id[first].tolist())
+        asked = share * firms.weight[possible].sum()
+        reached = np.cumsum(firms.weight[first])
+        assert reached[-1] >= asked and (reached[:-1] < asked).all()
+        assert (len(users) > 10) == (share > 0)
 
 
 def test_another_probe_that_is_never_launched_changes_nobody(make_bay):

@@ -52,7 +52,7 @@ def all_levels(bay):
     return np.concatenate((bay.institutes.capability, bay.firms.capability)).astype(float)
 
 
-def pair_up(bay, kind, sponsored=0, pairs=60):
+def pair_up(bay, kind, shared=0, pairs=60):
     """Clear all ties and pair each of some actors with one other; the rows of the new ties."""
     ties, count = bay.ties, bay.institutes.capacity
     ties.clear(np.flatnonzero(ties.alive))
@@ -64,7 +64,7 @@ def pair_up(bay, kind, sponsored=0, pairs=60):
     rows = np.arange(pairs)
     ties.alive[rows] = 1
     ties.a[rows], ties.b[rows] = np.minimum(a, b), np.maximum(a, b)
-    ties.type[rows], ties.explore[rows], ties.sponsored[rows] = kind, kind > 0, sponsored
+    ties.type[rows], ties.explore[rows], ties.shared[rows] = kind, kind > 0, shared
     ties.start[rows], ties.end[rows], ties.weight[rows] = bay.quarter, bay.quarter + 99, 1.0
     bay.see_network()
     return rows
@@ -82,10 +82,10 @@ def own_fields(bay):
     return np.concatenate((bay.institutes.main_field, bay.firms.field)).astype(int)
 
 
-@pytest.mark.parametrize("kind, sponsored", [(0, 0), (0, 1), (1, 0), (2, 0)])
-def test_nobody_learns_beyond_reach_of_the_partner(bay, kind, sponsored):
+@pytest.mark.parametrize("kind, shared", [(0, 0), (0, 1), (1, 0), (2, 0)])
+def test_nobody_learns_beyond_reach_of_the_partner(bay, kind, shared):
     ties = bay.ties
-    rows = pair_up(bay, kind, sponsored)
+    rows = pair_up(bay, kind, shared)
     before, after = learn(bay)
     reach = bay.parameters.learning.reach
     a, b = ties.a[rows], ties.b[rows]
@@ -120,23 +120,23 @@ def gains(bay, rows, before, after):
     return sides
 
 
-def test_unpaid_exchange_between_firms_is_barter(bay):
+def test_exchange_between_firms_is_barter(bay):
     rows = pair_up(bay, 0)
     one, two = gains(bay, rows, *learn(bay))
     assert one == pytest.approx(two, abs=2e-5) and one.sum() > 0.01
 
 
-def test_sponsored_exchange_gives_without_return(bay):
-    rows = pair_up(bay, 0, sponsored=1)
+def test_members_who_share_give_without_return(bay):
+    rows = pair_up(bay, 0, shared=1)
     one, two = gains(bay, rows, *learn(bay))
     assert np.abs(one - two).max() > 1e-3
 
 
 def test_barter_gives_each_side_no_more_than_a_gift(make_bay):
-    paid, unpaid = make_bay(), make_bay()
-    rows = pair_up(paid, 0, sponsored=1)
-    pair_up(unpaid, 0)
-    gift, swap = gains(paid, rows, *learn(paid)), gains(unpaid, rows, *learn(unpaid))
+    sharing, plain = make_bay(), make_bay()
+    rows = pair_up(sharing, 0, shared=1)
+    pair_up(plain, 0)
+    gift, swap = gains(sharing, rows, *learn(sharing)), gains(plain, rows, *learn(plain))
     assert np.minimum(*swap) == pytest.approx(np.minimum(*gift), abs=2e-5)
     assert (np.maximum(*swap) <= np.maximum(*gift) + 2e-5).all()
 

@@ -177,7 +177,11 @@ def test_an_added_lever_is_carried_out_in_part(still, base, name):
 @pytest.mark.parametrize("value", [0.0, 0.4, 2.5])
 def test_a_barrier_lever_is_a_share_of_the_barrier_of_2020(still, base, name, value):
     matrix = LEVERS[name].named_value
-    assert with_levers(still, LeverSetting(name, value))[matrix] == pytest.approx(base[matrix] * value)
+    found = with_levers(still, LeverSetting(name, value))[matrix]
+    expected = base[matrix].copy()
+    expected[:11, :11] *= value  # borders of the bay's own jurisdictions only
+    assert found == pytest.approx(expected)
+    assert (found[11:] == base[matrix][11:]).all() and (found[:, 11:] == base[matrix][:, 11:]).all()
 
 
 def test_recognition_never_exceeds_the_whole_gap(still, base):

@@ -295,6 +295,20 @@ def test_alliance_members_meet_only_where_memberships_are_used(make_bay):
     assert total[1] > total[0]
 
 
+@pytest.mark.parametrize("used", [0.0, 0.4, 1.0])
+def test_members_of_one_alliance_who_use_it_share(bay, used):
+    """Of the new ties inside an alliance the share that is used is shared, of all others none."""
+    change(bay, {"partnering.alliance_base": used})
+    play(bay, 2)
+    ties, bits = bay.ties, np.concatenate((bay.institutes.alliances, bay.firms.alliances))
+    rows = np.flatnonzero((ties.alive == 1) & (ties.start >= bay.start))
+    together = (bits[ties.a[rows]] & bits[ties.b[rows]]) > 0
+    shared = ties.shared[rows] == 1
+    number = int(together.sum())
+    assert number > 60 and (~together).sum() > 60 and not shared[~together].any()
+    assert abs(shared[together].mean() - used) <= 4.0 * np.sqrt(used * (1.0 - used) / number)
+
+
 def test_an_agreement_between_cities_shows_them_to_each_other(make_bay):
     without, agreed = make_bay(), make_bay()
     change(without, {"partnering.agreement": 0})

@@ -99,9 +99,23 @@ def test_money_of_payers_outside_is_kept(tally, record):
 def test_a_number_that_is_not_finite_stops_the_run_and_is_named(tally, record, name, value):
     record.keep(tally)
     tally.arrays[name][...] = value
-    with pytest.raises(FloatingPointError, match=f"output {name} is not finite in quarter 1"):
+    with pytest.raises(FloatingPointError, match=f"^output {name} is not finite$"):
         record.keep(tally)
     assert record.filled == 1
+
+
+def test_a_bay_says_in_which_quarter_a_number_was_not_finite(bay, monkeypatch):
+    keep = bay.record.keep
+
+    def spoilt(tally):
+        if bay.quarter == bay.start + 1:
+            tally.arrays["rent"][...] = np.nan
+        keep(tally)
+
+    monkeypatch.setattr(bay.record, "keep", spoilt)
+    bay.step()
+    with pytest.raises(FloatingPointError, match="^2020 ?Q2: output rent is not finite$"):
+        bay.step()
 
 
 def test_an_unknown_output_is_refused(tally):

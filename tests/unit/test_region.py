@@ -346,8 +346,14 @@ def test_gap_rules():
 def test_institutes_share_out_researchers_graduates_and_fields(bay):
     people = np.bincount(bay.institute_city, bay.institute_researchers, 11)
     assert people == pytest.approx(bay.rd_people_city * bay.rd_people_institute_share_city, rel=1e-12)
-    assert bay.institute_graduates_per_year.sum() == pytest.approx(0.06 * bay.rd_people_city.sum())
+    assert bay.institute_graduates_per_year.sum() == pytest.approx(0.05 * bay.rd_people_city.sum())
     university = bay.institute_tier == bay.tier_ids.index("university")
+    # a city's graduates follow the geometric mean of schools and research people, its schools teach alike
+    schools = np.bincount(bay.institute_city[university], minlength=11)
+    weight = np.sqrt(schools * bay.rd_people_city)
+    by_city = 0.05 * bay.rd_people_city.sum() * weight / weight.sum()
+    expected = (by_city / schools)[bay.institute_city[university]]
+    assert bay.institute_graduates_per_year[university] == pytest.approx(expected)
     assert (bay.institute_graduates_per_year[~university] == 0).all()
     assert (bay.institute_graduates_per_year[university] > 0).all()
     assert bay.institute_field_weights.sum(axis=1) == pytest.approx(np.ones(len(bay.institute_id)))
@@ -441,7 +447,8 @@ def test_every_number_of_the_tables_has_a_reference_that_resolves():
         rows = table(source["table"])
         assert source["column"] == "*" or source["column"] in rows[0], source
         if i not in used:
-            assert source["column"] in ("city", "fields", "legal_family", "languages", "lead_field"), source
+            words = ("city", "fields", "legal_family", "languages", "lead_field", "role")
+            assert source["column"] in words, source
 
 
 def test_confirmed_numbers_carry_no_bare_memory():
@@ -503,6 +510,7 @@ TWO_CITIES = {
     "land,1,1,0.5\nrest_of_china,1,1,0.5\nabroad,0.5,0.5,1\n",
     "outside": "id,wage,people_response\nrest_of_china,0.9,1\nabroad,1.5,0.5\n",
     "zones": "id,name,name_zh,city,partners,relief_technology,relief_talent,relief_finance\n",
+    "roles": "city,role\n",
     "agreements": "id,name,name_zh,city,city_2\n",
     "alliances": "id,name,name_zh,fields,jurisdictions\n",
     "fields": "id,name,name_zh,duration_years,conversion,market_growth,market_share,export_share,"
@@ -552,7 +560,20 @@ def test_a_region_of_two_cities_loads(tmp_path):
     assert twins.institute_field_weights[2] == pytest.approx([0.7, 0.3])
     assert twins.institute_graduates_per_year.sum() == pytest.approx(0.05 * 3500)
     assert twins.lead_field.tolist() == [1, 1]
-    assert twins.zones == twins.agreements == twins.alliances == ()
+    assert twins.zones == twins.agreements == twins.alliances == twins.roles == ()
+
+
+def test_roles_of_cities(bay, tmp_path):
+    """The division of labour that the outline plan names, and one of another region."""
+    assert bay.roles == (
+        ("guangzhou", "cultivate"),
+        ("shenzhen", "demonstrate"),
+        ("hong_kong", "overseas"),
+        ("macao", "transfer"),
+    )
+    roles = "city,role\nweak,transfer\nstrong,cultivate\n"
+    twins = load_region(write_region(tmp_path / "twins", roles=roles))
+    assert twins.roles == (("weak", "transfer"), ("strong", "cultivate"))
 
 
 def problems(folder):
@@ -668,6 +689,14 @@ def test_all_problems_of_all_tables_come_at_once(tmp_path):
             "institutes",
             TWO_CITIES["institutes"].rsplit("weak_university", 1)[0],
             ["institutes.csv:1: weak has R&D people outside firms but no institute"],
+        ),
+        (
+            "roles",
+            "city,role\nstrong,cultivat\nweek,transfer\n",
+            [
+                "roles.csv:2: role: unknown role 'cultivat'; nearest is 'cultivate'",
+                "roles.csv:3: city: unknown city 'week'; nearest is 'weak'",
+            ],
         ),
         (
             "jurisdictions",

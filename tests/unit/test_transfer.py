@@ -26,6 +26,19 @@ def run(bay, changes=None, cash=None):
     return {name: bay.tally.arrays[name] for name in (*FLOWS, "flow_technology_import")}
 
 
+@pytest.fixture
+def taken(monkeypatch):
+    """What firms took last: ``taken["channel"]`` and ``taken["row"]`` (an invention, or -1) by row."""
+    seen, take = {}, transfer._take
+
+    def listening(*arguments):
+        take(*arguments)
+        seen["channel"], seen["row"] = arguments[-2:]  # arrays that the phase goes on to use
+
+    monkeypatch.setattr(transfer, "_take", listening)
+    return seen
+
+
 def worth(bay):
     """Money of all firms and institutes, million CNY."""
     return float((bay.firms.cash * bay.firms.weight)[bay.firms.alive == 1].sum() + bay.institutes.cash.sum())
@@ -99,19 +112,28 @@ def bay(make_bay):
     return bay
 
 
-def test_a_user_pays_the_price_of_what_it_takes(bay):
-    """Users that own nothing pay price * min(4, quality) of what was taken; joint use is free."""
-    t, count = bay.inventions, bay.institutes.capacity
-    owners = np.unique(t.owner[(t.alive == 1) & (t.stage == MARKET)])
-    t.licences[:] = 0
+def test_a_user_pays_the_price_of_what_it_takes(bay, taken):
+    """Users pay price * min(4, quality) and receive what others pay them; joint use is free."""
+    t, firms, count = bay.inventions, bay.firms, bay.institutes.capacity
+    owner, partner, share = t.owner.copy(), t.partner.copy(), t.share.astype(float)
     run(bay, {"transfer.need": 1, **NO_IMPORTS}, cash=1e4)
-    price = bay.parameters.transfer.price
-    users = np.setdiff1d(bay.firms.alive_rows(), owners[owners >= count] - count)
-    paid = 1e4 - bay.firms.cash[users]
-    paid = paid[paid > 1e-9]
-    taken = np.unique(price * np.minimum(4.0, t.quality[t.licences > 0]))
-    nearest = taken[np.abs(taken[None, :] - paid[:, None]).argmin(axis=1)]
-    assert paid.size > 100 and paid == pytest.approx(nearest, abs=1e-6)
+    users = np.flatnonzero(taken["row"] >= 0)
+    row = taken["row"][users]
+    due = bay.parameters.transfer.price * np.minimum(4.0, t.quality[row].astype(float))
+    joint = taken["channel"][users] == transfer.JOINT
+    due[joint] = 0.0
+    assert (~joint).sum() > 100 and joint.any()
+    income = due * firms.weight[users]
+    own = np.where(partner[row] >= 0, share[row], 1.0)
+    received = np.zeros(count + firms.capacity)
+    np.add.at(received, owner[row], income * own)
+    np.add.at(received, partner[row[partner[row] >= 0]], (income * (1.0 - own))[partner[row] >= 0])
+    change_of_cash = received[count:] / np.maximum(firms.weight, 1e-12)
+    change_of_cash[users] -= due
+    alive = firms.alive_rows()
+    assert firms.cash[alive] - 1e4 == pytest.approx(change_of_cash[alive], rel=1e-6, abs=1e-5)
+    only_users = np.setdiff1d(users, np.flatnonzero(received[count:]))
+    assert only_users.size > 100 and (firms.cash[only_users] <= 1e4).all()
 
 
 def test_who_has_no_money_to_spare_takes_no_licence(bay):
@@ -146,23 +168,53 @@ def test_without_partners_there_is_no_joint_use(bay):
     assert flows["flow_technology_licence_firm"].any()
 
 
-def test_a_sold_invention_changes_its_owner_a_licensed_one_does_not(make_bay):
+def test_a_sold_invention_changes_its_owner_a_licensed_one_does_not(make_bay, taken):
+    """Of several who would buy the same, the first identity buys and the others license it."""
     for share, name in ((1, "sale"), (0, "licence")):
         bay = make_bay()
         t = bay.inventions
         before = t.owner.copy()
-        t.licences[:] = 0
         flows = run(
             bay, {"transfer.need": 0.3, "transfer.sale_share": share, "transfer.partner_offers": 0}, cash=1e4
         )
-        assert {n for n in FLOWS if flows[n].any()} == {
-            f"flow_technology_{name}_firm",
-            f"flow_technology_{name}_institute",
-        }
-        changed = t.owner != before
-        assert (changed == ((t.licences > 0) if share else False)).all()
+        firms, row = bay.firms, taken["row"]
+        users = np.flatnonzero(row >= 0)
+        users = users[np.argsort(firms.id[users])]
+        rows, first = np.unique(row[users], return_index=True)  # the first identity among the takers of each
+        buyers = users[first] if share else users[:0]
+        assert rows.size > 20 and users.size > rows.size
+        expected = np.zeros(firms.capacity, bool)
+        expected[buyers] = True
+        assert ((taken["channel"] == transfer.SALE) == expected).all()
+        sold = sum(flows[f"flow_technology_sale_{kind}"].sum() for kind in ("firm", "institute"))
+        licensed = sum(flows[f"flow_technology_licence_{kind}"].sum() for kind in ("firm", "institute"))
+        assert sold == pytest.approx(firms.weight[buyers].sum())
+        assert licensed == pytest.approx(firms.weight[users].sum() - firms.weight[buyers].sum())
+        assert not any(flows[n].any() for n in FLOWS if "joint" in n)
+        assert all(flows[f"flow_technology_{name}_{kind}"].any() for kind in ("firm", "institute"))
+        owner = before.copy()
         if share:
-            assert changed.sum() > 20 and (t.owner[changed] >= bay.institutes.capacity).all()
+            owner[rows] = bay.institutes.capacity + buyers
+            assert (owner != before).sum() == rows.size
+        assert (t.owner == owner).all()
+
+
+def test_income_is_shared_between_the_owner_and_a_living_partner(make_bay):
+    """The owner keeps its share of the income; the rest goes to the partner, if there is one."""
+    bay = make_bay()
+    t, firms, institutes, count = bay.inventions, bay.firms, bay.institutes, bay.institutes.capacity
+    rows = np.flatnonzero((t.alive == 1) & (t.stage == MARKET) & (t.owner >= 0))[:4]
+    nodes = np.concatenate((np.arange(2), firms.alive_rows()[:6] + count))
+    t.owner[rows], t.partner[rows] = nodes[[0, 2, 3, 4]], [nodes[5], nodes[1], nodes[6], -1]
+    t.share[rows] = 0.25, 0.5, 0.75, 0.25
+    income = np.array([100.0, 200.0, 400.0, 800.0])
+    before = np.concatenate((institutes.cash, firms.cash * firms.weight))
+    transfer.share_income(bay, rows, income, np.array([0, 1, 9, 10]))
+    got = np.concatenate((institutes.cash, firms.cash * firms.weight)) - before
+    expected = np.zeros(got.size)
+    expected[nodes] = 25.0, 100.0, 100.0, 300.0, 800.0, 75.0, 100.0, 0.0
+    assert got == pytest.approx(expected, abs=1e-6)
+    assert bay.ledger.flow("licence")[[0, 1, 9, 10]].sum(axis=1) == pytest.approx(income)
 
 
 def test_infinite_border_no_licence_crosses(make_bay):
@@ -177,17 +229,16 @@ def test_infinite_border_no_licence_crosses(make_bay):
         assert (total[cross].sum() > 0) == (bay is free)
 
 
-def test_users_gain_by_quality_and_absorption_and_nobody_else(bay):
+def test_users_gain_by_quality_and_absorption_and_nobody_else(bay, taken):
     before = bay.firms.productivity.copy()
-    bay.inventions.licences[:] = 0
     flows = run(bay, {"transfer.need": 0.2, "transfer.joint_share": 1, **NO_IMPORTS}, cash=1e4)
     gain = bay.firms.productivity - before
     users = gain > 0
     assert (gain >= 0).all()
     assert (bay.firms.weight * users).sum() == pytest.approx(sum(flows[n].sum() for n in FLOWS))
-    p, t = bay.parameters.transfer, bay.inventions
-    best = np.log1p(t.quality[t.licences > 0]).max()
-    assert (gain <= p.gain * bay.firms.absorptive * best + 1e-9).all()
+    p, quality = bay.parameters.transfer, bay.inventions.quality[np.maximum(taken["row"], 0)]
+    expected = np.where(taken["row"] >= 0, p.gain * bay.firms.absorptive * np.log1p(quality), 0.0)
+    assert (users == (taken["row"] >= 0)).all() and gain == pytest.approx(expected, abs=1e-6)
 
 
 def test_transfer_gain_zero_teaches_nothing(bay):
