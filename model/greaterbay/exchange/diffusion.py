@@ -58,13 +58,19 @@ def spread(firms, adjacency, institutes, bits, identities, fields, gains, costs,
             continue
         me, node = firms.id[r], institutes + r
         ties = adjacency.offset[node + 1] - adjacency.offset[node]
+        around = numba_u64(0)  # technologies that some partner uses
+        for e in range(adjacency.offset[node], adjacency.offset[node + 1]):
+            j = adjacency.neighbour[e] - institutes
+            if j >= 0:
+                around |= firms.adopted[j]
         for t in range(technologies):
             if gains[t] <= 0.0 or (firms.adopted[r] >> numba_u64(bits[t])) & numba_u64(1):
                 continue
             if related[firms.field[r], fields[t]] < p.link:
                 continue
             users, core = 0, False
-            for e in range(adjacency.offset[node], adjacency.offset[node + 1]):
+            met = (around >> numba_u64(bits[t])) & numba_u64(1)
+            for e in range(adjacency.offset[node], adjacency.offset[node + 1] if met else 0):
                 j = adjacency.neighbour[e] - institutes
                 if j >= 0 and (firms.adopted[j] >> numba_u64(bits[t])) & numba_u64(1):
                     users += 1
@@ -124,13 +130,15 @@ def launch_vintages(bay) -> None:
     arrived = bay.market_arrivals
     fields = len(bay.region.field_ids)
     for f in range(fields):
-        mine = arrived[(inventions.field[arrived] == f) & (inventions.developer[arrived] >= bay.institutes.capacity)]
         slots = [f * VINTAGES + v for v in range(VINTAGES)]
         current = [bay.technologies[s] for s in slots]
         # launches of different fields are staggered, so that vintages do not turn over together
         first = bay.start - WARM_UP_QUARTERS + int(f * 4 * p.vintage_years / fields)
         newest = max((t.launch for t in current if t is not None), default=first - int(4 * p.vintage_years))
-        if mine.size == 0 or bay.quarter - newest < 4 * p.vintage_years:
+        if bay.quarter - newest < 4 * p.vintage_years:
+            continue
+        mine = arrived[(inventions.field[arrived] == f) & (inventions.developer[arrived] >= bay.institutes.capacity)]
+        if mine.size == 0:
             continue
         best = mine[np.lexsort((inventions.id[mine], -inventions.quality[mine]))[0]]
         slot = slots[0] if current[0] is None else slots[1] if current[1] is None else min(
