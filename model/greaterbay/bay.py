@@ -563,7 +563,7 @@ class Bay(mesa.Model):
     def end_ties(self, ended: np.ndarray) -> None:
         """End all ties of the marked nodes (N,)."""
         ties = self.ties
-        gone = np.flatnonzero(ties.alive == 1)
+        gone = ties.alive_rows()
         ties.clear(gone[ended[ties.a[gone]] | ended[ties.b[gone]]])
 
     def row_of_fund(self, kind: int) -> np.ndarray:

@@ -87,13 +87,13 @@ def staff_is_people(bay):
 @invariant
 def identities_differ(bay):
     """No two firms share an identity."""
-    return float(repeats(bay.firms.id[_live(bay)])), 0.0
+    return float(repeats(bay.firms.id, bay.firms.alive)), 0.0
 
 
 @invariant
 def person_identities_differ(bay):
     """No two people share an identity."""
-    return float(repeats(bay.people.id[bay.people.alive == 1])), 0.0
+    return float(repeats(bay.people.id, bay.people.alive)), 0.0
 
 
 @invariant

@@ -27,6 +27,19 @@ class Column:
     width: int = 0
 
 
+@lean
+def _free_rows(alive, rows):
+    """Fill ``rows`` with the first rows not in use; return how many were found."""
+    n = 0
+    for i in range(alive.shape[0]):
+        if n == rows.shape[0]:
+            break
+        if alive[i] == 0:
+            rows[n] = i
+            n += 1
+    return n
+
+
 class Table:
     """Arrays of one kind of actor.
 
@@ -80,11 +93,11 @@ class Table:
 
     def free_rows(self, count: int) -> np.ndarray:
         """The first ``count`` rows not in use (column ``alive``), growing the table when needed."""
-        rows = np.flatnonzero(~self.arrays["alive"].view(bool))
-        if rows.size < count:
+        rows = np.empty(count, np.int64)
+        if _free_rows(self.alive, rows) < count:
             self.grow(int((self.capacity + count) * 1.5) + 16)
-            rows = np.flatnonzero(~self.arrays["alive"].view(bool))
-        return rows[:count]
+            _free_rows(self.alive, rows)
+        return rows
 
     def state(self) -> dict[str, np.ndarray]:
         """Copies of all arrays."""

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import math
 from collections import namedtuple
+from functools import cache
 
 import numpy as np
 
@@ -119,6 +120,7 @@ def _count_users(firms, field, related, link, users, possible):
                     users[c, t] += weight
 
 
+@cache
 def technology_identity(name: str, launch: int) -> np.uint64:
     """Identity of a technology: its name and quarter of launch, whatever other technologies there are."""
     return identity_of("technology", name, launch)
@@ -194,13 +196,9 @@ def spread_technologies(bay) -> None:
         spread(firms.part(Adopters), bay.adjacency, bay.institutes.capacity, bits, identities, fields, gains, costs, risks, bay.values.first_use_cover_firm,
                region.relatedness_field, share, bay_share, region.core_city, keys, p, new, from_core)
         rows = np.flatnonzero(new)
-        count = np.zeros(rows.size)
-        gain, cost = np.zeros(rows.size), np.zeros(rows.size)
-        for k, t in enumerate(active):
-            took = ((new[rows] >> np.uint64(t)) & np.uint64(1)) == 1
-            count += took
-            gain += took * gains[k]
-            cost += took * costs[k]
+        took = ((new[rows, None] >> bits.astype(np.uint64)) & np.uint64(1)) == 1
+        count = took.sum(axis=1).astype(float)
+        gain, cost = np.cumsum(took * gains, axis=1)[:, -1], np.cumsum(took * costs, axis=1)[:, -1]
         price = np.minimum(cost * 4.0 * firms.sales[rows], np.maximum(firms.cash[rows], 0.0))
         firms.adopted[rows] |= new[rows]
         firms.cash[rows] -= price

@@ -163,7 +163,7 @@ def give_grants(bay) -> None:
     cities = len(region.city_ids)
     money = np.minimum(bay.science_budget_now / 4.0 * f.grant_share, np.maximum(bay.government_cash, 0.0))
     rows = firms.alive_rows()
-    rows = rows[np.argsort(bay.streams.uniforms("grant", quarter, firms.id[rows]), kind="stable")]
+    rows = rows[np.argsort(bay.streams.uniforms("grant", quarter, firms.id[rows]))]
     cost = f.grant_size * bay.growth_level * firms.weight[rows]
     chosen = np.zeros(rows.size, bool)
     _draw_grants(firms.city[rows], cost, money + bay.grant_left, np.zeros(cities), chosen)

@@ -163,6 +163,11 @@ def develop(nodes, levels, change, effort, spill, research_share, related, count
         chain = nodes.chain[i]
         for f in range(fields):
             share = research_share[i, f]
+            around = p.spillover * spill[nodes.city[i], f] * min(1.0, 2.0 * share)
+            # spillovers reach related fields by the square of relatedness
+            beside = p.spillover * related[nodes.field[i], f] ** 2 * spill[nodes.city[i], f]
+            used = (share > 0.0) if firm else (share > 0.02)
+            loss = (p.depreciation if used else p.depreciation_unused) + p.frontier
             for k in range(4):
                 c = 4 * f + k
                 level = levels[i, c]
@@ -170,13 +175,9 @@ def develop(nodes, levels, change, effort, spill, research_share, related, count
                 if share > 0.0:
                     # firms are strong at the process end, institutes at the basic end
                     tilt = 0.7 + 0.6 * (k / 3.0 if firm else 1.0 - k / 3.0)
-                    gain += (p.own * tilt * effort[i] * min(1.0, 2.0 * share)
-                             + p.spillover * spill[nodes.city[i], f] * min(1.0, 2.0 * share)) * (1.0 - level)
+                    gain += (p.own * tilt * effort[i] * min(1.0, 2.0 * share) + around) * (1.0 - level)
                 elif firm:
-                    # spillovers reach related fields by the square of relatedness
-                    gain += p.spillover * related[nodes.field[i], f] ** 2 * spill[nodes.city[i], f] * (1.0 - level)
-                used = (share > 0.0) if firm else (share > 0.02)
-                loss = (p.depreciation if used else p.depreciation_unused) + p.frontier
+                    gain += beside * (1.0 - level)
                 now = level + gain - loss * level
                 row[c] = 0.0 if now < 0.0 else (1.0 if now > 1.0 else now)  # what is not a number stays for the books to find
         if counts[i] > 0:

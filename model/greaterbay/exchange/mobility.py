@@ -460,14 +460,16 @@ def hire(bay, rows: np.ndarray, choice: np.ndarray, employer_city: np.ndarray) -
     former, new = people.employer[rows], choice[rows]
     origin = np.where(people.former[rows] <= -2, cities - 2 - people.former[rows], people.city[rows])
     there, weight = employer_city[new], people.weight[rows]
-    kind_from = np.where(former < 0, 2, np.where(former < count, 1, 0))
-    kind_to = np.where(new < count, 1, 0)
     moved = origin != there
+    kind_from = np.where(former < 0, 2, np.where(former < count, 1, 0))[moved]
+    kind_to = np.where(new < count, 1, 0)[moved]
+    movers = origin[moved], there[moved], weight[moved]
     names = ("firm", "institute", "person")
     for i in range(3):
         for j in range(2):
-            these = moved & (kind_from == i) & (kind_to == j)
-            tally.flow(f"flow_talent_{names[i]}_{names[j]}", origin[these], there[these], weight[these])
+            these = np.flatnonzero((kind_from == i) & (kind_to == j))
+            if these.size:
+                tally.flow(f"flow_talent_{names[i]}_{names[j]}", *(part[these] for part in movers))
     from_outside = origin >= cities
     bay.people_in += weight[from_outside].sum()
     inside = moved & ~from_outside

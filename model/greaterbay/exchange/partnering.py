@@ -189,12 +189,12 @@ def _candidates(nodes, s, adjacency, institutes, i, keys, p, seen, origin):
 
 
 @lean
-def seek(nodes, s, adjacency, institutes, keys, p, seen, origin, cost, target, mine, theirs, expected):
+def seek(nodes, s, adjacency, institutes, keys, p, seen, origin, cost, known, target, mine, theirs, expected):
     """Every looking actor's best candidates above its reservation.
 
     ``target`` (N, CHOICES) node or -1, ``mine`` and ``theirs`` the two sides' utilities; ``expected``
     (P, P) collects the probability that both sides of a pair that met accept (weighted). ``seen``,
-    ``origin`` and ``cost`` (N,) are room to work in.
+    ``origin``, ``cost`` (N,) and ``known`` (N,), zero at first, are room to work in.
     """
     for i in range(nodes.alive.shape[0]):
         if nodes.alive[i] and nodes.size[i] > 0.0:
@@ -205,17 +205,14 @@ def seek(nodes, s, adjacency, institutes, keys, p, seen, origin, cost, target, m
         if nodes.alive[i] == 0 or nodes.size[i] <= 0.0 or uniform(keys.seek, nodes.id[i], 0) >= p.seek_share:
             continue
         found = _candidates(nodes, s, adjacency, institutes, i, keys, p, seen, origin)
+        known[i] = i + 1
+        for e in range(adjacency.offset[i], adjacency.offset[i + 1]):
+            known[adjacency.neighbour[e]] = i + 1
         for k in range(found):
             j = seen[k]
-            if j < 0 or j == i or nodes.alive[j] == 0 or nodes.size[j] <= 0.0:
+            if j < 0 or known[j] == i + 1 or nodes.alive[j] == 0 or nodes.size[j] <= 0.0:
                 continue
-            known = False
-            for c in range(k):
-                known = known or seen[c] == j
-            for e in range(adjacency.offset[i], adjacency.offset[i + 1]):
-                known = known or adjacency.neighbour[e] == j
-            if known:
-                continue
+            known[j] = i + 1  # oneself, partners and whom one has just seen
             tie_type = tie_type_of(nodes, i, j)
             ci, cj = nodes.city[i], nodes.city[j]
             # what a platform prepares needs fewer journeys
@@ -367,7 +364,7 @@ def find_partners(bay) -> None:
     target, mine, theirs = np.full((n, CHOICES), -1, np.int64), np.zeros((n, CHOICES)), np.zeros((n, CHOICES))
     expected = np.zeros((len(bay.region.place_ids),) * 2)
     seen, origin = np.empty(SEEN, np.int64), np.empty(SEEN, np.int64)
-    seek(nodes, search, adjacency, bay.institutes.capacity, keys, p, seen, origin, np.empty(n), target, mine, theirs, expected)
+    seek(nodes, search, adjacency, bay.institutes.capacity, keys, p, seen, origin, np.empty(n), np.zeros(n, np.int64), target, mine, theirs, expected)
     quota = np.ones(n, np.int64)
     places = p.institute_ties * bay.institutes.researchers * bay.scale
     draws = bay.streams.uniforms("rounding", quarter, bay.institutes.id, 1)
