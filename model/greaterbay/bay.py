@@ -222,19 +222,21 @@ class Bay(mesa.Model):
 
     def _join_alliances(self) -> None:
         """Memberships at the start, of firms and institutes."""
-        firms, institutes = self.firms, self.institutes
+        firms, institutes, region = self.firms, self.institutes, self.region
         rows = firms.alive_rows()
+        self.alliance_scope = [
+            (np.isin(np.arange(len(region.field_ids)), [region.field_ids.index(f) for f in alliance["fields"]]),
+             np.isin(region.jurisdiction_city, [region.jurisdiction_ids.index(j) for j in alliance["jurisdictions"]]))
+            for alliance in region.alliances]
         self.join_alliances(firms, rows, firms.field[rows])
         self.join_alliances(institutes, np.arange(institutes.capacity), institutes.main_field)
         self.list_members()
 
     def join_alliances(self, table, rows: np.ndarray, field: np.ndarray) -> None:
         """Memberships by identity: a share of the actors of an alliance's fields and jurisdictions."""
-        region, share = self.region, self.parameters.partnering.alliance_members
-        for k, alliance in enumerate(region.alliances):
-            fields = np.isin(np.arange(len(region.field_ids)), [region.field_ids.index(f) for f in alliance["fields"]])
-            where = np.isin(region.jurisdiction_city, [region.jurisdiction_ids.index(j) for j in alliance["jurisdictions"]])
-            member = fields[field] & where[table.city[rows]] & (self.streams.uniforms("member", 0, table.id[rows], k) < share)
+        share, city, ids = self.parameters.partnering.alliance_members, table.city[rows], table.id[rows]
+        for k, (fields, where) in enumerate(self.alliance_scope):
+            member = fields[field] & where[city] & (self.streams.uniforms("member", 0, ids, k) < share)
             table.alliances[rows[member]] |= np.uint32(1 << k)
 
     def list_members(self) -> None:
@@ -463,9 +465,9 @@ class Bay(mesa.Model):
 
     def city_skills(self) -> np.ndarray:
         """Efficiency units of skilled people at work by city (C,)."""
-        people = self.people
-        rows = np.flatnonzero((people.alive == 1) & (people.employer >= 0))
-        return np.bincount(people.city[rows], weights=people.weight[rows] * people.skill[rows], minlength=len(self.region.city_ids))
+        skills = np.zeros(len(self.region.city_ids))
+        mobility.add_skills(self.people.part(mobility.Skilled), skills)
+        return skills
 
     def city_sales(self) -> np.ndarray:
         """Sales of firms by city (C,), million CNY this quarter."""
@@ -529,9 +531,8 @@ class Bay(mesa.Model):
 
     def seat_firms(self, rows: np.ndarray) -> None:
         """Entrants take their place in the search tables."""
-        fields = len(self.region.field_ids)
-        for row in rows:
-            self.places.insert(int(self.firms.city[row]) * fields + int(self.firms.field[row]), int(row), self.firms.id[row])
+        firms = self.firms
+        self.places.insert_all(firms.city[rows].astype(np.int64) * len(self.region.field_ids) + firms.field[rows], rows, firms.id[rows])
 
     def remove_firms(self, rows: np.ndarray) -> None:
         """Exit: money to owners, loans and stakes written off, people out of work, ties and memories end."""
@@ -551,23 +552,18 @@ class Bay(mesa.Model):
         np.add.at(funds.committed, guidance[firms.city[backed]], -firms.invested_public[backed] * firms.weight[backed])
         dead = np.zeros(count + firms.capacity, bool)
         dead[rows + count] = True
-        staff = np.flatnonzero((people.alive == 1) & (people.employer >= 0))
-        staff = staff[dead[people.employer[staff]]]
-        people.employer[staff] = -1
-        people.former[staff] = -1
-        people.idle[staff] = 0
+        mobility.dismiss(people.part(mobility.Dismissed), dead)
         self.end_ties(dead)
         for column in (inventions.owner, inventions.partner, inventions.developer, people.former, self.institutes.past, firms.past):
             _forget(column.reshape(-1), dead)
-        for row in rows:
-            self.places.remove(int(firms.city[row]) * fields + int(firms.field[row]), int(row))
+        self.places.remove_all(city * fields + firms.field[rows], rows)
         firms.clear(rows)
         self.list_members()
 
     def end_ties(self, ended: np.ndarray) -> None:
         """End all ties of the marked nodes (N,)."""
         ties = self.ties
-        gone = np.flatnonzero(ties.alive == 1)
+        gone = ties.alive_rows()
         ties.clear(gone[ended[ties.a[gone]] | ended[ties.b[gone]]])
 
     def row_of_fund(self, kind: int) -> np.ndarray:
@@ -626,7 +622,7 @@ class Bay(mesa.Model):
         """Mean cognitive distance of 500 firm pairs chosen by identity."""
         if rows.size < 2:
             return 0.0
-        order = rows[np.argsort(self.firms.id[rows], kind="stable")]
+        order = rows[np.argsort(self.firms.id[rows])]
         chosen = order[np.linspace(0, order.size - 1, min(order.size, 500)).astype(int)]
         profile = profiles(self.firms, chosen, self.region.relatedness_field).astype(float)
         other = np.roll(profile, chosen.size // 3, axis=0)

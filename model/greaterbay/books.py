@@ -10,8 +10,10 @@ from collections import namedtuple
 import numpy as np
 
 from greaterbay.actors.fund import BANK
+from greaterbay.actors.invention import FIRM_FIRM, INSTITUTE_INSTITUTE, TIE_TYPES
 from greaterbay.actors.network import own_levels
 from greaterbay.counts import count_inventions, count_people, repeats
+from greaterbay.kernels import lean
 
 
 class BooksError(RuntimeError):
@@ -19,6 +21,7 @@ class BooksError(RuntimeError):
 
 
 Counted = namedtuple("Counted", ["people", "inventions"])
+TiesRead = namedtuple("TiesRead", ["alive", "a", "b", "type", "weight"])
 INVARIANTS: dict[str, object] = {}
 
 
@@ -84,13 +87,13 @@ def staff_is_people(bay):
 @invariant
 def identities_differ(bay):
     """No two firms share an identity."""
-    return float(repeats(bay.firms.id[_live(bay)])), 0.0
+    return float(repeats(bay.firms.id, bay.firms.alive)), 0.0
 
 
 @invariant
 def person_identities_differ(bay):
     """No two people share an identity."""
-    return float(repeats(bay.people.id[bay.people.alive == 1])), 0.0
+    return float(repeats(bay.people.id, bay.people.alive)), 0.0
 
 
 @invariant
@@ -457,23 +460,36 @@ def measure(bay) -> None:
     measure_region(bay, rows, simulated + rest)
 
 
+@lean
+def _place_ties(ties, city_node, jurisdiction, firm_firm, firm_institute, institute_institute, inside, near, border):
+    """Half a tie from each side: first all from the first partner, then all from the second."""
+    for turn in range(2):
+        for t in range(ties.alive.shape[0]):
+            if ties.alive[t] == 0:
+                continue
+            a, b, weight = city_node[ties.a[t]], city_node[ties.b[t]], ties.weight[t]
+            if turn == 1:
+                a, b = b, a
+            if ties.type[t] == FIRM_FIRM:
+                firm_firm[a, b] += 0.5 * weight
+            elif ties.type[t] == INSTITUTE_INSTITUTE:
+                institute_institute[a, b] += 0.5 * weight
+            elif turn == 1:  # the institute comes first in a pair
+                firm_institute[a, b] += weight
+            if a == b:
+                inside[a] += 0.5 * weight
+            elif jurisdiction[a] == jurisdiction[b]:
+                near[a] += 0.5 * weight
+            else:
+                border[a] += 0.5 * weight
+
+
 def measure_ties(bay) -> None:
     """Tie matrices (half a tie in each direction) and where ties lie."""
     ties, region, tally = bay.ties, bay.region, bay.tally
-    rows = np.flatnonzero(ties.alive == 1)
-    a, b = bay.city_of_node(ties.a[rows]), bay.city_of_node(ties.b[rows])
-    weight, kind = ties.weight[rows], ties.type[rows]
-    for code, name in ((0, "ties_firm_firm"), (2, "ties_institute_institute")):
-        these = kind == code
-        tally.flow(name, a[these], b[these], 0.5 * weight[these])
-        tally.flow(name, b[these], a[these], 0.5 * weight[these])
-    mixed = kind == 1  # the institute comes first in a pair
-    tally.flow("ties_firm_institute", b[mixed], a[mixed], weight[mixed])
-    same = a == b
-    inside = region.jurisdiction_city[a] == region.jurisdiction_city[b]
-    for name, mask in (("ties_inside", same), ("ties_jurisdiction", ~same & inside), ("ties_border", ~inside)):
-        tally.add(name, a[mask], 0.5 * weight[mask])
-        tally.add(name, b[mask], 0.5 * weight[mask])
+    where = (tally.matrix(f"ties_{name}") for name in ("inside", "jurisdiction", "border"))
+    kinds = (tally.matrix(f"ties_{name}") for name in TIE_TYPES)
+    _place_ties(ties.part(TiesRead), bay.node_city(), region.jurisdiction_city, *kinds, *where)
 
 
 def measure_region(bay, rows: np.ndarray, output: np.ndarray) -> None:

@@ -88,11 +88,13 @@ def count_inventions(bay) -> InventionCount:
 
 
 @lean
-def _repeats(keys, table):
-    """Number of keys met before, by a table with open places (0 is an empty place, so a key 0 is counted apart)."""
+def _repeats(keys, counts, table):
+    """Number of keys that count and were met before, by a table with open places (0 is an empty place: a key 0 is counted apart)."""
     repeats, zeros = 0, 0
     mask = np.uint64(table.shape[0] - 1)
     for k in range(keys.shape[0]):
+        if counts[k] == 0:
+            continue
         key = keys[k]
         if key == 0:
             zeros += 1
@@ -108,7 +110,11 @@ def _repeats(keys, table):
     return repeats + max(0, zeros - 1)
 
 
-def repeats(keys: np.ndarray) -> int:
-    """How many of the keys (uint64) are not new: size less the number of different ones, without sorting."""
-    table = np.zeros(1 << max(4, int(2 * keys.size).bit_length()), np.uint64)
-    return int(_repeats(np.ascontiguousarray(keys, np.uint64), table))
+def repeats(keys: np.ndarray, counts: np.ndarray | None = None) -> int:
+    """How many of the keys (uint64) are not new: size less the number of different ones, without sorting.
+
+    ``counts`` (0/1) says which keys are looked at; None for all.
+    """
+    counts = np.ones(keys.size, np.int8) if counts is None else counts
+    table = np.zeros(1 << max(4, int(1.5 * counts.sum(dtype=np.int64)).bit_length()), np.uint64)
+    return int(_repeats(np.ascontiguousarray(keys, np.uint64), counts, table))

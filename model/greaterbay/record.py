@@ -29,14 +29,14 @@ class Tally:
 
     def __init__(self, sizes: dict[str, int]):
         self.sizes = sizes
-        self.arrays = {
-            o.id: np.zeros([sizes[d] for d in o.dims[1:]]) for o in outputs.table().values() if not o.is_ratio
-        }
+        shapes = {o.id: [sizes[d] for d in o.dims[1:]] for o in outputs.table().values() if not o.is_ratio}
+        ends = np.cumsum([int(np.prod(shape)) for shape in shapes.values()])
+        self.all = np.zeros(int(ends[-1]))  # every array is a part of this one
+        self.arrays = {name: part.reshape(shape) for (name, shape), part in zip(shapes.items(), np.split(self.all, ends[:-1]), strict=True)}
 
     def open_quarter(self) -> None:
         """All zero."""
-        for array in self.arrays.values():
-            array[...] = 0.0
+        self.all[:] = 0.0
 
     def add(self, name: str, index, amount) -> None:
         """Add amounts at an index (array, or tuple of arrays) along the output's dimensions."""
@@ -80,11 +80,11 @@ class Record:
 
     def keep(self, tally: Tally) -> None:
         """Take the tally as the next quarter; a number that is not finite stops the run."""
+        if not np.isfinite(tally.all).all():
+            name = next(name for name, values in tally.arrays.items() if not np.isfinite(values).all())
+            raise FloatingPointError(f"output {name} is not finite")
         for name, data in self._data.items():
-            values = tally.arrays[name]
-            if not np.isfinite(values).all():
-                raise FloatingPointError(f"output {name} is not finite")
-            data[self.filled] = values
+            data[self.filled] = tally.arrays[name]
         self.filled += 1
 
     def arrays(self) -> dict[str, np.ndarray]:

@@ -81,6 +81,16 @@ def gumbel(key, identity, number):
     return -math.log(-math.log(uniform(key, identity, number)))
 
 
+@inlined
+def gumbel_below(u, level):
+    """True only when the Gumbel draw of the uniform ``u`` is surely below ``level``: a cheap test before two logarithms.
+
+    The draw reaches the level when -ln u <= exp(-level); as 1 - u <= -ln u and, for x >= 0, 1 + x + x**2/2 + x**3/6 <= exp(x),
+    it cannot when (1 - u) times that sum is above one (by more than rounding).
+    """
+    return level > 0.0 and (1.0 - u) * (1.0 + level * (1.0 + level * (0.5 + level * (1.0 / 6.0)))) > 1.0 + 1e-9
+
+
 @lean
 def normal_quantile(u):
     """Quantile of the standard normal distribution (Acklam's rational approximation, error below 1.2e-9)."""

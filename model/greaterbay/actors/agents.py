@@ -183,6 +183,7 @@ class FundAgent(mesa.Agent):
         Keeping it makes the flow independent of the scale: a simulated round is as large as all the real ones it stands for.
         """
         bay, funds, row = self.model, self.model.funds, self.row
-        free = max(0.0, float(funds.cash[row]))
+        cash = funds.cash[row]
+        free = cash if cash > 0.0 else 0.0
         share = bay.parameters.finance.venture_pace if funds.kind[row] == VENTURE else 0.5
-        funds.budget[row] = min(free, float(funds.budget[row]) + free * share)
+        funds.budget[row] = min(free, funds.budget[row] + free * share)

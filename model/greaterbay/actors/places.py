@@ -52,6 +52,13 @@ def _remove(slot, start, size, cell, row):
             return
 
 
+@lean
+def _remove_all(slot, start, size, used, cells, rows):
+    for k in range(rows.shape[0]):
+        used[cells[k]] -= 1
+        _remove(slot, start, size, cells[k], rows[k])
+
+
 class Places:
     """Places of rows in cells (for firms: cell = city * fields + field)."""
 
@@ -81,6 +88,20 @@ class Places:
         if self.used[cell] > self.FULL * self.size[cell]:
             self._double(cell)
         _insert(self.slot, self.start, self.size, cell, row, identity)
+
+    def insert_all(self, cells: np.ndarray, rows: np.ndarray, identities: np.ndarray) -> None:
+        """``insert`` one agent after the other."""
+        used = self.used + np.bincount(cells, minlength=self.cells)
+        if (used > self.FULL * self.size).any():
+            for cell, row, identity in zip(cells, rows, identities, strict=True):
+                self.insert(int(cell), int(row), identity)
+        else:
+            self.used = used
+            _fill(self.slot, self.start, self.size, cells, rows, identities)
+
+    def remove_all(self, cells: np.ndarray, rows: np.ndarray) -> None:
+        """``remove`` one agent after the other."""
+        _remove_all(self.slot, self.start, self.size, self.used, cells, rows)
 
     def remove(self, cell: int, row: int) -> None:
         """Leave a hole where the agent sat."""

@@ -82,6 +82,15 @@ def advance(inventions, quarters, base, gains_city, capability_gain, proof_gain,
         outcome[i] = stage + 1 if uniform(success_key, inventions.id[i], stage) < p else ABANDONED
 
 
+@lean
+def _stalled(inventions, quarter, patience, outcome):
+    for i in range(inventions.alive.shape[0]):
+        stage = inventions.stage[i]
+        if (inventions.alive[i] and PROOF <= stage < MARKET and quarter - inventions.entered[i] >= patience
+                and (inventions.developer[i] < 0 or (stage == PILOT and inventions.funded[i] == 0))):
+            outcome[i] = ABANDONED
+
+
 def reach_of(stock: np.ndarray, minutes: np.ndarray, barrier: np.ndarray, decay: float) -> np.ndarray:
     """Share of a stock, discounted by travel, that a barrier lets through (C,)."""
     near = np.exp(-minutes / decay)
@@ -128,9 +137,7 @@ def convert(bay) -> None:
             bay.firms.access, count, bay.parameters.invention.capability_reference,
             bay.streams.key("stage_time", quarter), bay.streams.key("stage_success", 0), quarter, outcome)
     # a result that waits too long for money or a developer is given up
-    stalled = (inventions.alive == 1) & (inventions.stage >= PROOF) & (inventions.stage < MARKET) & (
-        quarter - inventions.entered >= p.patience) & ((inventions.developer < 0) | ((inventions.stage == PILOT) & (inventions.funded == 0)))
-    outcome[stalled] = ABANDONED
+    _stalled(inventions.part(Projects), quarter, p.patience, outcome)
     given_up = np.flatnonzero(outcome == ABANDONED)
     moved = np.flatnonzero((outcome >= 0) & (outcome <= MARKET))
     inventions.stage[moved] = outcome[moved]

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import math
 from collections import namedtuple
+from functools import cache
 
 import numpy as np
 
@@ -58,13 +59,19 @@ def spread(firms, adjacency, institutes, bits, identities, fields, gains, costs,
             continue
         me, node = firms.id[r], institutes + r
         ties = adjacency.offset[node + 1] - adjacency.offset[node]
+        around = numba_u64(0)  # technologies that some partner uses
+        for e in range(adjacency.offset[node], adjacency.offset[node + 1]):
+            j = adjacency.neighbour[e] - institutes
+            if j >= 0:
+                around |= firms.adopted[j]
         for t in range(technologies):
             if gains[t] <= 0.0 or (firms.adopted[r] >> numba_u64(bits[t])) & numba_u64(1):
                 continue
             if related[firms.field[r], fields[t]] < p.link:
                 continue
             users, core = 0, False
-            for e in range(adjacency.offset[node], adjacency.offset[node + 1]):
+            met = (around >> numba_u64(bits[t])) & numba_u64(1)
+            for e in range(adjacency.offset[node], adjacency.offset[node + 1] if met else 0):
                 j = adjacency.neighbour[e] - institutes
                 if j >= 0 and (firms.adopted[j] >> numba_u64(bits[t])) & numba_u64(1):
                     users += 1
@@ -113,6 +120,7 @@ def _count_users(firms, field, related, link, users, possible):
                     users[c, t] += weight
 
 
+@cache
 def technology_identity(name: str, launch: int) -> np.uint64:
     """Identity of a technology: its name and quarter of launch, whatever other technologies there are."""
     return identity_of("technology", name, launch)
@@ -124,13 +132,15 @@ def launch_vintages(bay) -> None:
     arrived = bay.market_arrivals
     fields = len(bay.region.field_ids)
     for f in range(fields):
-        mine = arrived[(inventions.field[arrived] == f) & (inventions.developer[arrived] >= bay.institutes.capacity)]
         slots = [f * VINTAGES + v for v in range(VINTAGES)]
         current = [bay.technologies[s] for s in slots]
         # launches of different fields are staggered, so that vintages do not turn over together
         first = bay.start - WARM_UP_QUARTERS + int(f * 4 * p.vintage_years / fields)
         newest = max((t.launch for t in current if t is not None), default=first - int(4 * p.vintage_years))
-        if mine.size == 0 or bay.quarter - newest < 4 * p.vintage_years:
+        if bay.quarter - newest < 4 * p.vintage_years:
+            continue
+        mine = arrived[(inventions.field[arrived] == f) & (inventions.developer[arrived] >= bay.institutes.capacity)]
+        if mine.size == 0:
             continue
         best = mine[np.lexsort((inventions.id[mine], -inventions.quality[mine]))[0]]
         slot = slots[0] if current[0] is None else slots[1] if current[1] is None else min(
@@ -186,13 +196,9 @@ def spread_technologies(bay) -> None:
         spread(firms.part(Adopters), bay.adjacency, bay.institutes.capacity, bits, identities, fields, gains, costs, risks, bay.values.first_use_cover_firm,
                region.relatedness_field, share, bay_share, region.core_city, keys, p, new, from_core)
         rows = np.flatnonzero(new)
-        count = np.zeros(rows.size)
-        gain, cost = np.zeros(rows.size), np.zeros(rows.size)
-        for k, t in enumerate(active):
-            took = ((new[rows] >> np.uint64(t)) & np.uint64(1)) == 1
-            count += took
-            gain += took * gains[k]
-            cost += took * costs[k]
+        took = ((new[rows, None] >> bits.astype(np.uint64)) & np.uint64(1)) == 1
+        count = took.sum(axis=1).astype(float)
+        gain, cost = np.cumsum(took * gains, axis=1)[:, -1], np.cumsum(took * costs, axis=1)[:, -1]
         price = np.minimum(cost * 4.0 * firms.sales[rows], np.maximum(firms.cash[rows], 0.0))
         firms.adopted[rows] |= new[rows]
         firms.cash[rows] -= price

@@ -146,19 +146,27 @@ def book_grants(bay, instrument: str, rows: np.ndarray, per_firm: np.ndarray, pa
     np.add.at(firms.grants_before, rows, 1)
 
 
+@lean
+def _draw_grants(city, cost, money, called, chosen):
+    """In order, while the ``cost`` that is ``called`` (C,) stays within the ``money`` (C,) of the city.
+
+    The last recipient is paid whole or not at all, what is left waits for the next quarter.
+    """
+    for k in range(city.shape[0]):
+        called[city[k]] += cost[k]
+        chosen[k] = called[city[k]] <= money[city[k]]
+
+
 def give_grants(bay) -> None:
     """Each city spends its grant money on firms in the order of a keyed rank."""
     f, firms, region, quarter = bay.parameters.finance, bay.firms, bay.region, bay.quarter
     cities = len(region.city_ids)
     money = np.minimum(bay.science_budget_now / 4.0 * f.grant_share, np.maximum(bay.government_cash, 0.0))
     rows = firms.alive_rows()
-    rows = rows[np.argsort(bay.streams.uniforms("grant", quarter, firms.id[rows]), kind="stable")]
+    rows = rows[np.argsort(bay.streams.uniforms("grant", quarter, firms.id[rows]))]
     cost = f.grant_size * bay.growth_level * firms.weight[rows]
     chosen = np.zeros(rows.size, bool)
-    for c in range(cities):
-        here = np.flatnonzero(firms.city[rows] == c)
-        # the last recipient is paid whole or not at all, what is left waits for the next quarter
-        chosen[here[np.cumsum(cost[here]) <= money[c] + bay.grant_left[c]]] = True
+    _draw_grants(firms.city[rows], cost, money + bay.grant_left, np.zeros(cities), chosen)
     paid = np.bincount(firms.city[rows[chosen]], weights=cost[chosen], minlength=cities)
     bay.grant_left = np.maximum(0.0, money + bay.grant_left - paid)
     bay.grant_left = np.minimum(bay.grant_left, np.maximum(0.0, bay.government_cash - paid))

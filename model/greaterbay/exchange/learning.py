@@ -33,7 +33,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from greaterbay.actors.columns import sums_by_cell
+from greaterbay.actors.columns import add_rows, sums_by_cell
 from greaterbay.actors.firm import LEADER
 from greaterbay.actors.invention import LABORATORY
 from greaterbay.actors.network import cognitive_distance, own_levels
@@ -58,18 +58,27 @@ def barter(one, two):
 
 @inlined
 def _gain_side(levels, learner, teacher, field, related, rate, p, gain):
-    """Fill ``gain`` (K,) with what the learner could learn; return the total."""
+    """Fill ``gain`` (K,) in the own field and those next to it with what the learner could learn; return the total."""
     total = 0.0
-    for k in range(levels.shape[1]):
-        gain[k] = 0.0
-        f = k // 4
+    for f in range(related.shape[0]):
         if f != field and related[field, f] < p.neighbour_field:
             continue
-        gap = p.reach * levels[teacher, k] - levels[learner, k]
-        if gap > 0.0:
-            gain[k] = rate * gap * (1.0 - levels[learner, k])
-            total += gain[k]
+        for k in range(4 * f, 4 * f + 4):
+            gap = p.reach * levels[teacher, k] - levels[learner, k]
+            gain[k] = 0.0
+            if gap > 0.0:
+                gain[k] = rate * gap * (1.0 - levels[learner, k])
+                total += gain[k]
     return total
+
+
+@inlined
+def _add_side(change, learner, field, related, cut, p, gain):
+    """Add the cut ``gain`` (K,) to the learner's ``change`` in the own field and those next to it."""
+    for f in range(related.shape[0]):
+        if f == field or related[field, f] >= p.neighbour_field:
+            for k in range(4 * f, 4 * f + 4):
+                change[learner, k] += cut * gain[k]
 
 
 @lean
@@ -89,9 +98,8 @@ def learn_on_ties(ties, nodes, levels, absorptive, related, core_city, p, one, t
             volume = barter(total_a, total_b)
             cut_a = volume / total_a if total_a > 0.0 else 0.0
             cut_b = volume / total_b if total_b > 0.0 else 0.0
-        for k in range(levels.shape[1]):
-            change[a, k] += cut_a * one[k]
-            change[b, k] += cut_b * two[k]
+        _add_side(change, a, nodes.field[a], related, cut_a, p, one)
+        _add_side(change, b, nodes.field[b], related, cut_b, p, two)
         learned[a] += cut_a * total_a
         learned[b] += cut_b * total_b
         if core_city[nodes.city[b]]:
@@ -155,6 +163,11 @@ def develop(nodes, levels, change, effort, spill, research_share, related, count
         chain = nodes.chain[i]
         for f in range(fields):
             share = research_share[i, f]
+            around = p.spillover * spill[nodes.city[i], f] * min(1.0, 2.0 * share)
+            # spillovers reach related fields by the square of relatedness
+            beside = p.spillover * related[nodes.field[i], f] ** 2 * spill[nodes.city[i], f]
+            used = (share > 0.0) if firm else (share > 0.02)
+            loss = (p.depreciation if used else p.depreciation_unused) + p.frontier
             for k in range(4):
                 c = 4 * f + k
                 level = levels[i, c]
@@ -162,13 +175,9 @@ def develop(nodes, levels, change, effort, spill, research_share, related, count
                 if share > 0.0:
                     # firms are strong at the process end, institutes at the basic end
                     tilt = 0.7 + 0.6 * (k / 3.0 if firm else 1.0 - k / 3.0)
-                    gain += (p.own * tilt * effort[i] * min(1.0, 2.0 * share)
-                             + p.spillover * spill[nodes.city[i], f] * min(1.0, 2.0 * share)) * (1.0 - level)
+                    gain += (p.own * tilt * effort[i] * min(1.0, 2.0 * share) + around) * (1.0 - level)
                 elif firm:
-                    # spillovers reach related fields by the square of relatedness
-                    gain += p.spillover * related[nodes.field[i], f] ** 2 * spill[nodes.city[i], f] * (1.0 - level)
-                used = (share > 0.0) if firm else (share > 0.02)
-                loss = (p.depreciation if used else p.depreciation_unused) + p.frontier
+                    gain += beside * (1.0 - level)
                 now = level + gain - loss * level
                 row[c] = 0.0 if now < 0.0 else (1.0 if now > 1.0 else now)  # what is not a number stays for the books to find
         if counts[i] > 0:
@@ -217,7 +226,7 @@ def spillover_pools(bay) -> np.ndarray:
     stock = sums_by_cell(firms.city[rows], firms.field[rows], firms.staff[rows] * own, cities, fields)
     levels = institutes.capability.reshape(institutes.capacity, fields, 4).mean(axis=2)
     by_city = np.zeros((cities, fields))
-    np.add.at(by_city, institutes.city, institutes.staff[:, None] * institutes.field_weight * levels)
+    add_rows(by_city, institutes.city, institutes.staff[:, None] * institutes.field_weight * levels)
     stock += by_city
     barrier = bay.values.barrier_technology[:cities, :cities]
     reach = np.exp(-region.distance_km / p.spillover_distance) * np.maximum(0.0, 1.0 - p.spillover_border * barrier)
@@ -235,8 +244,8 @@ def basic_pools(bay) -> np.ndarray:
     weight = institutes.staff[:, None] * institutes.field_weight
     level = institutes.capability.reshape(institutes.capacity, fields, 4)[:, :, 0]
     mass, knowledge = np.zeros((cities, fields)), np.zeros((cities, fields))
-    np.add.at(mass, institutes.city, weight)
-    np.add.at(knowledge, institutes.city, weight * level)
+    add_rows(mass, institutes.city, weight)
+    add_rows(knowledge, institutes.city, weight * level)
     near = np.exp(-region.distance_km / p.spillover_distance)
     barrier = bay.values.barrier_technology[:cities, :cities]
     open_share = np.maximum(0.0, 1.0 - p.spillover_border * barrier)
@@ -301,7 +310,7 @@ def member_levels(bay, levels: np.ndarray) -> np.ndarray:
         members = np.flatnonzero((bits >> alliance) & 1)
         if members.size < 2:
             continue
-        best = levels[members].astype(float).reshape(members.size, -1, 4).mean(axis=2)[np.arange(members.size), own[members]].max()
+        best = levels[members[:, None], 4 * own[members].astype(np.int64)[:, None] + np.arange(4)].astype(float).mean(axis=1).max()
         used = bay.values.alliance_sharing[city[members]]
         out[members] = np.maximum(out[members], bay.parameters.learning.access * best * used)
     return out

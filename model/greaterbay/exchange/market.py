@@ -64,8 +64,9 @@ def effective_productivity(bay) -> np.ndarray:
 
 def relative_cost(bay) -> np.ndarray:
     """Log of wages and rents of each city relative to the bay's mean (C,)."""
-    wage = np.log(bay.wage_city / np.average(bay.wage_city, weights=bay.talent_start))
-    rent = np.log(bay.rent_city / np.average(bay.rent_city, weights=bay.talent_start))
+    weight = bay.talent_start
+    wage = np.log(bay.wage_city / ((bay.wage_city * weight).sum() / weight.sum()))
+    rent = np.log(bay.rent_city / ((bay.rent_city * weight).sum() / weight.sum()))
     return 0.7 * wage + 0.3 * rent
 
 

@@ -28,9 +28,12 @@ from greaterbay.actors.columns import sums_by_cell
 from greaterbay.actors.person import skill_of
 from greaterbay.exchange.partnering import pick, remember
 from greaterbay.kernels import inlined, jit, lean
-from greaterbay.streams import combine, gumbel, uniform
+from greaterbay.streams import combine, gumbel, gumbel_below, uniform
 
 Seekers = namedtuple("Seekers", ["alive", "id", "city", "field", "home", "weight", "employer", "idle"])
+Ageing = namedtuple("Ageing", ["alive", "id", "employer", "age", "idle"])
+Residents = namedtuple("Residents", ["alive", "city", "field", "weight", "employer"])
+Skilled = namedtuple("Skilled", ["alive", "city", "employer", "weight", "skill"])
 Staff = namedtuple("Staff", ["alive", "employer", "weight", "skill"])
 Dismissed = namedtuple("Dismissed", ["alive", "id", "employer", "former", "idle"])
 Learners = namedtuple("Learners", ["staff", "capability"])
@@ -120,7 +123,10 @@ def choose_posts(people, employer_city, employer_field, posts, s, keys, p, choic
             value = _offer_value(s, p, response, home, field, city, city, c, employer_field[e])
             if c != city:
                 expected[city, c] += people.weight[i] / (1.0 + math.exp(min(40.0, max(-40.0, v_stay - value))))
-            u = value + gumbel(keys.utility, combine(me, e), 1)
+            other = combine(me, e)
+            if gumbel_below(uniform(keys.utility, other, 1), best - value):
+                continue
+            u = value + gumbel(keys.utility, other, 1)
             if u > best:
                 best = u
                 choice[i] = e
@@ -181,6 +187,24 @@ def count_staff(bay) -> None:
         table.staff[:], table.skill[:], table.heads[:] = staff[part], skill[part], heads[part]
 
 
+@lean
+def add_skills(people, skills):
+    """Efficiency units of people at work, added by city (C,)."""
+    for i in range(people.alive.shape[0]):
+        if people.alive[i] and people.employer[i] >= 0:
+            skills[people.city[i]] += people.weight[i] * people.skill[i]
+
+
+@lean
+def dismiss(people, gone):
+    """Everybody who works for a node that is ``gone`` (N,) is out of work; nobody remembers it as the employer before."""
+    for i in range(people.alive.shape[0]):
+        e = people.employer[i]
+        if people.alive[i] and e >= 0 and gone[e]:
+            people.employer[i] = people.former[i] = -1
+            people.idle[i] = 0
+
+
 def open_posts(bay) -> None:
     """Posts wanted follow the research budget; people too many are let go one by one."""
     firms, institutes, people, quarter = bay.firms, bay.institutes, bay.people, bay.quarter
@@ -193,6 +217,7 @@ def open_posts(bay) -> None:
     real = share * budget / city_wage[firms.city[rows]]
     firms.posts[rows] = real * firms.weight[rows] / per_person[firms.city[rows]]
     institutes.posts[:] = share * institutes.rd_paid / city_wage[institutes.city] / per_person[institutes.city]
+    let_go = False
     for table, live, ids in ((firms, rows, firms.id[rows]), (institutes, np.arange(institutes.capacity), institutes.id)):
         draw = bay.streams.uniforms("rounding", 0, ids, 3)
         wanted = np.floor(table.posts[live] + draw).astype(np.int64)
@@ -204,7 +229,9 @@ def open_posts(bay) -> None:
         if over.any():
             heads = np.concatenate((institutes.heads, firms.heads))
             _let_go(people.part(Dismissed), over / np.maximum(heads, 1), bay.streams.key("layoff", quarter))
-    count_staff(bay)
+            let_go = True
+    if let_go:
+        count_staff(bay)
 
 
 @lean
@@ -218,16 +245,30 @@ def _let_go(people, share, key):
             people.idle[i] = 0
 
 
+@lean
+def _age(people, key, retirement, attrition, idle_exit, gone):
+    """Everybody ages, people out of work wait; fill ``gone`` with the rows that retire or leave and return their number."""
+    n = 0
+    for i in range(people.alive.shape[0]):
+        if people.alive[i] == 0:
+            continue
+        people.age[i] += np.float32(0.25)
+        if people.employer[i] < 0:
+            people.idle[i] += 1
+        hazard = retirement if people.age[i] >= 55.0 else attrition
+        if people.idle[i] >= 2:
+            hazard = max(hazard, idle_exit)
+        if uniform(key, people.id[i], 0) < hazard:
+            gone[n] = i
+            n += 1
+    return n
+
+
 def age_and_retire(bay) -> None:
     """A quarter of age; retirement and attrition by keyed hazards."""
     p, people, quarter = bay.parameters.mobility, bay.people, bay.quarter
-    rows = np.flatnonzero(people.alive.view(bool))
-    people.age[rows] += 0.25
-    out = people.employer[rows] < 0
-    people.idle[rows[out]] += 1
-    hazard = np.where(people.age[rows] >= 55.0, p.retirement, p.attrition)
-    hazard = np.where(people.idle[rows] >= 2, np.maximum(hazard, p.idle_exit), hazard)
-    gone = rows[bay.streams.uniforms("age", quarter, people.id[rows]) < hazard]
+    gone = np.empty(people.capacity, np.int64)
+    gone = gone[: _age(people.part(Ageing), bay.streams.key("age", quarter), p.retirement, p.attrition, p.idle_exit, gone)]
     bay.tally.add("retired", people.city[gone], people.weight[gone])
     bay.people_out += people.weight[gone].sum()
     people.clear(gone)
@@ -317,6 +358,14 @@ def _newcomer_posts(ids, fields, city, place, posts, s, employer_field, p, respo
                 post[i] = e
 
 
+@lean
+def _clusters(people, cluster):
+    """People (weighted) by city and field."""
+    for i in range(people.alive.shape[0]):
+        if people.alive[i]:
+            cluster[people.city[i], people.field[i]] += people.weight[i]
+
+
 def city_setting(bay) -> Setting:
     """What a person compares between cities."""
     p, region, values, people = bay.parameters.mobility, bay.region, bay.values, bay.people
@@ -325,8 +374,8 @@ def city_setting(bay) -> Setting:
     net = bay.wage_city * (1.0 - bay.personal_tax_city)
     value = (p.wage_weight * np.log(net / bay.wage_reference) - p.rent_weight * np.log(bay.rent_city / bay.rent_reference)
              + p.amenity_weight * (amenity - bay.amenity_reference))
-    rows = np.flatnonzero(people.alive.view(bool))
-    cluster = sums_by_cell(people.city[rows], people.field[rows], people.weight[rows], cities, len(region.field_ids))
+    cluster = np.zeros((cities, len(region.field_ids)))
+    _clusters(people.part(Residents), cluster)
     home = np.concatenate((bay.jurisdiction_seat, np.arange(cities, cities + 2)))
     return Setting(value, np.log1p(cluster / 100.0), np.log1p(values.travel_minutes / 30.0), values.barrier_talent,
                    values.unrecognised, region.relatedness_field, bay.wage_city, home)
@@ -411,14 +460,16 @@ def hire(bay, rows: np.ndarray, choice: np.ndarray, employer_city: np.ndarray) -
     former, new = people.employer[rows], choice[rows]
     origin = np.where(people.former[rows] <= -2, cities - 2 - people.former[rows], people.city[rows])
     there, weight = employer_city[new], people.weight[rows]
-    kind_from = np.where(former < 0, 2, np.where(former < count, 1, 0))
-    kind_to = np.where(new < count, 1, 0)
     moved = origin != there
+    kind_from = np.where(former < 0, 2, np.where(former < count, 1, 0))[moved]
+    kind_to = np.where(new < count, 1, 0)[moved]
+    movers = origin[moved], there[moved], weight[moved]
     names = ("firm", "institute", "person")
     for i in range(3):
         for j in range(2):
-            these = moved & (kind_from == i) & (kind_to == j)
-            tally.flow(f"flow_talent_{names[i]}_{names[j]}", origin[these], there[these], weight[these])
+            these = np.flatnonzero((kind_from == i) & (kind_to == j))
+            if these.size:
+                tally.flow(f"flow_talent_{names[i]}_{names[j]}", *(part[these] for part in movers))
     from_outside = origin >= cities
     bay.people_in += weight[from_outside].sum()
     inside = moved & ~from_outside
@@ -463,15 +514,24 @@ def register_moves(bay, rows: np.ndarray, there: np.ndarray) -> None:
     bay.budgets.pay_by_city("talent_recognition", np.bincount(there, weights=cost, minlength=len(bay.region.city_ids)))
 
 
+@lean
+def _residents(people, talent, heads, idle_heads):
+    """People by city: weighted, rows, rows out of work."""
+    for i in range(people.alive.shape[0]):
+        if people.alive[i]:
+            c = people.city[i]
+            talent[c] += people.weight[i]
+            heads[c] += 1
+            if people.employer[i] < 0:
+                idle_heads[c] += 1
+
+
 def set_wages_and_rents(bay, vacancies: np.ndarray, employer_city: np.ndarray) -> None:
     """Wages by tightness and growth, rents by skilled people; both stand still during the warm-up."""
     p, people, region = bay.parameters.mobility, bay.people, bay.region
     cities = len(region.city_ids)
-    rows = np.flatnonzero(people.alive.view(bool))
-    bay.talent_city = np.bincount(people.city[rows], weights=people.weight[rows], minlength=cities)
-    idle = rows[people.employer[rows] < 0]
-    heads = np.bincount(people.city[rows], minlength=cities)
-    idle_heads = np.bincount(people.city[idle], minlength=cities)
+    bay.talent_city, heads, idle_heads = np.zeros(cities), np.zeros(cities, np.int64), np.zeros(cities, np.int64)
+    _residents(people.part(Residents), bay.talent_city, heads, idle_heads)
     filled = np.concatenate((bay.institutes.heads, bay.firms.heads))
     wanted = np.concatenate((bay.institutes.posts, bay.firms.posts))
     valid = employer_city >= 0

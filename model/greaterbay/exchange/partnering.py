@@ -189,32 +189,30 @@ def _candidates(nodes, s, adjacency, institutes, i, keys, p, seen, origin):
 
 
 @lean
-def seek(nodes, s, adjacency, institutes, keys, p, seen, origin, cost, target, mine, theirs, expected):
+def seek(nodes, s, adjacency, institutes, keys, p, seen, origin, cost, known, target, mine, theirs, expected):
     """Every looking actor's best candidates above its reservation.
 
     ``target`` (N, CHOICES) node or -1, ``mine`` and ``theirs`` the two sides' utilities; ``expected``
     (P, P) collects the probability that both sides of a pair that met accept (weighted). ``seen``,
-    ``origin`` and ``cost`` (N,) are room to work in.
+    ``origin``, ``cost`` (N,) and ``known`` (N,), zero at first, are room to work in.
     """
     for i in range(nodes.alive.shape[0]):
-        cost[i] = p.cost_weight * marginal_cost(burden(nodes, i))
+        if nodes.alive[i] and nodes.size[i] > 0.0:
+            cost[i] = p.cost_weight * marginal_cost(burden(nodes, i))
     for i in range(nodes.alive.shape[0]):
         for c in range(CHOICES):
             target[i, c] = -1
         if nodes.alive[i] == 0 or nodes.size[i] <= 0.0 or uniform(keys.seek, nodes.id[i], 0) >= p.seek_share:
             continue
         found = _candidates(nodes, s, adjacency, institutes, i, keys, p, seen, origin)
+        known[i] = i + 1
+        for e in range(adjacency.offset[i], adjacency.offset[i + 1]):
+            known[adjacency.neighbour[e]] = i + 1
         for k in range(found):
             j = seen[k]
-            if j < 0 or j == i or nodes.alive[j] == 0 or nodes.size[j] <= 0.0:
+            if j < 0 or known[j] == i + 1 or nodes.alive[j] == 0 or nodes.size[j] <= 0.0:
                 continue
-            known = False
-            for c in range(k):
-                known = known or seen[c] == j
-            for e in range(adjacency.offset[i], adjacency.offset[i + 1]):
-                known = known or adjacency.neighbour[e] == j
-            if known:
-                continue
+            known[j] = i + 1  # oneself, partners and whom one has just seen
             tie_type = tie_type_of(nodes, i, j)
             ci, cj = nodes.city[i], nodes.city[j]
             # what a platform prepares needs fewer journeys
@@ -227,15 +225,21 @@ def seek(nodes, s, adjacency, institutes, keys, p, seen, origin, cost, target, m
                 value += p.grant_gain * s.grant[nodes.city[firm], nodes.field[firm], nodes.kind[firm]]
             v_mine = value + p.mass_weight * nodes.mass[j] - cost[i]
             v_theirs = value + p.mass_weight * nodes.mass[i] - cost[j]
-            chance = (1.0 - math.exp(-math.exp(min(30.0, v_mine - p.reservation)))) * (
-                1.0 - math.exp(-math.exp(min(30.0, v_theirs - p.reservation))))
+            refuse_mine = math.exp(-math.exp(min(30.0, v_mine - p.reservation)))
+            refuse_theirs = math.exp(-math.exp(min(30.0, v_theirs - p.reservation)))
+            chance = (1.0 - refuse_mine) * (1.0 - refuse_theirs)
             weight = nodes.weight[i] if nodes.is_firm[i] else nodes.weight[j]
             expected[ci, cj] += 0.5 * weight * chance
             expected[cj, ci] += 0.5 * weight * chance
-            u_mine = v_mine + gumbel(keys.utility, combine(nodes.id[i], nodes.id[j]), 0)
+            # a uniform below the chance to refuse gives a utility below the reservation: most pairs end here without logarithms
+            me_them, them_me = combine(nodes.id[i], nodes.id[j]), combine(nodes.id[j], nodes.id[i])
+            if (uniform(keys.utility, me_them, 0) < refuse_mine - 1e-9
+                    or uniform(keys.utility, them_me, 1) < refuse_theirs - 1e-9):
+                continue
+            u_mine = v_mine + gumbel(keys.utility, me_them, 0)
             if u_mine < p.reservation:
                 continue
-            u_theirs = v_theirs + gumbel(keys.utility, combine(nodes.id[j], nodes.id[i]), 1)
+            u_theirs = v_theirs + gumbel(keys.utility, them_me, 1)
             if u_theirs < p.reservation:
                 continue
             for c in range(CHOICES):
@@ -360,7 +364,7 @@ def find_partners(bay) -> None:
     target, mine, theirs = np.full((n, CHOICES), -1, np.int64), np.zeros((n, CHOICES)), np.zeros((n, CHOICES))
     expected = np.zeros((len(bay.region.place_ids),) * 2)
     seen, origin = np.empty(SEEN, np.int64), np.empty(SEEN, np.int64)
-    seek(nodes, search, adjacency, bay.institutes.capacity, keys, p, seen, origin, np.empty(n), target, mine, theirs, expected)
+    seek(nodes, search, adjacency, bay.institutes.capacity, keys, p, seen, origin, np.empty(n), np.zeros(n, np.int64), target, mine, theirs, expected)
     quota = np.ones(n, np.int64)
     places = p.institute_ties * bay.institutes.researchers * bay.scale
     draws = bay.streams.uniforms("rounding", quarter, bay.institutes.id, 1)
@@ -381,12 +385,11 @@ def _identities(ids, a, b, out):
 
 def make_ties(bay, nodes, seekers: np.ndarray, chosen: np.ndarray) -> None:
     """Write new ties: both orders of the same pair make one tie; weight is that of the thinned side."""
-    a = np.minimum(seekers, chosen[seekers])
-    b = np.maximum(seekers, chosen[seekers])
-    pairs = np.unique(np.stack((a, b), axis=1), axis=0)
+    n = nodes.alive.size
+    pairs = np.unique(np.minimum(seekers, chosen[seekers]) * n + np.maximum(seekers, chosen[seekers]))
     if pairs.size == 0:
         return
-    a, b = pairs[:, 0], pairs[:, 1]
+    a, b = pairs // n, pairs % n
     ties, quarter = bay.ties, bay.quarter
     identity = np.empty(a.size, np.uint64)
     _identities(nodes.id, a, b, identity)
