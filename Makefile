@@ -42,7 +42,7 @@ demo: $(WARM)
 	$(BIN)/greaterbay summary $(DEMO)/baseline.nc $(DEMO)/one_programme.nc --pictures $(DEMO)/pictures
 
 test: $(WARM)
-	$(BIN)/python -m pytest -n $(JOBS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadscope
 
 bench: $(WARM)
 	$(BIN)/python tests/performance/bench.py

@@ -299,6 +299,8 @@ def test_alliance_members_meet_only_where_memberships_are_used(make_bay):
 def test_members_of_one_alliance_who_use_it_share(bay, used):
     """Of the new ties inside an alliance the share that is used is shared, of all others none."""
     change(bay, {"partnering.alliance_base": used})
+    bay.firms.alliances[:] = bay.institutes.alliances[:] = 0
+    bay.firms.alliances[bay.firms.id % np.uint64(3) > 0] = 1
     play(bay, 2)
     ties, bits = bay.ties, np.concatenate((bay.institutes.alliances, bay.firms.alliances))
     rows = np.flatnonzero((ties.alive == 1) & (ties.start >= bay.start))
