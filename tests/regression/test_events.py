@@ -107,7 +107,7 @@ def test_a_probe_is_launched_on_its_date_in_its_city(small_run, name, city):
 
 def test_a_probe_starts_with_a_fixed_share_of_firms_chosen_by_identity(small_run):
     """A share of the city's firms for which it is useful, and the same ones whoever else is there."""
-    from greaterbay.exchange.diffusion import launch_probes
+    from greaterbay.exchange.diffusion import launch_probes, technology_identity
 
     share = small_run.parameters.diffusion.seed_share
     link = small_run.parameters.diffusion.link
@@ -124,7 +124,7 @@ def test_a_probe_starts_with_a_fixed_share_of_firms_chosen_by_identity(small_run
         # real firms, within the weight of one simulated firm
         wanted = share * firms.weight[useful].sum()
         assert abs(firms.weight[users].sum() - wanted) <= firms.weight[useful].max()
-        draw = bay.streams.uniforms("probe", 0, firms.id ^ np.uint64(probe.slot))
+        draw = bay.streams.uniforms("probe", 0, firms.id ^ technology_identity(probe.name, probe.launch))
         assert draw[users].max() < draw[useful & ~users].min()
 
 

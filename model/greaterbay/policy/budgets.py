@@ -43,10 +43,13 @@ class Budgets:
         bay.ledger.pay("lever", "government", cities, "outside", cities, amount)
         bay.government_cash -= amount
 
-    def pay_by_city(self, lever: str, cost: np.ndarray) -> np.ndarray:
-        """Pay a service by city (C,); return the share of each city's cost that was paid (1 where nothing was asked)."""
+    def pay_by_city(self, lever: str, cost: np.ndarray, wanted: np.ndarray | None = None) -> np.ndarray:
+        """Pay a service by city (C,); return the share of each city's cost that was paid (1 where nothing was asked).
+
+        ``wanted`` is what the lever as set would cost, where it was cut down before.
+        """
         paid = np.minimum(cost, np.maximum(self.room, 0.0))
-        self._draw(lever, paid, cost)
+        self._draw(lever, paid, cost if wanted is None else wanted)
         self._pay_out(paid)
         return np.where(cost > 0.0, paid / np.maximum(cost, 1e-300), 1.0)
 

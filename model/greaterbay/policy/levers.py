@@ -48,7 +48,7 @@ class Values:
         self.credit_data = np.full(cells, p.finance.credit_data)
         self.guidance_share = np.zeros(self.cities)
         self.park_upgrade = np.zeros(self.cities)
-        self.coordination = 0
+        self.coordination = self.coordination_wanted = 0
         self.first_use_cover_firm = np.full(cells, p.conversion.cover)
 
     def refresh(self) -> None:
@@ -61,8 +61,9 @@ class Values:
         for setting, strength in active:
             if setting.id == "coordination_level":
                 # budgets bind: no level that its cost, a share of the science budget, does not fit into the room
-                level, cost = int(round(strength * setting.value)), p.coordination.cost_per_level
-                self.coordination = min(level, int(p.economy.policy_room / 4.0 / cost)) if cost > 0.0 else level
+                self.coordination_wanted, cost = int(round(strength * setting.value)), p.coordination.cost_per_level
+                within = int(p.economy.policy_room / 4.0 / cost) if cost > 0.0 else self.coordination_wanted
+                self.coordination = min(self.coordination_wanted, within)
         relief = min(1.0, p.coordination.policy_relief * self.coordination)
         barriers = bay.base_barriers if relief == 0.0 else pair_barriers(region, p, relief)
         self.barrier_technology = barriers.technology.copy()
@@ -165,5 +166,6 @@ def charge_running_costs(bay) -> None:
         share = bay.budgets.pay_by_city("park_upgrading", number * values.park_upgrade * p.market.park_cost)
         base = region.park_quality_city
         values.park_quality = base + values.park_upgrade * share * np.maximum(0.0, base.max() - base)
-    if values.coordination > 0:
-        bay.budgets.pay_by_city("coordination_level", p.coordination.cost_per_level * values.coordination * bay.science_budget_now)
+    if values.coordination_wanted > 0:
+        cost = p.coordination.cost_per_level * bay.science_budget_now
+        bay.budgets.pay_by_city("coordination_level", cost * values.coordination, wanted=cost * values.coordination_wanted)
