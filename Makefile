@@ -25,7 +25,7 @@ env: $(READY)
 # the environment: made again when the declared packages or their versions change
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --editable '.[dev,zh]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --editable '.[cluster,dev,zh]'
 	touch $@
 
 # the compiled kernels: one process compiles them, the others find them in the cache
@@ -57,7 +57,7 @@ odd: $(READY)
 # names and versions of everything the project installs, as the newest releases stand today
 lock:
 	$(PYTHON) -m venv --clear $(VENV).lock
-	$(VENV).lock/bin/python -m pip install --quiet --disable-pip-version-check '.[dev,zh]'
+	$(VENV).lock/bin/python -m pip install --quiet --disable-pip-version-check '.[cluster,dev,zh]'
 	$(VENV).lock/bin/python -m pip list --format=freeze --exclude greaterbay --exclude pip \
 	    --exclude setuptools > constraints.txt
 	rm -rf $(VENV).lock
