@@ -98,8 +98,10 @@ def learn_on_ties(ties, nodes, levels, absorptive, related, core_city, p, one, t
             volume = barter(total_a, total_b)
             cut_a = volume / total_a if total_a > 0.0 else 0.0
             cut_b = volume / total_b if total_b > 0.0 else 0.0
-        _add_side(change, a, nodes.field[a], related, cut_a, p, one)
-        _add_side(change, b, nodes.field[b], related, cut_b, p, two)
+        if cut_a * total_a > 0.0:
+            _add_side(change, a, nodes.field[a], related, cut_a, p, one)
+        if cut_b * total_b > 0.0:
+            _add_side(change, b, nodes.field[b], related, cut_b, p, two)
         learned[a] += cut_a * total_a
         learned[b] += cut_b * total_b
         if core_city[nodes.city[b]]:
@@ -306,8 +308,9 @@ def member_levels(bay, levels: np.ndarray) -> np.ndarray:
     bits = np.concatenate((bay.institutes.alliances, bay.firms.alliances))
     city = np.concatenate((bay.institutes.city, bay.firms.city))
     own = np.concatenate((bay.institutes.main_field, bay.firms.field))
+    anywhere = np.flatnonzero(bits)
     for alliance in range(bay.alliance_count.size):
-        members = np.flatnonzero((bits >> alliance) & 1)
+        members = anywhere[((bits[anywhere] >> alliance) & 1) == 1]
         if members.size < 2:
             continue
         best = levels[members[:, None], 4 * own[members].astype(np.int64)[:, None] + np.arange(4)].astype(float).mean(axis=1).max()
