@@ -226,7 +226,8 @@ def spillover_pools(bay) -> np.ndarray:
     rows = firms.alive_rows()
     own = own_levels(firms, rows)
     stock = sums_by_cell(firms.city[rows], firms.field[rows], firms.staff[rows] * own, cities, fields)
-    levels = institutes.capability.reshape(institutes.capacity, fields, 4).mean(axis=2)
+    four = institutes.capability.reshape(institutes.capacity, fields, 4)
+    levels = (four[:, :, 0] + four[:, :, 1] + four[:, :, 2] + four[:, :, 3]) / np.float32(4.0)
     by_city = np.zeros((cities, fields))
     add_rows(by_city, institutes.city, institutes.staff[:, None] * institutes.field_weight * levels)
     stock += by_city
@@ -313,10 +314,20 @@ def member_levels(bay, levels: np.ndarray) -> np.ndarray:
         members = anywhere[((bits[anywhere] >> alliance) & 1) == 1]
         if members.size < 2:
             continue
-        best = levels[members[:, None], 4 * own[members].astype(np.int64)[:, None] + np.arange(4)].astype(float).mean(axis=1).max()
+        best = _best_level(levels, own, members)
         used = bay.values.alliance_sharing[city[members]]
         out[members] = np.maximum(out[members], bay.parameters.learning.access * best * used)
     return out
+
+
+@lean
+def _best_level(levels, own, members):
+    """Highest mean level of an own field among some nodes."""
+    best = 0.0
+    for k in range(members.shape[0]):
+        i, c = members[k], 4 * np.int64(own[members[k]])
+        best = max(best, (float(levels[i, c]) + float(levels[i, c + 1]) + float(levels[i, c + 2]) + float(levels[i, c + 3])) / 4.0)
+    return best
 
 
 def make_inventions(bay, nodes, counts: np.ndarray, basic: np.ndarray) -> None:
