@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import click
 import pytest
 
-from greaterbay.cli.main import main
+from greaterbay.cli.main import greaterbay as program
 from greaterbay.scenario.load import load_scenario
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +33,7 @@ def test_commands_and_their_options_are_there():
     lines = re.findall(r"^greaterbay (\w+)([^\n#]*)", TEXT, re.MULTILINE)
     assert {name for name, _ in lines} >= {"check", "show", "run", "plot", "export", "levers", "summary"}
     for name, rest in lines:
-        options = {option for parameter in main.get_command(None, name).params for option in parameter.opts}
+        options = {option for parameter in program.get_command(click.Context(program), name).params for option in parameter.opts}
         assert set(re.findall(r"--\w+", rest)) <= options, name
 
 
