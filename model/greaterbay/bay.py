@@ -211,7 +211,8 @@ class Bay(mesa.Model):
         region = self.region
         places = len(region.place_ids)
         return {"city": places, "city_to": places, "field": len(region.field_ids), "kind": 3, "stage": 5,
-                "technology": len(self.technologies), "lever": len(catalogue.levers()), "payer": len(region.city_ids) + len(region.jurisdiction_ids) + 1}
+                "technology": len(self.technologies), "lever": len(catalogue.levers()),
+                "payer": len(region.city_ids) + len(region.jurisdiction_ids) + 1}
 
     def _open_books(self) -> None:
         firms, funds = self.firms, self.funds

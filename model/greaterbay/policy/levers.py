@@ -58,7 +58,7 @@ class Values:
 
     def refresh(self) -> None:
         """Set all values for the bay's present quarter."""
-        bay, region, p = self._bay, self._bay.region, self._bay.parameters
+        bay, p = self._bay, self._bay.parameters
         levers, quarter = catalogue.levers(), bay.quarter
         active = [] if bay.warming else [(setting, setting.strength(quarter)) for setting in self.settings]
         self._coordinate([(setting, strength) for setting, strength in active if levers[setting.id].named_value == "coordination"])
