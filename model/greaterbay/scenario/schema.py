@@ -16,6 +16,7 @@ from greaterbay.scenario.problems import Problem
 SCHEMA = 1
 MOST_PARENTS = 3
 SEED_LIMIT = 2**63
+SIGNS = {"+": 1, "-": -1, "0": 0}
 ACTOR_KINDS = ("startup", "small", "leader", "institute")
 EXITS = ("cliff", "ramp")
 # where the money of levers comes from: on top of other programmes, or taken from the same payer's other programmes
@@ -47,6 +48,7 @@ TOP_KEYS = {
     "probes": TABLE,
     "events": TABLES,
     "parameters": TABLE,
+    "expects": TABLE,
 }
 RUN_KEYS = {
     "region": TEXT,
@@ -75,7 +77,7 @@ REQUIRED_TOP = ("schema", "id", "title")
 REQUIRED_PROBE = ("field", "city", "start")
 REQUIRED_EVENT = ("date", "travel_minutes")
 # These name a file or say how it is put together: they are not inherited.
-OWN_KEYS = ("schema", "id", "title", "title_zh", "extends", "mixins")
+OWN_KEYS = ("schema", "id", "title", "title_zh", "extends", "mixins", "expects")
 TARGETS = ("cities", "fields", "kinds")
 
 RUN_DEFAULTS: dict[str, Any] = {
@@ -178,6 +180,7 @@ class Scenario:
 
     ``chain`` lists the files it was made of, the first ones weakest. ``levers`` holds those that some file
     names, in the order of the catalogue; ``probes`` are in the order of their ids, ``events`` in time.
+    ``expects`` holds the signs of effects against the baseline that were written down before the first run.
     ``financing`` says whether money for levers is additional or reallocated. ``warnings`` are no problems, but
     things a user should know before running.
     ``origins`` gives, for a dotted key such as ``levers.talent_barrier.value``, ``file:line``, ``--set``,
@@ -196,6 +199,7 @@ class Scenario:
     parameters: dict[str, float] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
     financing: str = "additional"
+    expects: dict[str, int] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
 
     def reaching_model(self) -> dict[str, Any]:
@@ -259,6 +263,7 @@ class Scenario:
             "title_zh": self.title_zh,
             "chain": list(self.chain),
             "financing": self.financing,
+            "expects": dict(self.expects),
             "run": {
                 "region": self.run.region,
                 "start": _day(self.run.start, clock.first_day),
