@@ -14,6 +14,7 @@ from greaterbay import clock
 
 SCHEMA = 1
 MOST_PARENTS = 3
+MOST_REPLICATES = 100_000
 SEED_LIMIT = 2**63
 ACTOR_KINDS = ("startup", "small", "leader", "institute")
 EXITS = ("cliff", "ramp")
@@ -43,6 +44,7 @@ TOP_KEYS = {
     "probes": TABLE,
     "events": TABLES,
     "parameters": TABLE,
+    "sweep": TABLE,
 }
 RUN_KEYS = {
     "region": TEXT,
@@ -70,7 +72,7 @@ REQUIRED_TOP = ("schema", "id", "title")
 REQUIRED_PROBE = ("field", "city", "start")
 REQUIRED_EVENT = ("date", "travel_minutes")
 # These name a file or say how it is put together: they are not inherited.
-OWN_KEYS = ("schema", "id", "title", "title_zh", "extends", "mixins")
+OWN_KEYS = ("schema", "id", "title", "title_zh", "extends", "mixins", "sweep")
 TARGETS = ("cities", "fields", "kinds")
 
 RUN_DEFAULTS: dict[str, Any] = {
