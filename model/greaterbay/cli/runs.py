@@ -104,9 +104,8 @@ def _print(found: list, lang: str) -> None:
     for one in found:
         table.add_row(*(Text(cell) for cell in _row(one, STATES[lang])))
     # cells are never cut: where there is no terminal, or a narrow one, lines are as long as they have to be
-    wide = Console(highlight=False)
-    needed = wide.measure(table).maximum
-    Console(highlight=False, width=max(wide.width, needed), soft_wrap=True).print(table)
+    needed = Console(width=10_000).measure(table).maximum
+    Console(highlight=False, width=max(Console().width, needed), soft_wrap=True).print(table)
 
 
 def _row(one, states: dict[str, str]) -> tuple[str, ...]:
