@@ -259,7 +259,7 @@ def test_set_takes_every_sort_of_value():
             "'levers.talent_recognition.exit=ramp' is not TOML; allowed: KEY=VALUE with a TOML value; "
             'text stands in quotes: levers.talent_recognition.exit="ramp"',
         ),
-        ("run.replicates=0", "run.replicates: 0 is out of bounds; allowed: at least 1"),
+        ("run.replicates=0", "run.replicates: 0 is out of bounds; allowed: 1 to 100000"),
         (
             "run.sed=1",
             "run.sed: unknown key; allowed: region, start, end, scale, replicates, seed; "

@@ -15,6 +15,7 @@ from greaterbay.scenario.problems import Problem
 
 SCHEMA = 1
 MOST_PARENTS = 3
+MOST_REPLICATES = 100_000
 SEED_LIMIT = 2**63
 SIGNS = {"+": 1, "-": -1, "0": 0}
 ACTOR_KINDS = ("startup", "small", "leader", "institute")
@@ -49,6 +50,7 @@ TOP_KEYS = {
     "events": TABLES,
     "parameters": TABLE,
     "expects": TABLE,
+    "sweep": TABLE,
 }
 RUN_KEYS = {
     "region": TEXT,
@@ -77,7 +79,7 @@ REQUIRED_TOP = ("schema", "id", "title")
 REQUIRED_PROBE = ("field", "city", "start")
 REQUIRED_EVENT = ("date", "travel_minutes")
 # These name a file or say how it is put together: they are not inherited.
-OWN_KEYS = ("schema", "id", "title", "title_zh", "extends", "mixins", "expects")
+OWN_KEYS = ("schema", "id", "title", "title_zh", "extends", "mixins", "expects", "sweep")
 TARGETS = ("cities", "fields", "kinds")
 
 RUN_DEFAULTS: dict[str, Any] = {
