@@ -10,9 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from greaterbay import outputs as declared
-from greaterbay.plots import series, style, units
-from greaterbay.plots.runs import StoredRun
+from greaterbay.plots import style, units
 from greaterbay.plots.words import word
+from greaterbay.runner import series
+from greaterbay.runner.results import StoredRun
 
 
 def yearly_cost(run: StoredRun, dimension: str) -> np.ndarray:

@@ -23,8 +23,8 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from greaterbay.plots import fonts
-from greaterbay.plots.runs import StoredRun
 from greaterbay.plots.words import word
+from greaterbay.runner.results import StoredRun
 
 ORANGE, SKY, GREEN = "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
