@@ -133,3 +133,9 @@ def fill_disk_at_last(of, replicate, warm_folder=None) -> Result:
     """There is room for parts but not for a result file."""
     _limit_files(100_000)
     return simulate(of, replicate)
+
+
+def nap(of, replicate, warm_folder=None) -> Result:
+    """A replicate that takes a while, so that something can happen meanwhile."""
+    time.sleep(0.25)
+    return simulate(of, replicate)

@@ -4,6 +4,7 @@
 
     DIR/parts/<digest>/<replicate>.npz     numbers of one replicate, with a checksum over its content
     DIR/parts/<digest>/<replicate>.error.txt   why a replicate failed, until it succeeds
+    DIR/parts/<digest>/about.json          scenario, seed, scale, horizon and sources behind the digest
     DIR/<scenario id>.nc                   all replicates of a scenario, for xarray
     DIR/warm/                              saved warm-ups (kept by the model)
 
@@ -108,6 +109,30 @@ class Store:
                 continue
 
     @contextmanager
+    def in_use(self, alone: bool = False) -> Iterator[None]:
+        """Hold the folder for a run (many at a time), or ``alone`` for whoever removes things from it.
+
+        The hold is a lock that the system drops with the process, however that ends. Raises StoreError when
+        ``alone`` is wanted and a run is on. Where a file system or platform has no such locks, nothing is held.
+        """
+        try:
+            import fcntl
+        except ImportError:
+            yield
+            return
+        handle = os.open(self.folder, os.O_RDONLY)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB if alone else fcntl.LOCK_SH)
+            except BlockingIOError:
+                raise StoreError(f"a run is writing to {self.folder}; wait until it has ended") from None
+            except OSError as error:
+                log.info("%s cannot be locked: %s", self.folder, error)
+            yield
+        finally:
+            os.close(handle)
+
+    @contextmanager
     def _replacing(self, path: Path) -> Iterator[Path]:
         """A temporary name beside ``path``; renamed to ``path`` on success, removed otherwise."""
         temporary = path.with_name(f".{path.name}.{self.token}.{os.getpid()}.tmp")
@@ -125,15 +150,11 @@ class Store:
 
     def write_part(self, digest: str, replicate: int, result: Result) -> None:
         """Store one finished replicate. Raises StoreError when the file system refuses."""
+        self.write_content(digest, replicate, part_content(digest, replicate, result))
+
+    def write_content(self, digest: str, replicate: int, content: bytes) -> None:
+        """Store the part of one replicate, as ``part_content`` made it."""
         path = self.part_path(digest, replicate)
-        meta = {
-            "digest": digest,
-            "replicate": replicate,
-            "store_version": provenance.STORE_VERSION,
-            "coords": {name: list(labels) for name, labels in result.coords.items()},
-            "timings": dict(result.timings),
-        }
-        content = pack(meta, result.arrays)
         with self._replacing(path) as temporary:
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary.write_bytes(content)
@@ -149,12 +170,9 @@ class Store:
         except OSError as error:
             raise PartError(f"{path}: {error.strerror or error}") from error
         try:
-            meta, arrays = unpack(content)
+            return result_of(content, digest, replicate)
         except PartError as error:
             raise PartError(f"{path}: {error}") from None
-        if (meta["digest"], meta["replicate"]) != (digest, replicate):
-            raise PartError(f"{path}: holds another replicate ({meta['replicate']} of {meta['digest'][:12]})")
-        return Result(arrays, meta["coords"], meta["timings"])
 
     def trace_path(self, digest: str, replicate: int) -> Path:
         """Where the traceback of a replicate that failed lies, until it succeeds."""
@@ -167,6 +185,17 @@ class Store:
                 self.trace_path(digest, replicate).write_text(trace, encoding="utf-8")
             except OSError as error:
                 log.warning("cannot keep the traceback of replicate %d: %s", replicate, error)
+
+    def describe(self, digest: str, about: Mapping[str, object]) -> None:
+        """Note what lies behind a digest, unless it is noted already."""
+        path = self.about_path(digest)
+        if not path.exists():
+            with self._replacing(path) as temporary:
+                temporary.write_text(provenance.canonical_json(about), encoding="utf-8")
+
+    def about_path(self, digest: str) -> Path:
+        """Where it is noted what lies behind a digest."""
+        return self.folder / "parts" / digest / "about.json"
 
     def stored_replicates(self, digest: str) -> list[int]:
         """Numbers of the replicates that have a part, whole or not."""
@@ -218,6 +247,26 @@ class Store:
 
 
 # parts as bytes
+
+
+def part_content(digest: str, replicate: int, result: Result) -> bytes:
+    """The part of one replicate as bytes."""
+    meta = {
+        "digest": digest,
+        "replicate": replicate,
+        "store_version": provenance.STORE_VERSION,
+        "coords": {name: list(labels) for name, labels in result.coords.items()},
+        "timings": dict(result.timings),
+    }
+    return pack(meta, result.arrays)
+
+
+def result_of(content: bytes, digest: str, replicate: int) -> Result:
+    """The replicate in a part. Raises PartError unless it is whole, unchanged and the one asked for."""
+    meta, arrays = unpack(content)
+    if (meta["digest"], meta["replicate"]) != (digest, replicate):
+        raise PartError(f"holds another replicate ({meta['replicate']} of {meta['digest'][:12]})")
+    return Result(arrays, meta["coords"], meta["timings"])
 
 
 def pack(meta: Mapping[str, object], arrays: Mapping[str, np.ndarray]) -> bytes:
