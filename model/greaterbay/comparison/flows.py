@@ -21,6 +21,7 @@ class Change:
     """Mean paired change of one flow matrix, (from, to): a year of the window up to the horizon, or the stock at its end.
 
     ``low`` and ``high`` bound the mean change with 90 % (None for one pair); ``reference`` is the matrix without policy.
+    ``clear`` marks cells that differ from zero with a false discovery rate of 10 % over the matrix.
     """
 
     policy: str
@@ -32,13 +33,7 @@ class Change:
     mean: np.ndarray
     low: np.ndarray | None
     high: np.ndarray | None
-
-    @property
-    def clear(self) -> np.ndarray:
-        """Cells whose interval does not cover zero."""
-        if self.low is None:
-            return np.zeros(self.mean.shape, bool)
-        return (self.low > 0) | (self.high < 0)
+    clear: np.ndarray
 
 
 def channels(flow: str) -> list[str]:
@@ -69,5 +64,18 @@ def changes(pairing: Pairing, run: StoredRun, policy: str, horizon: int) -> list
         mean, count = difference.mean(axis=0), len(difference)
         half = effects.reach(count, effects.OUTER) * difference.std(axis=0, ddof=1) / np.sqrt(count) if count > 1 else None
         found.append(Change(policy, flow, years[0], years[-1], tuple(run.labels("city")), base.mean(axis=0), mean,
-                            None if half is None else mean - half, None if half is None else mean + half))
+                            None if half is None else mean - half, None if half is None else mean + half, _clear(difference)))
     return found
+
+
+def _clear(difference: np.ndarray) -> np.ndarray:
+    """Cells of (pair, from, to) that differ from zero: t tests with the false discovery rate of Benjamini and Hochberg."""
+    from statsmodels.stats.multitest import multipletests
+
+    shape = difference.shape[1:]
+    moved = difference.any(axis=0)
+    clear = np.zeros(shape, bool)
+    if len(difference) > 1 and moved.any():
+        p = np.array([effects.p_value(difference[:, a, b]) for a, b in zip(*moved.nonzero(), strict=True)])
+        clear[moved] = multipletests(p, alpha=1.0 - effects.OUTER, method="fdr_bh")[0]
+    return clear

@@ -105,6 +105,8 @@ class Price:
     cost_high: float | None
     economic: float
     effect: float
+    effect_low: float | None
+    effect_high: float | None
     per_unit: float | None
     per_unit_low: float | None
     per_unit_high: float | None
@@ -126,7 +128,9 @@ class Met:
 
 @dataclass
 class Study:
-    """All that was found. ``curves`` holds yearly paired differences, (pair, year), by (policy, outcome), for pictures."""
+    """All that was found. ``curves`` holds by (policy, outcome) the paired differences of each year, (pair, year), for pictures;
+    for the reference its levels.
+    """
 
     against: str
     policies: tuple[str, ...]
@@ -168,7 +172,10 @@ def compare(pairing: Pairing, outcomes: Sequence[str] = (), horizons: Sequence[i
     """
     runs, reference = pairing.runs, pairing.reference
     horizons = _horizons(pairing, horizons)
-    outcomes = _outcomes(pairing, [*outcomes, *(target.outcome for target in targets)] if outcomes else ())
+    outcomes = _outcomes(pairing, outcomes)
+    lacking = [f"{run.path or run.scenario}: holds no {one.outcome}" for run in runs for one in targets if not values.holds(run, one.outcome)]
+    if lacking:
+        raise RunsError("\n".join(lacking))
     keys = {id(run): key_of(run) for run in runs}
     draw = pairing.draw
     study = Study(
@@ -181,6 +188,8 @@ def compare(pairing: Pairing, outcomes: Sequence[str] = (), horizons: Sequence[i
     found: dict[str, dict[str, dict[str, np.ndarray]]] = {}
     for run in pairing.policies:
         found[keys[id(run)]] = {name: _yearly(pairing, run, name, members) for name in outcomes}
+    for name in outcomes:
+        study.curves[study.against, name] = _cut(pairing, reference, base[name][ALL])
     for policy, run in zip(study.policies, pairing.policies, strict=True):
         for name in outcomes:
             thin = values.thin_cities([reference, run], name)
@@ -198,11 +207,10 @@ def compare(pairing: Pairing, outcomes: Sequence[str] = (), horizons: Sequence[i
     for horizon in horizons:
         _rank(study, pairing, base, found, horizon)
     for target in targets:
-        for policy, run, series in [(study.against, reference, base), *((p, r, found[p]) for p, r in zip(study.policies, pairing.policies, strict=True))]:
-            if target.outcome not in series:
-                continue
+        for policy, run in zip((study.against, *study.policies), runs, strict=True):
+            series = _yearly(pairing, run, target.outcome, {ALL: members[ALL]})[ALL]
             for horizon in horizons:
-                level = values.upto(run, target.outcome, series[target.outcome][ALL], horizon)
+                level = values.upto(run, target.outcome, series, horizon)
                 level = level[np.isfinite(level)]
                 if level.size:
                     met = target.met(level)
@@ -338,6 +346,7 @@ def _rank(study: Study, pairing: Pairing, base: dict, found: dict, horizon: int)
                 policy, name, horizon, financing, float((costs[k] - costs[0]).mean()),
                 cost_bounds[k].low if cost_bounds[k] else None, cost_bounds[k].high if cost_bounds[k] else None,
                 float(spent[:, k].mean()), float(gained[:, k].mean()),
+                bounds.low if bounds else None, bounds.high if bounds else None,
                 float(spent[:, k].mean() / gained[:, k].mean()) if ratio else None,
                 ratio.low if ratio else None, ratio.high if ratio else None, bool(on[k]), float(often[k])))
 

@@ -177,15 +177,21 @@ def sheet(
     columns: int = 1,
     panel: tuple[float, float] = (2.7, 1.75),
     legend: Sequence[Line2D | Patch] = (),
+    warnings: Sequence[str] = (),
     **grid: object,
 ) -> Sheet:
-    """An empty sheet with heading and footer; ``panel`` is the size of one, ``grid`` goes to ``subplots``."""
+    """An empty sheet with heading and footer; ``panel`` is the size of one, ``grid`` goes to ``subplots``.
+
+    ``warnings`` stand in the footer before the runs.
+    """
     width = max(columns * panel[0] + 0.2, 6.4)
     letters = (width - 0.3) * 72 / (LETTER * TEXT_SIZE)
     titles = wrapped(title, 0.85 * letters * TEXT_SIZE / TITLE_SIZE)  # bold letters are wider
     readings = wrapped(reading, letters)
     feet = [
-        line for foot in footers(runs, language) for line in wrapped(foot, letters * TEXT_SIZE / FOOTER_SIZE)
+        line
+        for foot in [*warnings, *footers(runs, language)]
+        for line in wrapped(foot, letters * TEXT_SIZE / FOOTER_SIZE)
     ]
     legend_rows, legend_columns = _legend_shape(legend, letters)
 
