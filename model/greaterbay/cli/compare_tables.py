@@ -9,11 +9,11 @@ from greaterbay.comparison import spread, values
 from greaterbay.comparison.study import ALONE, HIGHER, LOWER, SAME, UNCLEAR, Effect, Study, label_of
 from greaterbay.plots import units
 
-WIDE = 118  # columns where there is no terminal to ask
-MOST_CITIES = 11
+WIDE = 150  # columns where there is no terminal to ask; narrower ones leave out columns that the files hold
+WIDEST = {"outcome": 32, "policy": 40, "verdict": 14, "gain": 46, "lose": 46, "measure": 22}
 VERDICTS_ZH = {HIGHER: "更高", LOWER: "更低", SAME: "无差别", UNCLEAR: "不宜报告方向", ALONE: "仅一对,无从判断", spread.NOT_REACHED: "未达到"}
 HEADS = {
-    "outcome": ("outcome", "结果"), "reference": ("reference", "基准值"), "mean": ("mean effect", "平均效应"), "error": ("± MC error", "± 模拟误差"),
+    "outcome": ("outcome", "结果"), "reference": ("reference", "基准值"), "mean": ("mean effect", "平均效应"), "replaced": ("unpaired runs replaced", "替代的非配对模拟数"),
     "across": ("across parameters, 90 %", "参数间效应 90 %"), "future": ("predictive, 90 %", "预测区间 90 %"), "better": ("P(better)", "P(更优)"), "holm": ("Holm p", "Holm p"),
     "ratio": ("pairing ×", "配对倍数"), "verdict": ("finding", "结论"), "policy": ("policy", "政策"), "rank": ("rank", "名次"),
     "best": ("P(best)", "P(最优)"), "regret": ("regret, 90 % quantile", "遗憾 90 % 分位"), "cost": ("public cost, present value", "公共支出现值"),
@@ -25,10 +25,13 @@ HEADS = {
 }
 WORDS = {
     "main": ("Effects on all cities together in {year}, against {against}: {pairs} pairs", "{year} 年全区域效应,相对 {against}:{pairs} 对"),
-    "main_caption": ("Mean effect with its Monte Carlo error, 50 and 90 % interval; predictive: one further pair of futures. Changes in %, of shares in percentage points. "
-                     "Pairing ×: variance without pairing over variance with it [90 %], and the unpaired runs that were saved per scenario. Holm: over policies × outcomes.",
-                     "平均效应及其模拟误差、50 % 与 90 % 区间;预测:再多一对未来的差值。变化以 % 计,份额类以百分点计。"
-                     "配对倍数:不配对方差/配对方差[90 %],以及每个情景所替代的非配对模拟次数。Holm:跨政策×结果校正。"),
+    "main_caption": ("Mean effect with its Monte Carlo error, 50 and 90 % interval; predictive: one further pair of futures. Changes in %, "
+                     "of shares in percentage points. Holm: over policies × outcomes.",
+                     "平均效应及其模拟误差、50 % 与 90 % 区间;预测:再多一对未来的差值。变化以 % 计,"
+                     "份额类以百分点计。Holm:跨政策×结果校正。"),
+    "pairing": ("What pairing was worth in {year}", "{year} 年配对的价值"),
+    "pairing_caption": ("Variance of a difference without pairing over that with it, with its 90 % interval; so many unpaired runs a scenario do {pairs} pairs replace.",
+                        "不配对与配对差值方差之比及其 90 % 区间;{pairs} 对相当于每个情景这么多次非配对模拟。"),
     "ranks": ("Order of policies in {year}: {outcome}", "{year} 年政策排序:{outcome}"),
     "ranks_caption": ("The whole order is as shown in {stable:.0%} of samples; mean rank correlation (Kendall) {agreement:.2f}.", "样本中有 {stable:.0%} 的完整排序与此一致;平均秩相关(Kendall){agreement:.2f}。"),
     "prices": ("Public money up to {year}, and what it bought: {outcome}", "截至 {year} 年的公共资金及其效果:{outcome}"),
@@ -45,7 +48,7 @@ WORDS = {
     "flow": ("flow", "流量"), "change": ("change a year", "年变化"),
     "budget": ("Equal public money", "等额公共资金"), "yes": ("yes", "是"), "no": ("no", "否"),
     "time_10": ("time to 10 %", "达到 10 % 的时间"), "time_50": ("time to 50 %", "达到 50 % 的时间"), "time_90": ("time to 90 %", "达到 90 % 的时间"),
-    "lag": ("lag of the periphery behind the core", "外围滞后核心"), "area": ("area between the curves", "曲线间面积"),
+    "lag": ("lag behind the core", "滞后核心"), "area": ("area between the curves", "曲线间面积"),
     "all": ("all cities", "全区域"), "periphery": ("periphery", "外围"), "core": ("core", "核心"), spread.TRACKED: ("all tracked technologies", "全部跟踪技术"),
     "additional": ("additional", "新增"), "reallocated": ("reallocated", "调剂"),
 }
@@ -85,7 +88,10 @@ class _Screen:
                       pad_edge=False, padding=(0, 1), show_edge=False)
         for place, head in enumerate(heads):
             words = HEADS.get(head) or WORDS[head]
-            table.add_column(words[self.lang == "zh"], justify="left" if place < left or head in ("verdict", "unclear", "gain", "lose") else "right", overflow="fold")
+            text = place < left or head in ("verdict", "gain", "lose")
+            # words may be broken, numbers not
+            table.add_column(words[self.lang == "zh"], justify="left" if text else "right", overflow="fold", no_wrap=not text,
+                             max_width=WIDEST.get(head))
         for row in rows:
             if row is None:
                 table.add_section()
@@ -101,6 +107,7 @@ def show(study: Study, lang: str) -> None:
     for year in study.horizons:
         _main(screen, year)
     last = max(study.horizons)
+    _pairing(screen, last)
     for outcome in study.outcomes[:3] if len(study.outcomes) > 3 else study.outcomes:
         _ranks(screen, outcome, last)
     _prices(screen, last)
@@ -116,23 +123,40 @@ def show(study: Study, lang: str) -> None:
 
 def _main(screen: _Screen, year: int) -> None:
     study = screen.study
-    with_draws = study.draws > 0
-    heads = ["outcome", "mean", "error", "fifty", "ninety", *(["across", "parameters"] if with_draws else []), "future", "better", "holm", "ratio", "verdict"]
-    rows: list = []
+    wide = screen.console.width >= WIDE
+    heads = ["outcome", "mean", *(["fifty"] if wide else []), "ninety", *(["across", "parameters"] if study.draws else []),
+             *(["future"] if wide else []), "better", "holm", "verdict"]
+    screen.console.print(screen.word("main", year=year, against=study.against, pairs=study.pairs), style="bold", markup=False)
+    screen.console.print(screen.word("main_caption"), style="dim", markup=False)
+    screen.console.print()
     for policy in study.policies:
-        rows.append([screen.title(policy), *[""] * (len(heads) - 1)])
+        rows = []
         for outcome in study.outcomes:
             one = study.effect(policy, outcome, year)
             if one is None:
                 continue
-            cells = [f"  {label_of(outcome, screen.lang)}", change(one, one.mean), _plus_minus(one), span(one, one.low50, one.high50), span(one, one.low90, one.high90)]
-            if with_draws:
-                share = "–" if one.share_parameters is None else f"{one.share_parameters:.0%} [{one.share_low:.0%}, {one.share_high:.0%}]"
-                cells += [span(one, one.across_low90, one.across_high90), share]
-            cells += [span(one, one.future_low90, one.future_high90), _part(one.better), _p(one.p_holm), ratio(one), screen.verdict(one.verdict)]
-            rows.append(cells)
+            share = "–" if one.share_parameters is None else f"{one.share_parameters:.0%} [{one.share_low:.0%}, {one.share_high:.0%}]"
+            cells = {"outcome": label_of(outcome, screen.lang), "mean": change(one, one.mean),
+                     "fifty": span(one, one.low50, one.high50), "ninety": span(one, one.low90, one.high90),
+                     "across": span(one, one.across_low90, one.across_high90), "parameters": share,
+                     "future": span(one, one.future_low90, one.future_high90), "better": _part(one.better), "holm": _p(one.p_holm),
+                     "verdict": screen.verdict(one.verdict)}
+            rows.append([cells[head] for head in heads])
+        screen.table(screen.title(policy), heads, rows)
+
+
+def _pairing(screen: _Screen, year: int) -> None:
+    """Measured variance ratio of every outcome and policy, and the unpaired runs that were saved."""
+    study = screen.study
+    rows = []
+    for policy in study.policies:
+        for outcome in study.outcomes:
+            one = study.effect(policy, outcome, year)
+            if one is not None and one.ratio is not None:
+                rows.append([policy, label_of(outcome, screen.lang), short(one.ratio), f"[{short(one.ratio_low)}, {short(one.ratio_high)}]",
+                             f"{one.replaced:,}"])
         rows.append(None)
-    screen.table(screen.word("main", year=year, against=study.against, pairs=study.pairs), heads, rows, screen.word("main_caption"))
+    screen.table(screen.word("pairing", year=year), ("policy", "outcome", "ratio", "ninety", "replaced"), rows, screen.word("pairing_caption", pairs=study.pairs), left=2)
 
 
 def factor_of(one: Effect) -> tuple[float, str]:
@@ -146,9 +170,17 @@ def factor_of(one: Effect) -> tuple[float, str]:
 
 
 def change(one: Effect, value: float | None) -> str:
-    """A mean effect as a signed change."""
+    """A mean effect as a signed change, with its Monte Carlo error."""
     factor, unit = factor_of(one)
-    return "–" if value is None else f"{signed(value * factor)}{' ' + unit if unit else ''}"
+    if value is None:
+        return "–"
+    error = f" ± {one.error * factor:.2g}" if one.error is not None else ""
+    return f"{signed(value * factor)}{error}{' ' + unit if unit else ''}"
+
+
+def _short_change(one: Effect) -> str:
+    factor, unit = factor_of(one)
+    return f"{signed(one.mean * factor)}{' ' + unit if unit else ''}"
 
 
 def span(one: Effect, low: float | None, high: float | None) -> str:
@@ -157,16 +189,9 @@ def span(one: Effect, low: float | None, high: float | None) -> str:
     return "–" if low is None else f"[{signed(low * factor)}, {signed(high * factor)}]"
 
 
-def _plus_minus(one: Effect) -> str:
-    factor, _ = factor_of(one)
-    return "–" if one.error is None else f"± {one.error * factor:.2g}"
-
-
-def ratio(one: Effect) -> str:
-    """Measured variance ratio with its interval and the runs it replaced."""
-    if one.ratio is None:
-        return "–"
-    return f"{one.ratio:.3g} [{one.ratio_low:.2g}, {one.ratio_high:.2g}] {one.replaced:,}"
+def short(value: float) -> str:
+    """Two or three digits without an exponent."""
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
 def signed(value: float) -> str:
@@ -230,7 +255,7 @@ def _winners(screen: _Screen, year: int) -> None:
         for policy in study.policies:
             cities = [one for one in study.effects if (one.policy, one.outcome, one.horizon) == (policy, outcome, year)
                       and one.group != values.ALL and ":" not in one.group and one.group not in values.ROLES]
-            named = {kind: ", ".join(f"{one.group}{'*' if one.thin else ''} {change(one, one.mean)}" for one in
+            named = {kind: ", ".join(f"{one.group}{'*' if one.thin else ''} {_short_change(one)}" for one in
                                      sorted(cities, key=lambda one: -abs(one.mean)) if one.verdict == kind) for kind in (HIGHER, LOWER)}
             rest = sum(one.verdict not in (HIGHER, LOWER) for one in cities)
             rows.append([screen.title(policy), named[HIGHER] or "–", named[LOWER] or "–", str(rest)])
@@ -239,12 +264,15 @@ def _winners(screen: _Screen, year: int) -> None:
 
 def _spread(screen: _Screen) -> None:
     study = screen.study
-    rows: list = []
     shown = [("time_10", values.ALL), ("time_50", values.ALL), ("lag", "periphery"), ("area", values.ALL), ("area", "periphery")]
+    heads = ("technology", "measure", "group", "reference", "difference", "reached", "verdict")
+    if study.spread:
+        screen.console.print(screen.word("spread"), style="bold", markup=False)
+        screen.console.print(screen.word("spread_caption"), style="dim", markup=False)
+        screen.console.print()
     for policy in study.policies:
         found = {(one.technology, one.measure, one.group): one for one in study.spread if one.policy == policy}
-        if found:
-            rows.append([screen.title(policy), *[""] * 6])
+        rows = []
         for technology in dict.fromkeys(key[0] for key in found):
             for measure, group in shown:
                 one = found.get((technology, measure, group))
@@ -253,10 +281,8 @@ def _spread(screen: _Screen) -> None:
                 reached = "–" if one.reached is None else f"{one.reached} ({one.reached_reference}) / {one.pairs}"
                 bounds = "–" if one.low90 is None else f"{signed(one.mean)} [{signed(one.low90)}, {signed(one.high90)}]"
                 name = screen.word(technology) if technology == spread.TRACKED else technology.replace("_", " ")
-                rows.append([f"  {name}", screen.word(measure), screen.word(group), f"{one.reference:.3g}", bounds, reached, screen.verdict(one.verdict)])
-        rows.append(None)
-    heads = ("technology", "measure", "group", "reference", "difference", "reached", "verdict")
-    screen.table(screen.word("spread"), heads, rows, screen.word("spread_caption"), left=3)
+                rows.append([name, screen.word(measure), screen.word(group), f"{one.reference:.3g}", bounds, reached, screen.verdict(one.verdict)])
+        screen.table(screen.title(policy), heads, rows, left=3)
 
 
 def _flows(screen: _Screen) -> None:

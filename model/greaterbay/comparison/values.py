@@ -157,7 +157,8 @@ def funds_factor(run: StoredRun) -> float:
     scenario = run.manifest["scenario"]
     if scenario.get("financing", "additional") != "additional":
         return 1.0
-    return 1.0 + Parameters(scenario.get("parameters") or {}).economy.marginal_cost_of_funds
+    parameters = Parameters(scenario.get("parameters") or {})
+    return 1.0 + parameters.economy.marginal_cost_of_funds
 
 
 def draws(run: StoredRun) -> np.ndarray | None:

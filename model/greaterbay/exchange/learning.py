@@ -307,12 +307,14 @@ def member_levels(bay, levels: np.ndarray) -> np.ndarray:
     city = np.concatenate((bay.institutes.city, bay.firms.city))
     own = np.concatenate((bay.institutes.main_field, bay.firms.field))
     for alliance in range(bay.alliance_count.size):
-        members = np.flatnonzero((bits >> alliance) & 1)
-        if members.size < 2:
-            continue
-        best = levels[members[:, None], 4 * own[members].astype(np.int64)[:, None] + np.arange(4)].astype(float).mean(axis=1).max()
-        used = bay.values.alliance_sharing[city[members]]
-        out[members] = np.maximum(out[members], bay.parameters.learning.access * best * used)
+        everyone = np.flatnonzero((bits >> alliance) & 1)
+        for side in range(int(bay.side_city.max()) + 1):  # one, unless the run is cut apart
+            members = everyone[bay.side_city[city[everyone]] == side]
+            if members.size < 2:
+                continue
+            best = levels[members[:, None], 4 * own[members].astype(np.int64)[:, None] + np.arange(4)].astype(float).mean(axis=1).max()
+            used = bay.values.alliance_sharing[city[members]]
+            out[members] = np.maximum(out[members], bay.parameters.learning.access * best * used)
     return out
 
 

@@ -49,8 +49,7 @@ def draw_ranks(study: Study, pairing: Pairing, language: str) -> Figure:
         axes.tick_params(length=0)
         for side in axes.spines.values():
             side.set_visible(False)
-        label = label_of(shown[place], language)
-        axes.set_title(label[:1].upper() + label[1:], loc="left")
+        style.panel_title(axes, label_of(shown[place], language), 2.7)
         axes.set_xlabel(word("rank", language))
     return sheet.figure
 
@@ -96,8 +95,7 @@ def draw_frontier(study: Study, pairing: Pairing, language: str) -> Figure:
             axes.plot([x], [y], marker="o", markersize=5.5, color=colour, zorder=3)
         edge = sorted((found[name].economic * money.factor, sign * found[name].effect * scale.factor) for name in names if found[name].frontier)
         axes.plot(*zip(*edge, strict=True), color=style.GREY, linewidth=1.0, linestyle=(0, (4, 2)), zorder=2)
-        label = label_of(outcome, language)
-        axes.set_title(label[:1].upper() + label[1:], loc="left")
+        style.panel_title(axes, label_of(outcome, language), 2.7)
         axes.set_xlabel(word("cost_axis", language, unit=money.unit))
         axes.set_ylabel(word("effect_axis", language, unit=word("points", language) if output.unit in units.PERCENT else scale.unit))
         style.number_axis(axes)

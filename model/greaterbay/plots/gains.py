@@ -56,7 +56,7 @@ def draw_winners(study: Study, pairing: Pairing, language: str) -> Figure:
         thin = {one.group for one in study.effects if one.thin and one.outcome == outcome}
         for (row, column), value in np.ndenumerate(table):
             if math.isfinite(value):
-                colour = style.GREY if not clear[row, column] else ("white" if abs(value) > 0.75 * reach else "black")
+                colour = style.GREY if not clear[row, column] else ("white" if abs(value) > 0.6 * reach else "black")
                 axes.text(column, row, _signed(value) + ("*" if rows[row] in thin else ""), ha="center", va="center", size=7, color=colour)
         axes.axhline(len(rows) - 1.5 - sum(role in members for role in values.ROLES), color=style.GREY, linewidth=0.8)
         axes.set_yticks(range(len(rows)), labels)
@@ -74,7 +74,7 @@ def _short(study: Study, policy: str, language: str) -> str:
 
 
 def _signed(value: float) -> str:
-    if value == 0.0:
+    if abs(value) < 0.005:
         return "0"
     return f"{value:+.0f}" if abs(value) >= 10 else f"{value:+.1f}" if abs(value) >= 0.95 else f"{value:+.2f}"
 

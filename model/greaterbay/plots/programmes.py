@@ -65,22 +65,25 @@ def _name(lever: str, language: str) -> str:
 
 def no_spending(study: Study, pairing: Pairing) -> str:
     """Why nobody's payments can be shown."""
-    fine = [run for run in pairing.runs if run.full_years and run.has("public_cost")]
+    fine = [run for run in pairing.runs if run.full_years and run.has("public_cost") and run.has("public_cost_lever")]
     return "" if any(cost.yearly_cost(run, "city").sum() > 0 for run in fine) else "no public money is spent"
 
 
 def draw_strip(study: Study, pairing: Pairing, language: str) -> Figure:
     """Payer by year, one panel a policy that spends anything; colour and number give the amount."""
     spent = [run for run in pairing.runs if cost.yearly_cost(run, "city").sum() > 0]
-    tables = [cost.yearly_cost(run, "city").T for run in spent]  # (payer, year)
+    tables = [cost.yearly_cost(run, "payer").T for run in spent]  # (payer, year)
     paying = np.flatnonzero(sum(table.sum(axis=1) for table in tables) > 0)
-    names = spent[0].names("city", language)
+    names = spent[0].names("payer", language)
     largest = max(float(table.max()) for table in tables)
     scale = units.scale(declared.get("public_cost"), largest, language, yearly=True)
-    years = spent[0].full_years
+    busy = np.flatnonzero(sum(table.sum(axis=0) for table in tables) > 0)
+    shown_years = slice(max(0, int(busy[0]) - 1), int(busy[-1]) + 1)  # one idle year before the first payment
+    years = spent[0].full_years[shown_years]
+    tables = [table[:, shown_years] for table in tables]
     sheet = style.sheet(
         pairing.runs, language, title=word("strip_title", language),
-        reading=style.sentences(language, word("strip_cells", language), word("seat", language)),
+        reading=word("strip_cells", language),
         rows=len(spent), panel=(2.0 + 0.4 * len(years), 0.75 + 0.22 * len(paying)), warnings=warnings(study, language), sharex=True)
     for axes, run, table in zip(sheet.panels, spent, tables, strict=True):
         shown = table[paying] * scale.factor

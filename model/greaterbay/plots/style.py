@@ -191,7 +191,7 @@ def sheet(
     feet = [
         line
         for foot in [*warnings, *footers(runs, language)]
-        for line in wrapped(foot, letters * TEXT_SIZE / FOOTER_SIZE)
+        for line in wrapped(foot, 0.93 * letters * TEXT_SIZE / FOOTER_SIZE)  # digests run wide
     ]
     legend_rows, legend_columns = _legend_shape(legend, letters)
 
@@ -345,6 +345,12 @@ def short_number(value: float) -> str:
     if scaled >= 0.095:
         return f"{scaled:.1f}{suffix}"
     return f"{scaled:.2f}".removeprefix("0") if scaled >= 0.005 else "<.01"
+
+
+def panel_title(axes: Axes, text: str, inches: float) -> None:
+    """Title of a panel in as many lines as its width asks for, with a capital letter."""
+    lines = wrapped(text[:1].upper() + text[1:], inches * 72 / (LETTER * TEXT_SIZE))
+    axes.set_title("\n".join(lines), loc="left")
 
 
 def no_data(axes: Axes) -> None:
