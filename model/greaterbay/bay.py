@@ -10,9 +10,11 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import logging
 import os
 import zlib
 from collections import OrderedDict, namedtuple
+from contextlib import suppress
 from pathlib import Path
 
 import mesa
@@ -709,18 +711,28 @@ def _transitivity(offset, neighbour):
 
 
 def _write_state(path: Path, state: dict[str, np.ndarray]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Keep a warm-up for other scenarios; where it cannot be written they play their own."""
     buffer = io.BytesIO()
     np.savez(buffer, **state)
     content = zlib.compress(buffer.getvalue(), 1)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(hashlib.sha256(content).digest() + content)
-    os.replace(temporary, path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(hashlib.sha256(content).digest() + content)
+        os.replace(temporary, path)
+    except OSError as error:
+        logging.getLogger(__name__).warning("the warm-up is not kept: %s", error)
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _read_state(path: Path) -> dict[str, np.ndarray] | None:
     """The state, or None when the file is damaged (then the warm-up is run again)."""
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError:  # removed meanwhile
+        return None
     if len(content) < 33 or hashlib.sha256(content[32:]).digest() != content[:32]:
         return None
     with np.load(io.BytesIO(zlib.decompress(content[32:]))) as file:

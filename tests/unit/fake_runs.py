@@ -140,3 +140,10 @@ def nap(of, replicate, warm_folder=None) -> Result:
     """A replicate that takes a while, so that something can happen meanwhile."""
     time.sleep(0.25)
     return simulate(of, replicate)
+
+
+def fill_disk_after_two(of, replicate, warm_folder=None) -> Result:
+    """There is room for two parts."""
+    if replicate == 2:
+        _limit_files(1000)
+    return simulate(of, replicate)

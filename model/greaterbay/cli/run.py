@@ -7,16 +7,18 @@ from pathlib import Path
 
 import click
 
-from greaterbay.cli.progress import progress
 from greaterbay.cli.options import RunFailed, WrongValue, json_option, print_json, quiet_option, set_option
+from greaterbay.cli.progress import progress
 
+MOST_JOBS = 1024  # processes of one machine; more is a slip of the pen
+SHOWN_FILES = 8  # files that the hint about plotting names
 EPILOG = "Example: greaterbay run baseline joint_fund --replicates 4 --out out --jobs 2"
 
 
 @click.command(epilog=EPILOG)
 @click.argument("scenarios", nargs=-1, required=True, metavar="SCENARIO...")
 @click.option("--replicates", metavar="N", help="How many replicates; number k is paired across scenarios.")
-@click.option("--only", type=click.IntRange(min=0), metavar="K", help="Run replicate K alone (first: 0).")
+@click.option("--only", type=click.IntRange(0, 2**31 - 1), metavar="K", help="Run replicate K alone (first: 0).")
 @click.option("--seed", metavar="S", help="Seed of all replicates.")
 @click.option("--scale", metavar="X", help="Share of firms and people that are simulated, as in 0.05.")
 @click.option("--until", metavar="DATE", help="Last day of the run, a quarter's last, as in 2030-12-31.")
@@ -25,7 +27,7 @@ EPILOG = "Example: greaterbay run baseline joint_fund --replicates 4 --out out -
     "--out", type=click.Path(path_type=Path), default="runs", show_default=True, metavar="DIR",
     help="The store: finished replicates are kept and reused here.",
 )
-@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Processes (default: 1).")
+@click.option("--jobs", type=click.IntRange(1, MOST_JOBS), metavar="N", help="Processes (default: 1).")
 @click.option(
     "--executor", type=click.Choice(["local", "dask"]), default="local", show_default=True,
     help="Who computes: processes of this machine, or a Dask cluster.",
@@ -38,8 +40,9 @@ def run(
 ) -> None:
     """Run scenarios, each a path or an id of the library, and write one DIR/<id>.nc for each.
 
-    A file with a sweep stands for all its points. Replicates that DIR holds already are not computed again. Ctrl-C keeps what is finished; the same
-    command continues. Exit code 3 when some replicate failed; the others are stored all the same.
+    A file with a sweep stands for all its points. Replicates that DIR holds already are not computed again.
+    Ctrl-C keeps what is finished; the same command continues. Exit code 3 when some replicate failed; the
+    others are stored all the same.
     """
     if only is not None and replicates is not None:
         raise WrongValue("--only and --replicates: give one of the two")
@@ -66,6 +69,8 @@ def run(
             if run.path:
                 click.echo(f"wrote {run.path}  ({_count(run)})")
         written = [str(run.path) for run in runs if run.path]
+        if len(written) > SHOWN_FILES:
+            written = [os.path.join(out, "*.nc")]
         if written:
             click.echo(f"next: greaterbay plot {' '.join(written)} --out {os.path.join(out, 'pictures')}")
     if any(run.failed for run in runs):

@@ -131,13 +131,13 @@ class _Ensemble:
 
     def run(self, executor) -> list[ScenarioRun]:
         digests = set(self.digests.values())
-        self.store.prepare(digests)
-        with self.store.in_use():
-            try:
+        try:
+            self.store.prepare(digests)
+            with self.store.in_use():
                 self._describe()
                 self._run(executor)
-            finally:
-                self.store.clean(digests)
+        finally:
+            self.store.clean(digests)
         return [self._outcome(scenario) for scenario in self.scenarios]
 
     def _describe(self) -> None:

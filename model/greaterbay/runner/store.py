@@ -34,6 +34,7 @@ from uuid import uuid4
 import numpy as np
 
 from greaterbay import clock, outputs
+from greaterbay.runner import interrupts
 from greaterbay.runner import manifest as provenance
 from greaterbay.runner.replicate import Result
 
@@ -90,14 +91,21 @@ class Store:
                 folder.mkdir(parents=True, exist_ok=True)
                 probe.write_bytes(b"greaterbay")
                 probe.unlink()
-                self._remove_leftovers(folder, lambda path: time.time() - path.stat().st_mtime > LEFTOVER_AGE)
+                self._remove_leftovers(folder, self._is_old)
             except OSError as error:
                 raise StoreError(f"cannot write to {folder}: {error.strerror or error}") from error
+        self._remove_leftovers(self.warm_folder, self._is_old)
+
+    @staticmethod
+    def _is_old(path: Path) -> bool:
+        """Without an owner for sure; a clock that was set back makes files younger, which does no harm."""
+        return time.time() - path.stat().st_mtime > LEFTOVER_AGE
 
     def clean(self, digests: Iterable[str] = ()) -> None:
         """Remove the temporary files of this run; for the end of a run, however it ended."""
-        for folder in [self.folder, *(self.folder / "parts" / digest for digest in digests)]:
-            self._remove_leftovers(folder, lambda path: f".{self.token}." in path.name)
+        with interrupts.held():
+            for folder in [self.folder, *(self.folder / "parts" / digest for digest in digests)]:
+                self._remove_leftovers(folder, lambda path: f".{self.token}." in path.name)
 
     @staticmethod
     def _remove_leftovers(folder: Path, is_leftover) -> None:
@@ -155,7 +163,7 @@ class Store:
     def write_content(self, digest: str, replicate: int, content: bytes) -> None:
         """Store the part of one replicate, as ``part_content`` made it."""
         path = self.part_path(digest, replicate)
-        with self._replacing(path) as temporary:
+        with interrupts.held(), self._replacing(path) as temporary:
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary.write_bytes(content)
         self.trace_path(digest, replicate).unlink(missing_ok=True)
@@ -170,7 +178,8 @@ class Store:
         except OSError as error:
             raise PartError(f"{path}: {error.strerror or error}") from error
         try:
-            return result_of(content, digest, replicate)
+            with interrupts.held():
+                return result_of(content, digest, replicate)
         except PartError as error:
             raise PartError(f"{path}: {error}") from None
 
@@ -227,22 +236,24 @@ class Store:
         coords = {name: list(labels) for name, labels in first.coords.items()}
         timings = {}
         with self._replacing(path) as temporary:
-            layout = lay_out(replicates, coords, first.arrays, names(coords) if names else {})
+            with interrupts.held():
+                layout = lay_out(replicates, coords, first.arrays, names(coords) if names else {})
             temporary.write_bytes(layout)
             _reserve(temporary, len(layout) + _most_bytes(first.arrays, len(replicates)))
             # h5netcdf costs a millisecond per write, h5py a tenth of that; every write is a whole chunk, so
             # a cache of chunks would only hold memory
             with h5py.File(temporary, "r+", rdcc_nbytes=0) as file:
-                datasets = {name: file[name] for name in first.arrays}
                 for place, replicate in enumerate(replicates):
                     part = self.read_part(digest, replicate)
                     if part.coords != coords or part.arrays.keys() != first.arrays.keys():
                         raise StoreError(f"replicate {replicate} has not the shape of the first one")
-                    for name, array in part.arrays.items():
-                        if array.size:
-                            datasets[name][place] = array
+                    with interrupts.held():
+                        for name, array in part.arrays.items():
+                            if array.size:
+                                file[name][place] = array
                     timings[str(replicate)] = dict(part.timings)
                 file.attrs["manifest"] = provenance.canonical_json({**manifest, "timings": timings})
+            seal(temporary)
         return path
 
 
@@ -391,6 +402,38 @@ def _reserve(path: Path, size: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+SEAL = b"\ngreaterbay sha256 "  # then 64 hexadecimal digits and a line end, after the last byte that HDF5 reads
+SEAL_SIZE = len(SEAL) + 64 + 1
+
+
+def seal(path: Path) -> None:
+    """Append a checksum over the whole file: those of HDF5 cover the numbers, but neither labels nor structure."""
+    checksum = _sha256(path, path.stat().st_size)
+    with open(path, "ab") as file:
+        file.write(SEAL + checksum.encode() + b"\n")
+
+
+def is_broken(path: Path) -> bool:
+    """Does a sealed file differ from what was sealed? A file without a seal (changed by other tools) does not."""
+    size = path.stat().st_size
+    with open(path, "rb") as file:
+        file.seek(max(0, size - SEAL_SIZE))
+        end = file.read()
+    if not end.startswith(SEAL):
+        return False
+    return _sha256(path, size - SEAL_SIZE).encode() != end[len(SEAL) : -1]
+
+
+def _sha256(path: Path, size: int) -> str:
+    """Of the first ``size`` bytes."""
+    total = hashlib.sha256()
+    with open(path, "rb") as file:
+        while size > 0 and (content := file.read(min(size, 2**20))):
+            total.update(content)
+            size -= len(content)
+    return total.hexdigest()
+
+
 def attributes_of(declared: outputs.Output) -> dict[str, str]:
     """Attributes of an output's variable; empty ones are left out."""
     found = {
@@ -468,14 +511,16 @@ class ResultInfo:
 def open_result(path: str | os.PathLike):
     """A result file as a lazy ``xarray.Dataset``.
 
-    Raises StoreError in plain words for a file that is missing, truncated or no result of this program.
-    A flipped bit in the numbers is found when they are read (each chunk bears a checksum).
+    Raises StoreError in plain words for a file that is missing, truncated, changed by a single bit, or no
+    result of this program.
     """
     import xarray
 
     path = Path(path)
     if not path.is_file():
         raise StoreError(f"{path}: no such file; `greaterbay run` makes one")
+    if is_broken(path):
+        raise StoreError(f"{path}: damaged (checksum differs); run the scenario again, its replicates are kept")
     try:
         dataset = xarray.open_dataset(path, engine="h5netcdf")
     except Exception as error:  # the HDF5 layers raise nearly anything on a damaged file

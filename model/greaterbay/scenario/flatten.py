@@ -41,7 +41,8 @@ def is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _fits(value: Any, wanted: str) -> bool:
+def fits(value: Any, wanted: str) -> bool:
+    """Is a value of the sort that is wanted, in the words of ``schema``?"""
     if wanted == schema.TEXT:
         return isinstance(value, str)
     if wanted == schema.INTEGER:
@@ -103,7 +104,7 @@ class Flattening:
         self.settings[place] = Setting(place, value, self.source)
 
     def _check(self, place: Place, value: Any, wanted: str) -> bool:
-        if not _fits(value, wanted):
+        if not fits(value, wanted):
             self._refuse(place, f"this is {sort_of(value)}", wanted)
             return False
         if wanted == schema.TEXTS:

@@ -172,10 +172,10 @@ class Resolution(Judgement):
         return None
 
     def replicates(self, setting: Setting) -> int | None:
-        """At least one."""
-        if setting.value >= 1:
+        """At least one, and no more than anybody could wait for."""
+        if 1 <= setting.value <= schema.MOST_REPLICATES:
             return setting.value
-        self.refuse(setting, f"{number(setting.value)} is out of bounds", "at least 1")
+        self.refuse(setting, f"{number(setting.value)} is out of bounds", f"1 to {schema.MOST_REPLICATES}")
         return None
 
     def seed(self, setting: Setting) -> int | None:

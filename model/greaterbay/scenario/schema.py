@@ -15,6 +15,7 @@ from greaterbay.scenario.problems import Problem
 
 SCHEMA = 1
 MOST_PARENTS = 3
+MOST_REPLICATES = 100_000
 SEED_LIMIT = 2**63
 ACTOR_KINDS = ("startup", "small", "leader", "institute")
 EXITS = ("cliff", "ramp")
@@ -50,6 +51,7 @@ TOP_KEYS = {
     "probes": TABLE,
     "events": TABLES,
     "parameters": TABLE,
+    "sweep": TABLE,
 }
 RUN_KEYS = {
     "region": TEXT,
@@ -79,7 +81,7 @@ REQUIRED_TOP = ("schema", "id", "title")
 REQUIRED_PROBE = ("field", "city", "start")
 REQUIRED_EVENT = ("date", "travel_minutes")
 # These name a file or say how it is put together: they are not inherited.
-OWN_KEYS = ("schema", "id", "title", "title_zh", "extends", "mixins")
+OWN_KEYS = ("schema", "id", "title", "title_zh", "extends", "mixins", "sweep")
 TARGETS = ("cities", "fields", "kinds")
 
 RUN_DEFAULTS: dict[str, Any] = {
