@@ -570,7 +570,7 @@ class Bay(mesa.Model):
         np.add.at(funds.committed, firms.fund[backed].astype(np.int64), -private)
         guidance = self.row_of_fund(GUIDANCE)
         np.add.at(funds.committed, guidance[firms.city[backed]], -firms.invested_public[backed] * firms.weight[backed])
-        dead = np.zeros(count + firms.capacity, bool)
+        dead = np.zeros(count + firms.capacity + 1, bool)  # the last for nobody, who is -1
         dead[rows + count] = True
         mobility.dismiss(people.part(mobility.Dismissed), dead)
         self.end_ties(dead)
@@ -676,9 +676,9 @@ class Bay(mesa.Model):
 
 @lean
 def _forget(column, dead):
-    """Nodes that are gone become -1."""
+    """Nodes that are gone become -1; ``dead`` (N + 1,)."""
     for i in range(column.shape[0]):
-        if column[i] >= 0 and dead[column[i]]:
+        if dead[column[i]]:  # -1 is the last place, which is not marked
             column[i] = -1
 
 
