@@ -145,9 +145,7 @@ def match(scenario, like: str, spend_like: Callable[[Sequence[int]], Spent], spe
         allowed = tolerance(like_all.total, last, max(last.grain, like_all.grain))
         if abs(last.mean - like_all.mean) <= allowed:
             break
-        factor = float(f"{factor * like_all.mean / last.mean:.6g}")
-        if factor > most_factor(scenario, names)[0]:
-            factor = most_factor(scenario, names)[0]
+        factor = min(_corrected(factor, like_all.mean / last.mean, trials), most_factor(scenario, names)[0])
     else:
         raise RunsError(f"{scenario.id}: spends {last.mean:,.1f} million CNY on all {len(numbers)} replicates, not the {like_all.mean:,.1f}"
                         f" of {like} (tolerance {allowed:,.1f}); give more replicates")
@@ -192,6 +190,16 @@ def _search(name: str, levers: list[str], like: str, wanted: Spent, at: Callable
             return factor
         low, high = (factor, high) if spent.mean < goal else (low, factor)
     raise RunsError(f"{name}: no strength of {', '.join(levers)} spends the {goal:,.1f} million CNY of {like} within the tolerance")
+
+
+def _corrected(factor: float, ratio: float, trials: dict[float, Spent]) -> float:
+    """The factor that changes spending by ``ratio``, with the elasticity that the two nearest trials show."""
+    near = sorted((abs(one - factor), one) for one in trials if one > 0.0)[:2]
+    (_, one), (_, other) = near if len(near) == 2 else (near[0], near[0])
+    elasticity = 1.0
+    if one != other and trials[one].mean > 0.0 and trials[other].mean > 0.0:
+        elasticity = float(np.log(trials[one].mean / trials[other].mean) / np.log(one / other))
+    return float(f"{factor * ratio ** (1.0 / min(max(elasticity, 0.2), 5.0)):.6g}")
 
 
 def _error(one: Spent, other: Spent) -> float:

@@ -47,9 +47,8 @@ def matrices(run: StoredRun, rows: np.ndarray, flow: str, years: list[int]) -> n
     chosen = np.flatnonzero(np.isin(run.quarters // 4, years[-1:] if stock else years))
     if stock:
         chosen = chosen[-1:]
-    # replicates one by one: these are the largest variables of a file
-    found = [sum(run.values(name, replicate=[row], quarter=chosen).sum(axis=(0, 1)) for name in channels(flow)) for row in rows]
-    return np.stack(found) / (1 if stock else len(years))
+    found = sum(run.values(name, quarter=chosen)[rows].sum(axis=1) for name in channels(flow))
+    return found / (1 if stock else len(years))
 
 
 def changes(pairing: Pairing, run: StoredRun, policy: str, horizon: int) -> list[Change]:
