@@ -27,7 +27,7 @@ from greaterbay.actors.agents import (CityAgent, FirmView, FundAgent, Government
 from greaterbay.actors.fund import BANK, GUIDANCE
 from greaterbay.actors.invention import Ties
 from greaterbay.actors.columns import sums_by_cell
-from greaterbay.actors.network import adjacency_of, nodes_of, profiles
+from greaterbay.actors.network import adjacency_of, nodes_of, profiles, update_degrees
 from greaterbay.actors.places import Places, draw_place
 from greaterbay.counts import count_inventions, count_people, stocks_by_city
 from greaterbay.clock import WARM_UP_QUARTERS
@@ -41,6 +41,7 @@ from greaterbay.policy.budgets import Budgets
 from greaterbay.policy.levers import Values
 from greaterbay.record import Record, Tally
 from greaterbay.region import load_region
+from greaterbay.region import cuts
 from greaterbay.region.barriers import pair_barriers
 from greaterbay.streams import Streams, identity_of, uniform
 from greaterbay.timeline import play
@@ -110,6 +111,8 @@ class Bay(mesa.Model):
         # mainland: jurisdictions in one customs territory with the rest of China
         self.mainland_city = region.customs_pair[at, len(region.jurisdiction_ids)] == 0.0
         self.base_barriers = pair_barriers(region, self.parameters)
+        self.walls = None  # pairs of cities between which nothing passes, from release on
+        self.side_city = cuts.sides(region, "none")
         self.spillover_reference = None
         self.firms = population.make_firms(self)
         self.institutes = population.make_institutes(self)
@@ -377,6 +380,7 @@ class Bay(mesa.Model):
         """From here on nothing is held: references are taken, books of people and inventions begin."""
         self.warming = False
         firms = self.firms
+        self._cut_apart()
         rows = firms.alive_rows()
         self.list_members()
         self.people_in = self.people_out = 0.0
@@ -398,6 +402,18 @@ class Bay(mesa.Model):
         self.output_start = self.region.output_city / 4.0
         self.output_ratio = np.ones(len(self.region.city_ids))
         self.tally.open_quarter()
+
+    def _cut_apart(self) -> None:
+        """The scenario may cut jurisdictions apart from here on; ties that cross end."""
+        cut = self.scenario.run.cut
+        self.walls, self.side_city = cuts.walls(self.region, cut), cuts.sides(self.region, cut)
+        if self.walls is None:
+            return
+        rows = self.ties.alive_rows()
+        side = self.side_city[self.node_city()]
+        self.ties.clear(rows[side[self.ties.a[rows]] != side[self.ties.b[rows]]])
+        update_degrees(self.ties, self.institutes, self.firms)
+        self.see_network()
 
     # ---------------------------------------------------------------- stepping
 

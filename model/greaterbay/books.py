@@ -9,6 +9,7 @@ from collections import namedtuple
 
 import numpy as np
 
+from greaterbay import outputs
 from greaterbay.actors.fund import BANK
 from greaterbay.actors.invention import FIRM_FIRM, INSTITUTE_INSTITUTE, TIE_TYPES
 from greaterbay.actors.network import own_levels
@@ -473,6 +474,16 @@ def barriers_not_negative(bay):
         inside = matrix[: where.size, : where.size]
         worst = float(np.maximum.reduce([worst, -matrix.min(), np.abs(inside[same]).max()]))
     return worst, 0.0
+
+
+@invariant
+def walls_hold(bay):
+    """Nothing passes between cities that the run cuts apart: no tie, person, licence or capital in any flow matrix."""
+    if bay.walls is None:
+        return 0.0, 0.0
+    cities = bay.walls.shape[0]
+    crossing = [np.abs(bay.tally.arrays[o.id][:cities, :cities][bay.walls]).sum() for o in outputs.flows()]
+    return float(sum(crossing)), 0.0
 
 
 @invariant

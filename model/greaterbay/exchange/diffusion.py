@@ -85,7 +85,7 @@ def spread(firms, adjacency, institutes, bits, identities, fields, gains, costs,
             if uniform(keys.hear, combine(me, identities[t]), 0) >= h:
                 continue
             appraisal = worth(gains[t], firms.absorptive[r], costs[t], p.risk_aversion * math.exp(0.5 * normal(keys.taste, combine(me, identities[t]), 0)),
-                              risks[t] * (1.0 - cover[firms.city[r], firms.field[r], firms.kind[r]]) * (1.0 - bay_share[t]),
+                              risks[t] * (1.0 - cover[firms.city[r], firms.field[r], firms.kind[r]]) * (1.0 - bay_share[firms.city[r], t]),
                               0.5 * (partner_share + local), p)
             if appraisal + p.noise * normal(keys.taste, combine(me, identities[t]), 1) > 0.0:
                 new[r] |= numba_u64(1) << numba_u64(bits[t])
@@ -194,7 +194,10 @@ def spread_technologies(bay) -> None:
         costs = p.cost * region.adoption_gain_field[fields] * np.exp(-p.cost_fall * age)
         risks = np.full(len(active), p.risk)
         share = np.ascontiguousarray(users[:, active] / np.maximum(possible[:, active], 1e-12))
-        bay_share = users[:, active].sum(axis=0) / np.maximum(possible[:, active].sum(axis=0), 1e-12)
+        # experience of all firms in reach: of the whole bay, unless the run is cut apart
+        side = bay.side_city[:, None] == np.arange(int(bay.side_city.max()) + 1)[None, :]
+        bay_share = np.stack([users[at][:, active].sum(axis=0) / np.maximum(possible[at][:, active].sum(axis=0), 1e-12) for at in side.T])
+        bay_share = np.ascontiguousarray(bay_share[bay.side_city])
         keys = Keys(bay.streams.key("adopt", quarter), bay.streams.key("adopt_risk", 0))
         new, from_core = np.zeros(firms.capacity, np.uint64), np.zeros(firms.capacity)
         identities = np.array([technology_identity(t.name, t.launch) for t in technology], np.uint64)

@@ -311,12 +311,14 @@ def member_levels(bay, levels: np.ndarray) -> np.ndarray:
     own = np.concatenate((bay.institutes.main_field, bay.firms.field))
     anywhere = np.flatnonzero(bits)
     for alliance in range(bay.alliance_count.size):
-        members = anywhere[((bits[anywhere] >> alliance) & 1) == 1]
-        if members.size < 2:
-            continue
-        best = _best_level(levels, own, members)
-        used = bay.values.alliance_sharing[city[members]]
-        out[members] = np.maximum(out[members], bay.parameters.learning.access * best * used)
+        everyone = anywhere[((bits[anywhere] >> alliance) & 1) == 1]
+        for side in range(int(bay.side_city.max()) + 1):  # one, unless the run is cut apart
+            members = everyone[bay.side_city[city[everyone]] == side]
+            if members.size < 2:
+                continue
+            best = _best_level(levels, own, members)
+            used = bay.values.alliance_sharing[city[members]]
+            out[members] = np.maximum(out[members], bay.parameters.learning.access * best * used)
     return out
 
 

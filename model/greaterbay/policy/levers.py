@@ -19,6 +19,7 @@ import numpy as np
 from greaterbay.policy import catalogue, named_values
 from greaterbay.policy.coordination import execution, role_gains
 from greaterbay.region.barriers import pair_barriers
+from greaterbay.region.cuts import WALL
 
 ACTOR_KINDS = ("startup", "small", "leader", "institute")
 Contribution = namedtuple("Contribution", ["lever", "weight", "payers"])  # position, (C,) size of the change, (C, Q) parts of the cost
@@ -28,6 +29,7 @@ class Values:
     """Named values of one quarter. C cities, F fields, K kinds of actor (three of firms, institutes), P places.
 
     Every row of ``policy/named_values.csv`` is an attribute in its shape. Formed from them: ``travel_minutes`` (P, P),
+    ``open_technology`` (P, P) the technology barrier without the walls of a run that is cut apart,
     ``recognition_added`` and ``unrecognised`` (P, P) share of titles that do not count, ``park_quality`` (C,),
     ``first_use_cover`` (C, F), ``visibility``, ``role_gain`` (C, 4). ``joint_fund_chance`` (C, F, K) is what applicants
     saw granted last quarter. ``behind`` lists for each named value which levers changed it, where, and who pays.
@@ -85,7 +87,16 @@ class Values:
         for value in named_values.table().values():
             if value.over in ("city", "cell"):
                 np.clip(getattr(self, value.id), value.low, value.high, out=getattr(self, value.id))
+        self.open_technology = self.barrier_technology  # what product demand meets: no run is cut off from its markets
+        if bay.walls is not None and not bay.warming:
+            self._put_up(bay.walls)
         self._form()
+
+    def _put_up(self, walls: np.ndarray) -> None:
+        """Nothing passes between cities that the scenario cuts apart, whatever levers say."""
+        self.open_technology = self.barrier_technology.copy()
+        for matrix in (self.barrier_technology, self.barrier_talent, self.barrier_finance):
+            matrix[: self.cities, : self.cities][walls] = WALL
 
     def _coordinate(self, active) -> None:
         """Level of coordination: budgets bind, so no level that its cost, a share of the science budget, does not fit into the room."""

@@ -22,6 +22,8 @@ ACTOR_KINDS = ("startup", "small", "leader", "institute")
 EXITS = ("cliff", "ramp")
 # where the money of levers comes from: on top of other programmes, or taken from the same payer's other programmes
 FINANCING = ("additional", "reallocated")
+# what a run cuts apart from its first reported quarter on
+CUTS = ("none", "jurisdictions")
 # Dates further off than this are slips of the pen, and the calendar ends somewhere.
 FIRST_YEAR, LAST_YEAR = 1950, 2149
 LONGEST_TRIP_MINUTES = 24 * 60
@@ -44,6 +46,7 @@ TOP_KEYS = {
     "extends": TEXT,
     "mixins": TEXTS,
     "financing": TEXT,
+    "budget": TEXT,
     "run": TABLE,
     "levers": TABLE,
     "probes": TABLE,
@@ -59,6 +62,7 @@ RUN_KEYS = {
     "scale": NUMBER,
     "replicates": INTEGER,
     "seed": INTEGER,
+    "cut": TEXT,
 }
 LEVER_KEYS = {
     "value": NUMBER,
@@ -89,12 +93,16 @@ RUN_DEFAULTS: dict[str, Any] = {
     "scale": 0.05,
     "replicates": 16,
     "seed": 20200101,
+    "cut": "none",
 }
 
 
 @dataclass(frozen=True)
 class RunSettings:
-    """What is simulated: ``start`` and ``end`` are the first and the last quarter, both played."""
+    """What is simulated: ``start`` and ``end`` are the first and the last quarter, both played.
+
+    ``cut`` says what is cut apart from the first reported quarter (``none`` or ``jurisdictions``).
+    """
 
     region: str
     start: int
@@ -102,6 +110,7 @@ class RunSettings:
     scale: float
     replicates: int
     seed: int
+    cut: str = "none"
 
     @property
     def quarters(self) -> int:
@@ -182,8 +191,9 @@ class Scenario:
 
     ``chain`` lists the files it was made of, the first ones weakest. ``levers`` holds those that some file
     names, in the order of the catalogue; ``probes`` are in the order of their ids, ``events`` in time.
-    ``expects`` holds the signs of effects against the baseline that were written down before the first run.
-    ``financing`` says whether money for levers is additional or reallocated. ``warnings`` are no problems, but
+    ``financing`` says whether money for levers is additional or reallocated. ``budget`` (``same_as:<scenario>``) asks
+    ``greaterbay compare`` to scale the costly levers until they spend as much as another scenario. ``expects`` holds the
+    signs of effects against the baseline that were written down before the first run. ``warnings`` are no problems, but
     things a user should know before running.
     ``origins`` gives, for a dotted key such as ``levers.talent_barrier.value``, ``file:line``, ``--set``,
     ``catalogue`` or ``default``.
@@ -201,6 +211,7 @@ class Scenario:
     parameters: dict[str, float] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
     financing: str = "additional"
+    budget: str = ""
     expects: dict[str, int] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
 
@@ -244,7 +255,7 @@ class Scenario:
                 for event in self.events
             ],
             "parameters": {name: float(value) for name, value in sorted(self.parameters.items())},
-        }
+        } | ({} if self.run.cut == "none" else {"cut": self.run.cut})
 
     def to_dict(self) -> dict[str, Any]:
         """The whole scenario as plain values, for JSON and for the manifest of a result."""
@@ -265,6 +276,7 @@ class Scenario:
             "title_zh": self.title_zh,
             "chain": list(self.chain),
             "financing": self.financing,
+            "budget": self.budget,
             "expects": dict(self.expects),
             "run": {
                 "region": self.run.region,
@@ -273,6 +285,7 @@ class Scenario:
                 "scale": self.run.scale,
                 "replicates": self.run.replicates,
                 "seed": self.run.seed,
+                "cut": self.run.cut,
             },
             "levers": levers,
             "probes": {
