@@ -19,7 +19,7 @@ import test_plots
 
 from greaterbay.runner.replicate import Result
 
-SCENARIO = 'schema = 1\nid = "{id}"\ntitle = "A scenario"\n[run]\nend = 2022-12-31\nreplicates = 4\n[levers.talent_barrier]\nvalue = {value}\n' \
+SCENARIO = 'schema = 1\nid = "{id}"\ntitle = "A scenario"\n[run]\nend = 2020-12-31\nreplicates = 3\n[levers.talent_barrier]\nvalue = {value}\n' \
            'reference = ["lever:L01"]\n'
 
 
@@ -28,7 +28,7 @@ def stored(tmp_path_factory) -> Path:
     """A baseline and a policy as result files."""
     folder = tmp_path_factory.mktemp("stored")
     for name, effect in (("baseline", 0.0), ("joint_fund", 0.1)):
-        compared_runs.make(folder, name, effect=effect, noise=0.01, replicates=4, quarters=12)
+        compared_runs.make(folder, name, effect=effect, noise=0.01, replicates=6, quarters=12)
     return folder
 
 
@@ -65,13 +65,13 @@ def test_stored_runs_are_compared_and_written(stored, tmp_path, capsys):
                "--horizon", "2021,2022", "--target", "conversions>=100", "--out", str(tmp_path), "--no-plots"]
     assert call(command) == 0
     said = capsys.readouterr().out
-    assert "against baseline: 4 pairs" in said and "do not report a direction" in said and "higher" in said
+    assert "against baseline: 6 pairs" in said and "do not report a direction" in said and "higher" in said
     assert "unpaired runs replaced" in said and "Targets" in said and "parameters are held fixed" in said
     assert all(len(line) <= 150 for line in said.splitlines())
     assert {path.name for path in (tmp_path / "comparison").iterdir()} >= {"effects.csv", "comparison.json", "flows.csv"}
     assert call([*command, "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
-    assert rows["horizons"] == [2021, 2022] and rows["pairs"] == 4
+    assert rows["horizons"] == [2021, 2022] and rows["pairs"] == 6
     assert call([*command, "--quiet"]) == 0 and capsys.readouterr().out == ""
     assert call([*command, "--lang", "zh"]) == 0
     said = capsys.readouterr().out
@@ -106,12 +106,14 @@ def test_scenarios_are_run_and_their_cut_twins_give_the_index(place, capsys):
 
 
 def test_until_precise_runs_more_pairs_until_it_is_enough(place, capsys):
-    command = ["compare", "two.toml", "--against", "one.toml", "--outcomes", "conversions", "--no-plots", "--replicates", "60", "--quiet"]
+    command = ["compare", "two.toml", "--against", "one.toml", "--outcomes", "conversions", "--no-plots", "--replicates", "34", "--quiet",
+               "--until", "2020-12-31"]
     assert call([*command, "--until-precise", "conversions=1e9"]) == 0
     assert "32 pairs: every contrast is precise enough" in capsys.readouterr().err
     assert len(list((place / "runs" / "parts").glob("*/*.npz"))) == 64
     assert call([*command, "--until-precise", "conversions=1e-9"]) == 0
-    assert "60 pairs: 1 contrasts are too wide" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "32 pairs: 1 contrasts are too wide" in said and "34 pairs: 1 contrasts are too wide" in said and "maximum" in said
 
 
 @pytest.mark.parametrize("options, code, words", [
@@ -142,7 +144,7 @@ def test_a_failed_replicate_is_left_out_with_exit_code_3(place, capsys, monkeypa
     monkeypatch.setattr(ensemble, "run_scenarios", partial(ORIGINAL, run_one=fail_second, names=fake_runs.no_names))
     assert call(["compare", "two.toml", "--against", "one.toml", "--outcomes", "conversions", "--no-plots"]) == 3
     said = capsys.readouterr()
-    assert "3 pairs" in said.out and "two 1" in said.err
+    assert "2 pairs" in said.out and "two 1" in said.err
 
 
 def test_help_shows_an_example_and_imports_nothing_heavy():

@@ -61,7 +61,7 @@ def compare(policies, against, outcomes, horizons, targets, budget_equal, synerg
         if question.precision and stored:
             raise RunsError("--until-precise runs more replicates: give scenarios, not stored runs")
         loaded = dict(zip([name for name in names if name not in stored], _load_all([n for n in names if n not in stored], texts), strict=True))
-        out = out or (Path(stored[0]).parent if len(stored) == len(names) else Path("runs"))
+        out = out or (Path(policies[0]).parent if len(stored) == len(names) else Path("runs"))
         entries = [loaded.get(name, Path(name)) for name in names]
         numbers = range(max((one.run.replicates for one in loaded.values()), default=0))
         found = _answer(entries, question, out, jobs, numbers, quiet or as_json)
