@@ -29,7 +29,7 @@ from greaterbay.actors.invention import Ties
 from greaterbay.actors.columns import sums_by_cell
 from greaterbay.actors.network import adjacency_of, nodes_of, profiles, update_degrees
 from greaterbay.actors.places import Places, draw_place
-from greaterbay.counts import count_inventions, count_people
+from greaterbay.counts import count_inventions, count_people, stocks_by_city
 from greaterbay.clock import WARM_UP_QUARTERS
 from greaterbay.exchange import diffusion, learning, market, mobility
 from greaterbay.exchange.partnering import pick_two
@@ -180,6 +180,7 @@ class Bay(mesa.Model):
         self.see_network()
         self.counted = None  # the count of the quarter that closes (books.close_quarter)
         self.people_total, self.inventions_total, self.in_market_total = people.total, inventions.total, inventions.total_market
+        self.stocks = stocks_by_city(self, people, inventions)
 
     def _seat(self, jurisdiction: int) -> int:
         """Seat of a jurisdiction: its city with the most researchers in institutes."""
@@ -432,6 +433,7 @@ class Bay(mesa.Model):
         self.people_in = self.people_out = 0.0
         self.people_before, self.inventions_before, self.in_market_before = (
             self.people_total, self.inventions_total, self.in_market_total)
+        self.stocks_before = self.stocks
         self.firms_before = float(self.firms.weight[self.firms.alive == 1].sum())
         try:
             play(self)

@@ -17,6 +17,7 @@ InventionsRead = namedtuple("InventionsRead", ["alive", "city", "weight", "stage
 PeopleCount = namedtuple("PeopleCount", [
     "talent", "idle", "employed", "heads", "total", "at_work", "placeless", "weightless", "without_employer", "elsewhere",
 ])
+Stocks = namedtuple("Stocks", ["people", "firms", "inventions"])
 InventionCount = namedtuple("InventionCount", [
     "pipeline", "in_force", "in_market", "total", "total_market", "stageless", "without_owner", "without_developer",
 ])
@@ -85,6 +86,13 @@ def count_inventions(bay) -> InventionCount:
     pipeline, in_force = np.zeros((len(bay.region.city_ids), MARKET + 1)), np.zeros(len(bay.region.city_ids))
     found = _count_inventions(bay.inventions.part(InventionsRead), bay.alive_node(), pipeline, in_force)
     return InventionCount(pipeline, in_force, pipeline[:, MARKET], *found)
+
+
+def stocks_by_city(bay, people: PeopleCount, inventions: InventionCount) -> Stocks:
+    """People, firms and inventions in force by city (C,), weighted: what the next quarter's balances start from."""
+    rows = bay.firms.alive_rows()
+    firms = np.bincount(bay.firms.city[rows], weights=bay.firms.weight[rows], minlength=len(bay.region.city_ids))
+    return Stocks(people.talent, firms, inventions.in_force)
 
 
 @lean

@@ -108,7 +108,7 @@ def count_users(bay) -> tuple[np.ndarray, np.ndarray]:
     # technologies that are useful to the firms of each field, listed one field after the other
     useful = (field >= 0) & (region.relatedness_field[:, field] >= bay.parameters.diffusion.link)
     start = np.concatenate(([0], np.cumsum(useful.sum(axis=1))))
-    _count_users(firms.part(Adopters), start, np.nonzero(useful)[1], users, possible)
+    _count_users(firms.part(Adopters), start, np.ascontiguousarray(np.nonzero(useful)[1]), users, possible)
     return users, possible
 
 

@@ -58,7 +58,9 @@ class Resolution(Judgement):
         for key in ("schema", "title_zh"):
             if (key,) not in self.settings:
                 self.origins.pop(key)
-        return Scenario(name, title, title_zh, self.head.shown, chain, run, *parts, self.origins, financing, budget, tuple(self.warnings))
+        expects = {place[1]: schema.SIGNS[setting.value] for place, setting in self.settings.items() if place[0] == "expects"}
+        return Scenario(name, title, title_zh, self.head.shown, chain, run, *parts, self.origins, financing, budget, expects,
+                        tuple(self.warnings))
 
     def financing(self) -> str:
         """Where money for levers comes from."""

@@ -17,6 +17,7 @@ SCHEMA = 1
 MOST_PARENTS = 3
 MOST_REPLICATES = 100_000
 SEED_LIMIT = 2**63
+SIGNS = {"+": 1, "-": -1, "0": 0}
 ACTOR_KINDS = ("startup", "small", "leader", "institute")
 EXITS = ("cliff", "ramp")
 # where the money of levers comes from: on top of other programmes, or taken from the same payer's other programmes
@@ -51,6 +52,7 @@ TOP_KEYS = {
     "probes": TABLE,
     "events": TABLES,
     "parameters": TABLE,
+    "expects": TABLE,
     "sweep": TABLE,
 }
 RUN_KEYS = {
@@ -81,7 +83,7 @@ REQUIRED_TOP = ("schema", "id", "title")
 REQUIRED_PROBE = ("field", "city", "start")
 REQUIRED_EVENT = ("date", "travel_minutes")
 # These name a file or say how it is put together: they are not inherited.
-OWN_KEYS = ("schema", "id", "title", "title_zh", "extends", "mixins", "sweep")
+OWN_KEYS = ("schema", "id", "title", "title_zh", "extends", "mixins", "expects", "sweep")
 TARGETS = ("cities", "fields", "kinds")
 
 RUN_DEFAULTS: dict[str, Any] = {
@@ -190,7 +192,8 @@ class Scenario:
     ``chain`` lists the files it was made of, the first ones weakest. ``levers`` holds those that some file
     names, in the order of the catalogue; ``probes`` are in the order of their ids, ``events`` in time.
     ``financing`` says whether money for levers is additional or reallocated. ``budget`` (``same_as:<scenario>``) asks
-    ``greaterbay compare`` to scale the costly levers until they spend as much as another scenario. ``warnings`` are no problems, but
+    ``greaterbay compare`` to scale the costly levers until they spend as much as another scenario. ``expects`` holds the
+    signs of effects against the baseline that were written down before the first run. ``warnings`` are no problems, but
     things a user should know before running.
     ``origins`` gives, for a dotted key such as ``levers.talent_barrier.value``, ``file:line``, ``--set``,
     ``catalogue`` or ``default``.
@@ -209,6 +212,7 @@ class Scenario:
     origins: dict[str, str] = field(default_factory=dict)
     financing: str = "additional"
     budget: str = ""
+    expects: dict[str, int] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
 
     def reaching_model(self) -> dict[str, Any]:
@@ -273,6 +277,7 @@ class Scenario:
             "chain": list(self.chain),
             "financing": self.financing,
             "budget": self.budget,
+            "expects": dict(self.expects),
             "run": {
                 "region": self.run.region,
                 "start": _day(self.run.start, clock.first_day),
