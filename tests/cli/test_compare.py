@@ -19,8 +19,10 @@ import test_plots
 
 from greaterbay.runner.replicate import Result
 
-SCENARIO = 'schema = 1\nid = "{id}"\ntitle = "A scenario"\n[run]\nend = 2020-12-31\nreplicates = 3\n[levers.talent_barrier]\nvalue = {value}\n' \
-           'reference = ["lever:L01"]\n'
+SCENARIO = (
+    'schema = 1\nid = "{id}"\ntitle = "A scenario"\n[run]\nend = 2020-12-31\nreplicates = 3\n[levers.talent_barrier]\nvalue = {value}\n'
+    'reference = ["lever:L01"]\n'
+)
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +63,21 @@ ORIGINAL = ensemble.run_scenarios
 
 
 def test_stored_runs_are_compared_and_written(stored, tmp_path, capsys):
-    command = ["compare", str(stored / "joint_fund.nc"), "--against", str(stored / "baseline.nc"), "--outcomes", "conversions,inventions",
-               "--horizon", "2021,2022", "--target", "conversions>=100", "--out", str(tmp_path), "--no-plots"]
+    command = [
+        "compare",
+        str(stored / "joint_fund.nc"),
+        "--against",
+        str(stored / "baseline.nc"),
+        "--outcomes",
+        "conversions,inventions",
+        "--horizon",
+        "2021,2022",
+        "--target",
+        "conversions>=100",
+        "--out",
+        str(tmp_path),
+        "--no-plots",
+    ]
     assert call(command) == 0
     said = capsys.readouterr().out
     assert "against baseline: 6 pairs" in said and "do not report a direction" in said and "higher" in said
@@ -96,18 +111,34 @@ def test_scenarios_are_run_and_their_cut_twins_give_the_index(place, capsys):
     assert {path.name for path in (place / "runs").glob("*.nc")} == {"one.nc", "two.nc", "one_cut.nc", "two_cut.nc"}
     rows = json.loads((place / "runs" / "comparison" / "comparison.json").read_text(encoding="utf-8"))["synergy"]
     index = {(row["policy"], row["group"]): row["index"] for row in rows if row["measure"] == "conversions_value"}
-    assert index["two", "sum"] == pytest.approx(1 / 0.9, rel=1e-5) and index["one", "mean of jurisdictions"] == pytest.approx(1 / 0.9, rel=1e-5)
+    assert index["two", "sum"] == pytest.approx(1 / 0.9, rel=1e-5) and index["one", "mean of jurisdictions"] == pytest.approx(
+        1 / 0.9, rel=1e-5
+    )
     assert "Synergy index" in said.out
     # stored runs find their twins beside them
-    assert call(["compare", "runs/two.nc", "--against", "runs/one.nc", "--outcomes", "conversions", "--synergy", "--no-plots", "--quiet"]) == 0
+    assert (
+        call(["compare", "runs/two.nc", "--against", "runs/one.nc", "--outcomes", "conversions", "--synergy", "--no-plots", "--quiet"]) == 0
+    )
     (place / "runs" / "two_cut.nc").unlink()
     assert call(["compare", "runs/two.nc", "--against", "runs/one.nc", "--synergy"]) == 1
     assert "needs its cut twin" in capsys.readouterr().err
 
 
 def test_until_precise_runs_more_pairs_until_it_is_enough(place, capsys):
-    command = ["compare", "two.toml", "--against", "one.toml", "--outcomes", "conversions", "--no-plots", "--replicates", "34", "--quiet",
-               "--until", "2020-12-31"]
+    command = [
+        "compare",
+        "two.toml",
+        "--against",
+        "one.toml",
+        "--outcomes",
+        "conversions",
+        "--no-plots",
+        "--replicates",
+        "34",
+        "--quiet",
+        "--until",
+        "2020-12-31",
+    ]
     assert call([*command, "--until-precise", "conversions=1e9"]) == 0
     assert "32 pairs: every contrast is precise enough" in capsys.readouterr().err
     assert len(list((place / "runs" / "parts").glob("*/*.npz"))) == 64
@@ -116,19 +147,22 @@ def test_until_precise_runs_more_pairs_until_it_is_enough(place, capsys):
     assert "32 pairs: 1 contrasts are too wide" in said and "34 pairs: 1 contrasts are too wide" in said and "maximum" in said
 
 
-@pytest.mark.parametrize("options, code, words", [
-    (["one.toml", "--against", "one.toml"], 1, "one.toml: given twice"),
-    (["two.toml"], 2, "--against"),
-    (["--against", "one.toml"], 2, "SCENARIO"),
-    (["two.toml", "--against", "one.toml", "--horizon", "soon"], 1, "not a year"),
-    (["two.toml", "--against", "one.toml", "--target", "conversions=3"], 1, "OUTCOME>=VALUE"),
-    (["two.toml", "--against", "one.toml", "--until-precise", "conversions"], 1, "OUTCOME=WIDTH"),
-    (["two.toml", "--against", "one.toml", "--until-precise", "conversions=5"], 1, "32 pairs first"),
-    (["two.toml", "--against", "one.toml", "--budget-equal"], 1, "two policies or more"),
-    (["runs/none.nc", "--against", "one.toml", "--until-precise", "output=5"], 1, "give scenarios"),
-    (["two.toml", "--against", "missing.toml"], 1, "missing.toml"),
-    (["two.toml", "--against", "one.toml", "--colour"], 2, "--colour"),
-])
+@pytest.mark.parametrize(
+    "options, code, words",
+    [
+        (["one.toml", "--against", "one.toml"], 1, "one.toml: given twice"),
+        (["two.toml"], 2, "--against"),
+        (["--against", "one.toml"], 2, "SCENARIO"),
+        (["two.toml", "--against", "one.toml", "--horizon", "soon"], 1, "not a year"),
+        (["two.toml", "--against", "one.toml", "--target", "conversions=3"], 1, "OUTCOME>=VALUE"),
+        (["two.toml", "--against", "one.toml", "--until-precise", "conversions"], 1, "OUTCOME=WIDTH"),
+        (["two.toml", "--against", "one.toml", "--until-precise", "conversions=5"], 1, "32 pairs first"),
+        (["two.toml", "--against", "one.toml", "--budget-equal"], 1, "two policies or more"),
+        (["runs/none.nc", "--against", "one.toml", "--until-precise", "output=5"], 1, "give scenarios"),
+        (["two.toml", "--against", "missing.toml"], 1, "missing.toml"),
+        (["two.toml", "--against", "one.toml", "--colour"], 2, "--colour"),
+    ],
+)
 def test_wrong_values_and_wrong_use(place, capsys, options, code, words):
     assert call(["compare", *options]) == code
     said = capsys.readouterr()
@@ -150,8 +184,10 @@ def test_a_failed_replicate_is_left_out_with_exit_code_3(place, capsys, monkeypa
 def test_help_shows_an_example_and_imports_nothing_heavy():
     import subprocess
 
-    program = ("import sys\nfrom greaterbay.cli.main import call\ncode = call(['compare', '--help'])\n"
-               "assert not {'matplotlib', 'xarray', 'numba', 'mesa', 'scipy', 'statsmodels', 'pandas'} & set(sys.modules)\nsys.exit(code)")
+    program = (
+        "import sys\nfrom greaterbay.cli.main import call\ncode = call(['compare', '--help'])\n"
+        "assert not {'matplotlib', 'xarray', 'numba', 'mesa', 'scipy', 'statsmodels', 'pandas'} & set(sys.modules)\nsys.exit(code)"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stderr
     assert "Example: greaterbay compare" in done.stdout

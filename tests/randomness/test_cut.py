@@ -7,17 +7,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_bay import differing, lever, record_bytes, small_scenario
 
 from greaterbay import Bay, outputs
 from greaterbay.comparison import effects
+from small_bay import differing, lever, record_bytes, small_scenario
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "performance"))
 import pairing
 
-POLICY = (*lever("joint_collaboration_fund", 0.05, "2024-04-01"), *lever("technology_barrier", 0.4, "2024-04-01"),
-          *lever("talent_barrier", 0.4, "2024-04-01"), *lever("finance_barrier", 0.4, "2024-04-01"),
-          *lever("alliance_sharing", 0.5, "2024-04-01"), *lever("coordination_level", 3, "2024-04-01"), "run.end=2025-12-31")
+POLICY = (
+    *lever("joint_collaboration_fund", 0.05, "2024-04-01"),
+    *lever("technology_barrier", 0.4, "2024-04-01"),
+    *lever("talent_barrier", 0.4, "2024-04-01"),
+    *lever("finance_barrier", 0.4, "2024-04-01"),
+    *lever("alliance_sharing", 0.5, "2024-04-01"),
+    *lever("coordination_level", 3, "2024-04-01"),
+    "run.end=2025-12-31",
+)
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +117,10 @@ PAIRS = 8
 def small_pairs():
     """Output and inventions of the last year for the baseline, a lever, and a placebo, by replicate."""
     found = {name: [] for name in ("baseline", "lever", "placebo")}
-    scenarios = {"baseline": small_scenario("run.end=2025-12-31"), "lever": small_scenario(*lever("information_platform", 0.3, "2024-04-01"), "run.end=2025-12-31")}
+    scenarios = {
+        "baseline": small_scenario("run.end=2025-12-31"),
+        "lever": small_scenario(*lever("information_platform", 0.3, "2024-04-01"), "run.end=2025-12-31"),
+    }
     for replicate in range(PAIRS):
         for name in found:
             bay = Bay(scenario=scenarios.get(name, scenarios["baseline"]), replicate=replicate)
