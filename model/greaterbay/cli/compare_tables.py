@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from greaterbay import outputs as declared
 from greaterbay.comparison import spread, values
@@ -87,8 +88,8 @@ WORDS = {
     "synergy": ("Synergy index T1: together over each alone, the same levers", "协同指数 T1:联合/各自单独,相同政策"),
     "winners": ("Winners and losers by city in {year}: {outcome}", "{year} 年各城市受益与受损:{outcome}"),
     "winners_caption": (
-        "Cities whose 90 % interval does not cover zero; * fewer than 30 simulated agents. All numbers in effects.csv.",
-        "90 % 区间不含零的城市;* 模拟个体少于 30。全部数字见 effects.csv。",
+        "Cities, and jurisdictions of several cities, whose 90 % interval does not cover zero; * fewer than 30 simulated agents. All numbers in effects.csv.",
+        "90 % 区间不含零的城市与多城法域;* 模拟个体少于 30。全部数字见 effects.csv。",
     ),
     "flows": ("Largest clear changes of flows, mean of {years}", "流量的最大明确变化,{years} 年平均"),
     "from_to": ("from → to", "来源→去向"),
@@ -373,13 +374,12 @@ def _winners(screen: _Screen, year: int) -> None:
     for outcome in [name for name in ("conversions", "output", *study.outcomes) if name in study.outcomes][:1]:
         rows = []
         for policy in study.policies:
+            found = {one.group: one for one in study.effects if (one.policy, one.outcome, one.horizon) == (policy, outcome, year)}
+            # cities, and jurisdictions of several cities
             cities = [
-                one
-                for one in study.effects
-                if (one.policy, one.outcome, one.horizon) == (policy, outcome, year)
-                and one.group != values.ALL
-                and ":" not in one.group
-                and one.group not in values.ROLES
+                replace(one, group=group.removeprefix("jurisdiction:"))
+                for group, one in found.items()
+                if group not in (values.ALL, *values.ROLES) and (":" not in group or group.partition(":")[2] not in found)
             ]
             named = {
                 kind: ", ".join(
