@@ -124,27 +124,17 @@ def test_scenarios_are_run_and_their_cut_twins_give_the_index(place, capsys):
     assert "needs its cut twin" in capsys.readouterr().err
 
 
-def test_until_precise_runs_more_pairs_until_it_is_enough(place, capsys):
-    command = [
-        "compare",
-        "two.toml",
-        "--against",
-        "one.toml",
-        "--outcomes",
-        "conversions",
-        "--no-plots",
-        "--replicates",
-        "34",
-        "--quiet",
-        "--until",
-        "2020-12-31",
-    ]
+def test_until_precise_runs_more_pairs_until_it_is_enough(place, capsys, monkeypatch):
+    from greaterbay.comparison import precise
+
+    monkeypatch.setattr(precise, "FIRST", 3)
+    command = ["compare", "two.toml", "--against", "one.toml", "--outcomes", "conversions", "--no-plots", "--replicates", "4", "--quiet"]
     assert call([*command, "--until-precise", "conversions=1e9"]) == 0
-    assert "32 pairs: every contrast is precise enough" in capsys.readouterr().err
-    assert len(list((place / "runs" / "parts").glob("*/*.npz"))) == 64
+    assert "3 pairs: every contrast is precise enough" in capsys.readouterr().err
+    assert len(list((place / "runs" / "parts").glob("*/*.npz"))) == 6
     assert call([*command, "--until-precise", "conversions=1e-9"]) == 0
     said = capsys.readouterr().err
-    assert "32 pairs: 1 contrasts are too wide" in said and "34 pairs: 1 contrasts are too wide" in said and "maximum" in said
+    assert "3 pairs: 1 contrasts are too wide" in said and "4 pairs: 1 contrasts are too wide" in said and "maximum" in said
 
 
 @pytest.mark.parametrize(

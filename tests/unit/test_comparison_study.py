@@ -57,7 +57,7 @@ def test_all_that_differs_is_said_with_the_reason(folder, tmp_path):
     for what, line in zip(("version 0.2.0", "source", "seed 5", "scale 0.1", "quarters 2020Q1 to 2024Q4"), lines, strict=False):
         assert what in line
     with pairs.opened([path], folder / "baseline.nc", mixed=True) as pairing:
-        one = study.compare(pairing)
+        one = study.compare(pairing, ["inventions"])
         assert len(pairing.mixed) == 5 and pairing.years == [2020, 2021, 2022, 2023] and one.pairs == 3
         assert sum("MIXED RUNS" in note for note in one.notes) == 5
 
@@ -74,7 +74,7 @@ def test_equal_digests_are_no_difference(folder, tmp_path):
         digest = run.digest
     path = make(tmp_path, "renamed", noise=0.01, digest=digest)
     with pairs.opened([path], folder / "baseline.nc") as pairing:
-        one = study.compare(pairing)
+        one = study.compare(pairing, ["inventions", "conversion_rate"])
     assert one.equal == ("renamed",) and any("renamed: no difference" in note for note in one.notes)
     assert {effect.verdict for effect in one.effects} == {study.SAME}
     assert all((effect.mean, effect.low90, effect.high90, effect.p) == (0, 0, 0, 1) for effect in one.effects)

@@ -88,7 +88,8 @@ WORDS = {
     "synergy": ("Synergy index T1: together over each alone, the same levers", "协同指数 T1:联合/各自单独,相同政策"),
     "winners": ("Winners and losers by city in {year}: {outcome}", "{year} 年各城市受益与受损:{outcome}"),
     "winners_caption": (
-        "Cities, and jurisdictions of several cities, whose 90 % interval does not cover zero; * fewer than 30 simulated agents. All numbers in effects.csv.",
+        "Cities, and jurisdictions of several cities, whose 90 % interval does not cover zero; "
+        "* fewer than 30 simulated agents. All numbers in effects.csv.",
         "90 % 区间不含零的城市与多城法域;* 模拟个体少于 30。全部数字见 effects.csv。",
     ),
     "flows": ("Largest clear changes of flows, mean of {years}", "流量的最大明确变化,{years} 年平均"),

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from greaterbay.comparison import budget, precise, synergy, values
+from greaterbay.comparison import budget, effects, precise, synergy, values
 from greaterbay.comparison.pairs import Pairing, opened
-from greaterbay.comparison.study import Study, compare
+from greaterbay.comparison.study import Study, compare, horizons_of
 from greaterbay.runner import ensemble, store
 from greaterbay.runner.results import RunsError, StoredRun
 
@@ -192,10 +192,12 @@ def _widths(policies: Sequence, against, question: Question, runner: Runner, num
     paths = _paths([against, *policies], runner, numbers)
     found = {}
     with opened(paths[1:], paths[0], question.mixed) as pairing:
-        study = compare(pairing, tuple(one.outcome for one in question.precision), question.horizons)
+        everywhere = {values.ALL: pairing.reference.inside()}
         for wanted in question.precision:
-            for effect in study.effects:
-                if effect.outcome == wanted.outcome and effect.group == values.ALL:
-                    half = np.inf if effect.low90 is None else 0.5 * (effect.high90 - effect.low90)
-                    found[f"{effect.policy}, {effect.outcome} in {effect.horizon}"] = (half, wanted.width)
+            levels = [values.yearly(run, wanted.outcome, everywhere)[values.ALL][pairing.rows(run)] for run in pairing.runs]
+            for year in horizons_of(pairing, question.horizons):
+                base, *others = (values.upto(run, wanted.outcome, level, year) for run, level in zip(pairing.runs, levels, strict=True))
+                for run, ours in zip(pairing.policies, others, strict=True):
+                    half = precise.half_width(effects.by_draw(ours - base, pairing.draw))
+                    found[f"{run.scenario}, {wanted.outcome} in {year}"] = (half, wanted.width)
     return found

@@ -171,7 +171,7 @@ def compare(pairing: Pairing, outcomes: Sequence[str] = (), horizons: Sequence[i
     cover; the last one, and 2030 where it is covered, by default. Raises RunsError for what cannot be compared.
     """
     runs, reference = pairing.runs, pairing.reference
-    horizons = _horizons(pairing, horizons)
+    horizons = horizons_of(pairing, horizons)
     outcomes = _outcomes(pairing, outcomes)
     lacking = [
         f"{run.path or run.scenario}: holds no {one.outcome}" for run in runs for one in targets if not values.holds(run, one.outcome)
@@ -308,7 +308,8 @@ def known(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _horizons(pairing: Pairing, wanted: Sequence[int]) -> tuple[int, ...]:
+def horizons_of(pairing: Pairing, wanted: Sequence[int]) -> tuple[int, ...]:
+    """The years to report; those wanted must be complete years of all runs."""
     covered = pairing.years
     unknown = [year for year in wanted if year not in covered]
     if unknown:
