@@ -17,9 +17,10 @@ state laboratories' part of K loses less by distance: exp(-d / d0) + v_c (1 - ex
 
 *Learning from laboratories.* There a firm without a tie to an institute learns basic and applied knowledge of its field,
 
-    dL_k = v_c * radiation_speed * absorption * max(0, reach * L_k(state laboratories) - L_k) * (1 - L_k),
+    dL_k = v_c * radiation_speed * absorption * max(0, L_k(state laboratories) - L_k) * (1 - L_k),
 
-with their mean level, weighted by staff, as far as the border lets it through.
+with their mean level, weighted by staff, as far as the border lets it through; what is written down to be diffused can be
+learned whole.
 
 *Levels* lie in [0, 1] relative to a moving outside frontier: gains are proportional to (1 - L), losses to L
 (depreciation, faster when unused, plus the frontier's movement), so levels neither explode nor die out.
@@ -290,7 +291,7 @@ def learn_from_laboratories(bay, levels, change, learned, learned_core) -> None:
     city, field = firms.city[rows], firms.field[rows].astype(np.int64)
     for k in range(2):
         own = levels[count + rows, 4 * field + k].astype(float)
-        gap = np.maximum(0.0, p.reach * offered[city, field, k] - own)
+        gap = np.maximum(0.0, offered[city, field, k] - own)
         gain = value[city] * p.radiation_speed * firms.absorptive[rows] * gap * (1.0 - own)
         change[count + rows, 4 * field + k] += gain
         learned[count + rows] += gain

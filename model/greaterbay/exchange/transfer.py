@@ -36,8 +36,8 @@ Keys = namedtuple("Keys", ["need", "offer", "utility", "channel"])
 
 
 @lean
-def _take(firms, inventions, shelf, adjacency, institutes, travel_log, barrier, related, dependence, further, money,
-          keys, p, channel, chosen):
+def _take(firms, inventions, shelf, exchange, adjacency, institutes, travel_log, barrier, related, dependence, further, rights,
+          money, keys, p, channel, chosen):
     for r in range(firms.alive.shape[0]):
         channel[r] = NOTHING
         chosen[r] = -1
@@ -55,9 +55,12 @@ def _take(firms, inventions, shelf, adjacency, institutes, travel_log, barrier, 
         partner_offers = int(p.partner_offers)
         own_search = partner_offers + offers
         ties = adjacency.offset[node + 1] - adjacency.offset[node]
-        for k in range(own_search + further[r]):
+        stall = shelf
+        for k in range(own_search + further[r] + rights[r]):
             partner = k < partner_offers
             arranged = k >= own_search
+            if k == own_search + further[r]:
+                stall = exchange
             if partner:
                 if ties == 0:
                     continue
@@ -67,20 +70,21 @@ def _take(firms, inventions, shelf, adjacency, institutes, travel_log, barrier, 
                     continue
                 row = shelf.node_row[shelf.node_start[j] + int(uniform(keys.offer, me, 30 + k) * held)]
             else:
-                cumulative = shelf.wide_cum[city, field] if arranged else shelf.far_cum[city, field]
+                cumulative = stall.wide_cum[city, field] if arranged else stall.far_cum[city, field]
                 number = 100 + k if arranged else k
-                where, what = pick_two(cumulative, shelf.field_cum[field], uniform(keys.offer, me, number))
+                mark_number = 150 + k if arranged else 30 + k
+                where, what = pick_two(cumulative, stall.field_cum[field], uniform(keys.offer, me, number))
                 if what < 0:
                     continue
                 cell = where * related.shape[0] + what
-                held = shelf.start[cell + 1] - shelf.start[cell]
+                held = stall.start[cell + 1] - stall.start[cell]
                 if held == 0:
                     continue
                 # inside a cell offers are met in proportion to the real inventions a row stands for
-                before = shelf.weight_cum[shelf.start[cell]]
-                mark = before + uniform(keys.offer, me, 30 + number) * (shelf.weight_cum[shelf.start[cell + 1]] - before)
-                at = np.searchsorted(shelf.weight_cum, mark, side="right") - 1
-                row = shelf.row[min(max(at, shelf.start[cell]), shelf.start[cell + 1] - 1)]
+                before = stall.weight_cum[stall.start[cell]]
+                mark = before + uniform(keys.offer, me, mark_number) * (stall.weight_cum[stall.start[cell + 1]] - before)
+                at = np.searchsorted(stall.weight_cum, mark, side="right") - 1
+                row = stall.row[min(max(at, stall.start[cell]), stall.start[cell + 1] - 1)]
             owner = inventions.owner[row]
             if owner == node or owner < 0:
                 continue
@@ -166,19 +170,20 @@ def share_income(bay, rows: np.ndarray, income: np.ndarray, user_city: np.ndarra
         np.add.at(institutes.cash, node[~firm], amount[~firm])
 
 
-def further_offers(bay) -> np.ndarray:
-    """Offers that each firm sees beyond its own search, by row (R,): through a matching platform, an exchange for rights, or
-    the programme of a chain leader; without regard to travel when they are drawn."""
+def further_offers(bay) -> tuple[np.ndarray, np.ndarray]:
+    """Offers that each firm sees beyond its own search, without regard to travel, by row (R,): of marketed inventions, through
+    a matching platform or the programme of a chain leader; and of given-up results, at an exchange for rights."""
     p, values, firms, quarter = bay.parameters.transfer, bay.values, bay.firms, bay.quarter
-    further = np.zeros(firms.capacity, np.int64)
+    further, rights = np.zeros(firms.capacity, np.int64), np.zeros(firms.capacity, np.int64)
     rows = firms.alive_rows()
     cell = (firms.city[rows], firms.field[rows], firms.kind[rows])
-    for value, number, offers in ((values.matching_reach, 90, p.platform_offers), (values.ip_exchange, 91, p.exchange_offers)):
+    for value, number, offers, seen in ((values.matching_reach, 90, p.platform_offers, further),
+                                        (values.ip_exchange, 91, p.exchange_offers, rights)):
         if value.any():
             draw = bay.streams.uniforms("transfer_offer", quarter, firms.id[rows], number)
-            further[rows] += np.where(draw < value[cell], int(offers), 0)
+            seen[rows] += np.where(draw < value[cell], int(offers), 0)
     further[in_bottleneck(bay, bay.nodes) - bay.institutes.capacity] += int(p.bottleneck_offers)
-    return further
+    return further, rights
 
 
 def transfer_technology(bay) -> None:
@@ -186,14 +191,18 @@ def transfer_technology(bay) -> None:
     p, region, firms, inventions, quarter = bay.parameters.transfer, bay.region, bay.firms, bay.inventions, bay.quarter
     cities, count = len(region.city_ids), bay.institutes.capacity
     marketed = np.flatnonzero((inventions.alive == 1) & (inventions.stage == MARKET))
-    shelf = _shelves(bay, np.sort(np.concatenate((marketed, services.on_sale(bay)))))
+    shelf, given_up = _shelves(bay, marketed), services.on_sale(bay)
+    exchange = _shelves(bay, given_up) if given_up.size else shelf
+    further, rights = further_offers(bay)
+    if given_up.size == 0:
+        rights[:] = 0
     keys = Keys(*(bay.streams.key(name, quarter) for name in ("transfer_need", "transfer_offer", "transfer_utility", "transfer_channel")))
     channel, chosen = np.zeros(firms.capacity, np.int8), np.full(firms.capacity, -1, np.int64)
     money = np.maximum(firms.cash - firms.rd_paid, 0.0)
     minutes = bay.values.travel_minutes[:cities, :cities]
-    _take(firms.part(Users), inventions.part(Offers), shelf, bay.adjacency, count, np.log1p(minutes / 30.0),
+    _take(firms.part(Users), inventions.part(Offers), shelf, exchange, bay.adjacency, count, np.log1p(minutes / 30.0),
           bay.values.barrier_technology[:cities, :cities], region.relatedness_field, region.import_dependence_field,
-          further_offers(bay), money, keys, p, channel, chosen)
+          further, rights, money, keys, p, channel, chosen)
     users = np.flatnonzero(chosen >= 0)
     # one invention is sold once a quarter: the buyer with the first identity, the others license it
     buyers = users[channel[users] == SALE]
