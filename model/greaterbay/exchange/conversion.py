@@ -143,7 +143,7 @@ def own_lead_gain(bay) -> np.ndarray:
 def convert(bay) -> None:
     """The quarter's work on all projects."""
     p, region, inventions, quarter = bay.parameters.conversion, bay.region, bay.inventions, bay.quarter
-    values, tally = bay.values, bay.tally
+    tally = bay.tally
     shown = services.pass_along(bay)
     find_developers(bay, shown)
     serve_by_proof_centres(bay)
@@ -155,8 +155,8 @@ def convert(bay) -> None:
     count = bay.institutes.capacity
     led = services.own_lead_users(bay)
     led_gain = own_lead_gain(bay) if led.any() else np.zeros((len(region.city_ids), len(region.field_ids)))
-    advance(inventions.part(Projects), quarters, total**0.25, stage_gains(bay), led, led_gain, p.capability_gain, p.proof_gain, p.facility_speed,
-            bay.firms.access, count, bay.parameters.invention.capability_reference,
+    advance(inventions.part(Projects), quarters, total**0.25, stage_gains(bay), led, led_gain, p.capability_gain, p.proof_gain,
+            p.facility_speed, bay.firms.access, count, bay.parameters.invention.capability_reference,
             bay.streams.key("stage_time", quarter), bay.streams.key("stage_success", 0), quarter, outcome)
     # a result that waits too long for money or a developer is given up
     _stalled(inventions.part(Projects), quarter, p.patience, outcome)
@@ -183,7 +183,8 @@ def insure_first_use(bay, entering: np.ndarray, failed: np.ndarray, total: np.nd
     """First-use insurance: the insured share of a pilot's cost is paid back when first use fails.
 
     premium = cover * pilot_cost * (1 - success of the stage) * (1 + premium_load), paid when first use begins, as far as
-    the developer has money; government pays the share ``premium_subsidy`` of it. An insurer that is short is filled up from outside (reinsurance).
+    the developer has money; government pays the share ``premium_subsidy`` of it. An insurer that is short is filled
+    up from outside (reinsurance).
     """
     p, inventions, firms, count = bay.parameters.conversion, bay.inventions, bay.firms, bay.institutes.capacity
     cities = len(bay.region.city_ids)
@@ -360,7 +361,7 @@ def fund_pilots(bay, shown: np.ndarray | None = None) -> None:
     ``shown`` (rows of the table, bool): results that a service chain shows to investors, before others and, with what is
     left, in other cities.
     """
-    p, inventions, firms, region = bay.parameters.conversion, bay.inventions, bay.firms, bay.region
+    p, inventions, firms = bay.parameters.conversion, bay.inventions, bay.firms
     count, cities, quarter = bay.institutes.capacity, len(bay.region.city_ids), bay.quarter
     unfunded = in_stages(inventions, PILOT, PILOT)
     unfunded = unfunded[inventions.funded[unfunded] == 0]

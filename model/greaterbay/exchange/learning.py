@@ -17,10 +17,10 @@ state laboratories' part of K loses less by distance: exp(-d / d0) + v_c (1 - ex
 
 *Learning from laboratories.* There a firm without a tie to an institute learns basic and applied knowledge of its field,
 
-    dL_k = v_c * radiation_speed * absorption * max(0, L_k(state laboratories) - L_k) * (1 - L_k),
+    dL_k = v_c * radiation_speed * absorption * sum_{c'} w_c' (1 - border * b) max(0, L_k(c') - L_k) * (1 - L_k),
 
-with their mean level, weighted by staff, as far as the border lets it through; what is written down to be diffused can be
-learned whole.
+with L(c') the level of the state laboratories of a city in the field and w_c' their share of all its staff in them; what is
+written down to be diffused can be learned whole.
 
 *Levels* lie in [0, 1] relative to a moving outside frontier: gains are proportional to (1 - L), losses to L
 (depreciation, faster when unused, plus the frontier's movement), so levels neither explode nor die out.
@@ -275,27 +275,27 @@ def learn_from_laboratories(bay, levels, change, learned, learned_core) -> None:
     cities = len(region.city_ids)
     labs = np.flatnonzero(region.institute_state_lab)
     weight = institutes.staff[labs, None] * institutes.field_weight[labs]  # (labs, F)
-    mass, core = np.zeros((cities, fields)), np.zeros((cities, fields, 2))
+    mass, knowledge = np.zeros((cities, fields)), np.zeros((cities, fields, 2))
     add_rows(mass, institutes.city[labs], weight)
     level = institutes.capability[labs].reshape(labs.size, fields, 4)[:, :, :2].astype(float)
-    np.add.at(core, institutes.city[labs], weight[:, :, None] * level)
+    np.add.at(knowledge, institutes.city[labs], weight[:, :, None] * level)
+    share = mass / np.maximum(mass.sum(axis=0), 1e-12)
+    level = knowledge / np.maximum(mass, 1e-12)[:, :, None]
     through = np.maximum(0.0, 1.0 - p.spillover_border * bay.values.barrier_technology[:cities, :cities])
-    total = np.maximum(mass.sum(axis=0), 1e-12)[None, :, None]
-    offered = np.einsum("ab,bfk->afk", through, core) / total  # (C, F, 2)
-    from_core = np.einsum("ab,bfk->afk", through * region.core_city[None, :], core) / total
-    ties = bay.ties
-    tied = np.zeros(levels.shape[0], bool)
+    ties, tied = bay.ties, np.zeros(levels.shape[0], bool)
     tied[ties.b[(ties.alive == 1) & (ties.type == FIRM_INSTITUTE)]] = True
     rows = firms.alive_rows()
     rows = rows[(value[firms.city[rows]] > 0.0) & ~tied[count + rows]]
     city, field = firms.city[rows], firms.field[rows].astype(np.int64)
+    speed = value[city] * p.radiation_speed * firms.absorptive[rows]
     for k in range(2):
         own = levels[count + rows, 4 * field + k].astype(float)
-        gap = np.maximum(0.0, offered[city, field, k] - own)
-        gain = value[city] * p.radiation_speed * firms.absorptive[rows] * gap * (1.0 - own)
-        change[count + rows, 4 * field + k] += gain
-        learned[count + rows] += gain
-        learned_core[count + rows] += gain * from_core[city, field, k] / np.maximum(offered[city, field, k], 1e-12)
+        for there in np.unique(institutes.city[labs]):
+            gap = np.maximum(0.0, level[there, field, k] - own)
+            gain = speed * share[there, field] * through[city, there] * gap * (1.0 - own)
+            change[count + rows, 4 * field + k] += gain
+            learned[count + rows] += gain
+            learned_core[count + rows] += gain * region.core_city[there]
 
 
 def share_knowledge(bay) -> None:

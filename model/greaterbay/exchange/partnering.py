@@ -130,7 +130,8 @@ def firm_in(nodes, s, institutes, city, field, key, identity, number):
 
 @inlined
 def _candidates(nodes, s, adjacency, institutes, i, keys, p, seen, origin):
-    """Fill ``seen`` and ``origin`` (0 met by search, 1 past partner, 2 through a partner, 3 member, 4 platform or prepared); return the number."""
+    """Fill ``seen`` and ``origin`` (0 met by search, 1 past partner, 2 through a partner, 3 member, 4 platform or
+    prepared); return the number."""
     me, city, field, kind = nodes.id[i], nodes.city[i], nodes.field[i], nodes.kind[i]
     key = keys.candidate
     found = 0
