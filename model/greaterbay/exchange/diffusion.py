@@ -199,8 +199,8 @@ def spread_technologies(bay) -> None:
         keys = Keys(bay.streams.key("adopt", quarter), bay.streams.key("adopt_risk", 0))
         new, from_core = np.zeros(firms.capacity, np.uint64), np.zeros(firms.capacity)
         identities = np.array([technology_identity(t.name, t.launch) for t in technology], np.uint64)
-        spread(firms.part(Adopters), bay.adjacency, bay.institutes.capacity, bits, identities, fields, outside, gains, costs,
-               risks, bay.values.first_use_cover_firm, region.relatedness_field, share, bay_share, region.core_city, keys, p, new, from_core)
+        spread(firms.part(Adopters), bay.adjacency, bay.institutes.capacity, bits, identities, fields, outside, gains,
+               costs, risks, bay.values.first_use_cover_firm, region.relatedness_field, share, bay_share, region.core_city, keys, p, new, from_core)
         rows = np.flatnonzero(new)
         took = ((new[rows, None] >> bits.astype(np.uint64)) & np.uint64(1)) == 1
         count = took.sum(axis=1).astype(float)

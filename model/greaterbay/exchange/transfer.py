@@ -10,8 +10,9 @@ arranges (``further_offers``). It takes the best by
 against importing, u_import = import_utility * dependence(field) - import_risk + Gumbel, and against nothing
 (``reservation``). What an operator arranges loses ``operator_nearness`` less by travel. Results that were given up are on
 sale at an exchange (``services``): at ``shelf_price`` of the price, with ``shelf_loss``, to be developed anew.
-Between partners a transfer can be joint use (no price), else a licence or a sale. The user's productivity gains ``gain`` * absorptive capacity * ln(1 + quality); owner and co-owner share the price. Imports give the
-same gain but teach nothing and are paid to ``abroad``; a firm that imports depends more on imports the next time.
+Between partners a transfer can be joint use (no price), else a licence or a sale. The user's productivity gains
+``gain`` * absorptive capacity * ln(1 + quality); owner and co-owner share the price. Imports give the same gain but teach
+nothing and are paid to ``abroad``; a firm that imports depends more on imports the next time.
 """
 
 from __future__ import annotations
