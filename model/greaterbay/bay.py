@@ -162,6 +162,7 @@ class Bay(mesa.Model):
         self.record = Record(self._sizes, self.end - self.start + 1, cities)
         self.budgets = Budgets(self)
         self.values = Values(self)
+        self.consortium_node = np.zeros(self.institutes.capacity + self.firms.capacity, np.uint64)
         self.market_arrivals = np.zeros(0, np.int64)
         self.market_start = np.bincount(self.firms.field[rows], weights=self.firms.sales[rows] * self.firms.weight[rows], minlength=fields)
         self.market_now, self.market_growth = self.market_start.copy(), np.ones(fields)

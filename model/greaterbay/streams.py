@@ -20,6 +20,7 @@ from greaterbay.kernels import inlined, lean
 
 STREAMS = (
     "initial",
+    "introduction",
     "look", "offer", "offer_city", "job_utility", "job_rank", "age", "graduates", "newcomers", "leave",
     "layoff", "rounding",
     "seek", "candidate", "tie_utility", "tie_life",

@@ -21,6 +21,7 @@ FORMED = {
     "recognition": {"recognition_added", "unrecognised"},
     "park_upgrade": {"park_quality"},
     "first_use_cover_firm": {"first_use_cover"},
+    "premium_subsidy": {"first_use_cover_firm", "first_use_cover"},
     "coordination": {"barrier_technology", "visibility", "role_gain"},
 }
 NAMED = (*named_values.table(), "travel_minutes", *sorted(set().union(*FORMED.values()) - set(named_values.table())))
@@ -124,7 +125,8 @@ def test_targets_by_field_and_kind(still, base, name):
 )
 def test_an_added_lever_is_carried_out_in_part(still, base, name):
     """value(t) = neutral + strength(t) * execution(city) * (value - neutral)."""
-    value = LEVERS[name].named_value.replace("recognition", "recognition_added")
+    value = LEVERS[name].named_value
+    value = "recognition_added" if value == "recognition" else value
     changed = with_levers(still, LeverSetting(name, STRONG[name]))[value] - base[value]
     done = execution(still, 0) * STRONG[name]
     if value == "recognition_added":
@@ -165,6 +167,10 @@ def test_shares_stay_shares_at_full_strength(still):
         "unrecognised",
         "first_use_cover_firm",
         "park_quality",
+        "matching_reach",
+        "consortium_share",
+        "service_chain",
+        "trial_recognition",
     ):
         assert full[name].min() >= 0.0 and full[name].max() <= 1.0, name
 

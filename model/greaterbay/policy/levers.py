@@ -18,6 +18,7 @@ import numpy as np
 
 from greaterbay.policy import catalogue, named_values
 from greaterbay.policy.coordination import execution, role_gains
+from greaterbay.policy.reach import charge_reach
 from greaterbay.region.barriers import pair_barriers
 from greaterbay.region.cuts import WALL
 
@@ -140,6 +141,9 @@ class Values:
         self.unrecognised = np.maximum(0.0, recognition_gap(region) - self.recognition_added)
         base = region.park_quality_city
         self.park_quality = base + self.park_upgrade * np.maximum(0.0, base.max() - base)
+        if self.premium_subsidy.any():  # cheaper insurance is bought by more
+            response = self._bay.parameters.conversion.cover_response
+            self.first_use_cover_firm = np.minimum(1.0, self.first_use_cover_firm + response * self.premium_subsidy)
         self.first_use_cover = self.first_use_cover_firm[:, :, :3].mean(axis=2)
         self.role_gain = role_gains(self._bay, self)
 
@@ -188,19 +192,14 @@ def recognition_gap(region) -> np.ndarray:
 
 
 def charge_running_costs(bay) -> None:
-    """Public cost of values that cost money all the time: platform, alliances, parks, coordination.
+    """Public cost of values that cost money all the time: actors reached (``reach``), alliances, parks, coordination.
 
     A city for which the whole is not paid gets the paid share of the service (budgets bind).
     """
-    values, p, firms, institutes, region = bay.values, bay.parameters, bay.firms, bay.institutes, bay.region
-    cities, fields = len(region.city_ids), len(region.field_ids)
+    values, p, firms, region = bay.values, bay.parameters, bay.firms, bay.region
+    cities = len(region.city_ids)
     rows = firms.alive_rows()
-    if values.platform_reach.any():
-        actors = np.zeros((cities, fields, len(ACTOR_KINDS)))
-        np.add.at(actors, (firms.city[rows], firms.field[rows], firms.kind[rows]), firms.weight[rows])
-        np.add.at(actors, (institutes.city, institutes.main_field, np.full(institutes.capacity, 3)), 1.0)
-        cost = (actors * values.platform_reach).sum(axis=(1, 2)) * p.partnering.platform_cost
-        values.platform_reach *= bay.budgets.pay_by_city("platform_reach", cost)[:, None, None]
+    charge_reach(bay)
     added = values.alliance_sharing - p.partnering.alliance_base
     if (added > 0).any():
         member = firms.alliances[rows] > 0
