@@ -13,8 +13,12 @@ barrier, preferred field and round). The fund sees value + noise and invests whe
 where g is the share of a guidance fund that would co-invest. Stakes are sold by a hazard at a value that follows the
 firm's sales; funds end after their life and are raised anew.
 
-*Credit.* A firm short of money asks the desk of its city: the limit is ``credit_limit`` times yearly sales (collateral)
-plus what operating data support where a lever allows it; interest and repayment each quarter; losses at exit.
+*Credit.* Of firms short of money the desk of their city hears ``credit_rate`` a quarter; of those that a lever lets it appraise
+without collateral (data, stakes, patents, guarantees, insurance) ``credit_access``. The limit is ``credit_limit`` times yearly
+sales (collateral) plus what these support; interest and repayment each quarter; losses at exit, of which the government
+bears the guaranteed part and insurers the insured part.
+
+*Instruments.* Subsidies and awards by terms (``policy/instruments.py``) are decided and paid after the joint fund.
 """
 
 from __future__ import annotations
@@ -472,30 +476,44 @@ def credit_limit(sales_year: np.ndarray, data_share: np.ndarray, data_quarters: 
     return sales_year * p.credit_limit * (1.0 + data_share * np.minimum(1.0, data_quarters / 12.0))
 
 
-def widen_limits(bay, rows: np.ndarray, limit: np.ndarray) -> np.ndarray:
-    """Limits (n,) with what levers let banks accept, million CNY per real firm.
+def open_credit(bay, rows: np.ndarray, limit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What levers let banks accept: limits (n,), million CNY per real firm, and firms they can appraise beside those of 2020 (n,) in 0..1.
 
-    Beside a fund's stake (``linkage`` per CNY), on patents (``pledge_value`` each), to start-ups under a public guarantee
-    (``startup_loan``), for work with institutes (``school_loan``); an insured share c lets a bank lend 1 / (1 - c) as much.
+    A record of operating data (share of three years), a fund's stake (``linkage`` per CNY), patents (``pledge_value`` each), a
+    public guarantee for start-ups (``startup_loan``), work with an institute (``school_loan``), an insurer that bears a share c
+    (1 / (1 - c) as much). A firm that several of them cover is turned away unseen only where all fail: 1 - product of (1 - share).
     """
     f, firms, values, count = bay.parameters.finance, bay.firms, bay.values, bay.institutes.capacity
     cell = firms.city[rows], firms.field[rows], firms.kind[rows]
+    unseen = np.ones(rows.size)
+
+    def accept(service: str, share, amount) -> None:
+        """Those a service covers are seen, and their limit grows."""
+        nonlocal limit
+        value = getattr(values, service)[cell]
+        unseen[:] *= 1.0 - value * share
+        limit = limit + value * share * amount
+
+    added = values.credit_data[cell] - f.credit_data
+    if added.any():
+        unseen *= 1.0 - np.clip(added, 0.0, 1.0) * np.minimum(1.0, firms.data_quarters[rows] / 12.0)
     if values.loan_linkage.any():
-        limit = limit + values.loan_linkage[cell] * f.linkage * firms.invested[rows]
+        accept("loan_linkage", firms.invested[rows] > 0.0, f.linkage * firms.invested[rows])
     if values.patent_pledge.any():
         inventions, owned = bay.inventions, np.zeros(firms.capacity)
         held = np.flatnonzero((inventions.alive == 1) & (inventions.owner >= count))
         np.add.at(owned, inventions.owner[held] - count, inventions.weight[held])
-        limit = limit + values.patent_pledge[cell] * f.pledge_value * bay.growth_level * owned[rows] / firms.weight[rows]
+        accept("patent_pledge", owned[rows] > 0.0, f.pledge_value * bay.growth_level * owned[rows] / firms.weight[rows])
     if values.startup_guarantee.any():
-        limit = limit + values.startup_guarantee[cell] * (firms.kind[rows] == STARTUP) * f.startup_loan * bay.growth_level
+        accept("startup_guarantee", firms.kind[rows] == STARTUP, f.startup_loan * bay.growth_level)
     if values.school_credit.any():
         ties, works = bay.ties, np.zeros(firms.capacity, bool)
         works[ties.b[(ties.alive == 1) & (ties.type == FIRM_INSTITUTE)] - count] = True
-        limit = limit + values.school_credit[cell] * works[rows] * f.school_loan * bay.growth_level
+        accept("school_credit", works[rows], f.school_loan * bay.growth_level)
     if values.credit_insured.any():
+        accept("credit_insured", 1.0, 0.0)
         limit = limit / (1.0 - values.credit_insured[cell])
-    return limit
+    return limit, 1.0 - unseen
 
 
 def insure_loans(bay) -> None:
@@ -555,13 +573,15 @@ def lend(bay) -> None:
     rows = firms.alive_rows()
     rows = rows[firms.kind[rows] != LEADER]
     need = np.maximum(0.0, f.buffer * firms.rd_paid[rows] - firms.cash[rows])
-    asking = (need > 0.0) & (bay.streams.uniforms("credit", quarter, firms.id[rows]) < f.credit_rate)
-    rows, need = rows[asking], need[asking]
-    data = bay.values.credit_data[firms.city[rows], firms.field[rows], firms.kind[rows]]
-    limit = widen_limits(bay, rows, credit_limit(4.0 * firms.sales[rows], data, firms.data_quarters[rows], f))
-    asks = firms.weight[rows] * (need > 0.0)
+    rows, need = rows[need > 0.0], need[need > 0.0]
+    asks = firms.weight[rows]
     bay.tally.add("loan_needs", firms.city[rows], asks)
     bay.tally.add("loan_needs_small", firms.city[rows], asks * (need < f.small_need))
+    data = bay.values.credit_data[firms.city[rows], firms.field[rows], firms.kind[rows]]
+    limit, seen = open_credit(bay, rows, credit_limit(4.0 * firms.sales[rows], data, firms.data_quarters[rows], f))
+    chance = f.credit_rate + np.maximum(0.0, f.credit_access - f.credit_rate) * seen
+    asking = bay.streams.uniforms("credit", quarter, firms.id[rows]) < chance
+    rows, need, limit = rows[asking], need[asking], limit[asking]
     amount = np.minimum(need, np.maximum(0.0, limit - firms.loan[rows])) * (firms.arrears[rows] <= 0.0)
     weight, city = firms.weight[rows], firms.city[rows].astype(np.int64)
     wanted = np.bincount(city, weights=amount * weight, minlength=cities)

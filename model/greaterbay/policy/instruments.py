@@ -188,7 +188,7 @@ class Instruments:
         firms, t, quarter = bay.firms, self.all[j].terms, bay.quarter
         found = 4.0 * firms.sales[rows] >= t.threshold_sales
         if t.threshold_growth > 0.0:
-            found &= mean_growth(4.0 * firms.sales[rows], self.sales_past[rows, t.growth_years], t.growth_years) >= t.threshold_growth
+            found &= mean_growth(self.sales_past[rows, 0], self.sales_past[rows, t.growth_years], t.growth_years) >= t.threshold_growth
         if t.threshold_staff > 0.0:
             found &= firms.staff[rows] / firms.weight[rows] >= t.threshold_staff
         if t.newcomer:

@@ -51,6 +51,7 @@ class Resolution(Judgement):
         run = self.run()
         financing = self.financing()
         parts = (self.lever_settings(run), self.probes(run), self.events(run), self.parameter_values())
+        self.stacking(parts[0])
         if self.problems or run is None:
             return None
         self.overspending(parts[0], parts[3])
@@ -228,6 +229,7 @@ class Resolution(Judgement):
             found[target] = self.names(given[target], known, sort)
         if given["payer"] is not None:
             self.payer(lever, given["payer"], given["cities"], found)
+        self.terms(lever, found, run)
         self.references(lever, value, given["reference"], found)
         return LeverSetting(**found) if len(self.problems) == before else None
 
@@ -249,6 +251,61 @@ class Resolution(Judgement):
                 inside = tuple(city for city, owner in self.jurisdiction_of.items() if owner == setting.value)
                 self.refuse(cities, f"{name} lies outside the payer's jurisdiction {setting.value}", ", ".join(inside),
                             "or name a payer above: nation", inside=(index,))
+
+    def terms(self, lever: Any, found: dict[str, Any], run: RunSettings | None) -> None:
+        """Terms that a scenario changes; the sunset of a preset becomes its end."""
+        from greaterbay.policy.terms import TERMS
+
+        given = {place[3]: setting for place, setting in self.settings.items() if place[:3] == ("levers", lever.id, "terms")}
+        for key, setting in given.items():
+            self.get("levers", lever.id, "terms", key)
+            if not lever.is_preset:
+                self.refuse(setting, f"{lever.id} is no instrument and has no terms", hint="leave the terms out")
+                return
+            if key != "sunset" and self.within(setting, TERMS[key].low, TERMS[key].high, TERMS[key].unit) and TERMS[key].integer \
+                    and setting.value != int(setting.value):
+                self.refuse(setting, f"{number(setting.value)} is not an integer", f"{TERMS[key].low:g} to {TERMS[key].high:g}")
+        if not lever.is_preset or run is None:
+            return
+        values = lever.terms | {key: setting.value for key, setting in given.items() if key != "sunset"}
+        if not values.get("rate") and not values.get("lump") and values["basis"] != "fund":
+            self.warn(next(iter(given.values())), f"{lever.id} pays nothing", "give it a rate or a lump sum")
+        start, sunset = found.get("start") or run.start, None
+        if values.get("duration"):
+            sunset = start + int(values["duration"]) - 1
+        if "sunset" in given:
+            sunset = self.quarter(given["sunset"], "last")
+            if sunset is not None and sunset < start:
+                self.refuse(given["sunset"], f"the sunset {given['sunset'].value} lies before the start {clock.first_day(start)}",
+                            f"{clock.last_day(start)} or later")
+        end = found.get("end")
+        if end is not None and sunset is not None and end > sunset:
+            self.warn(self.settings["levers", lever.id, "end"], f"{lever.id} ends with its sunset on {clock.last_day(sunset)}",
+                      f"levers.{lever.id}.terms.duration or terms.sunset moves it")
+        if sunset is not None:
+            found["end"] = sunset if end is None else min(end, sunset)
+        found["terms"] = tuple((key, setting.value) for key, setting in sorted(given.items()) if key != "sunset")
+
+    def stacking(self, levers: dict[str, LeverSetting]) -> None:
+        """What may not be in force beside something else is refused; of one stacking group recipients take the best."""
+        seen: dict[str, list[LeverSetting]] = {}
+        for setting in levers.values():
+            lever = self.levers[setting.id]
+            if setting.value == lever.neutral:
+                continue
+            place = self.settings.get(("levers", setting.id, "value")) or self.settings["levers", setting.id]
+            for name in lever.excludes:
+                other = levers.get(name)
+                if other is not None and other.value != self.levers[name].neutral and _meet(setting, other) and name < setting.id:
+                    self.refuse(place, f"{setting.id} and {name} may not be in force together", "one of the two",
+                                "the document states the same money twice: see their mechanisms in `greaterbay levers`")
+            group = lever.terms.get("stack")
+            if group:
+                others = [other.id for other in seen.setdefault(group, []) if _meet(setting, other)]
+                if others:
+                    self.warn(place, f"{setting.id} does not add to {', '.join(others)}: one recipient takes the best of them",
+                              f'stacking group "{group}"')
+                seen[group].append(setting)
 
     def ramp(self, setting: Setting) -> int | None:
         """Number of quarters of a ramp such as "8 quarters" or "2 years"."""
