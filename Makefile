@@ -45,7 +45,7 @@ test: $(WARM)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadscope
 
 bench: $(WARM)
-	$(BIN)/python tests/performance/bench.py
+	$(BIN)/python tests/performance/bench.py --ensemble 100
 
 lint: $(READY)
 	$(BIN)/ruff check model tests

@@ -206,10 +206,10 @@ def _lapsed(inventions, key, hazard, quarter, out):
 def _in_stages(inventions, first, last, developed, out):
     n = 0
     for i in range(inventions.alive.shape[0]):
-        if (inventions.alive[i] and first <= inventions.stage[i] <= last
-                and (developed < 0 or (inventions.developer[i] >= 0) == (developed == 1))):
-            out[n] = i
-            n += 1
+        # written always and counted when it belongs: no branch that cannot be foreseen
+        out[n] = i
+        n += ((inventions.alive[i] != 0) & (first <= inventions.stage[i]) & (inventions.stage[i] <= last)
+              & ((developed < 0) | ((inventions.developer[i] >= 0) == (developed == 1))))
     return n
 
 

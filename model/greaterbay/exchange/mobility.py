@@ -170,8 +170,8 @@ def settle(choice, ids, vacancies, key, accepted):
 @lean
 def _headcounts(people, staff, skill, heads):
     for i in range(people.alive.shape[0]):
-        if people.alive[i] and people.employer[i] >= 0:
-            e = people.employer[i]
+        e = people.employer[i]
+        if e >= 0 and people.alive[i]:
             staff[e] += people.weight[i]
             skill[e] += people.weight[i] * people.skill[i]
             heads[e] += 1

@@ -13,6 +13,7 @@ asks which policy is on. A lever at its neutral value leaves every bit as it was
 from __future__ import annotations
 
 from collections import namedtuple
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from greaterbay.policy import catalogue, named_values
 from greaterbay.policy.coordination import execution, role_gains
 from greaterbay.policy.instruments import split_payers
 from greaterbay.region.barriers import pair_barriers
+from greaterbay.region.cuts import WALL
 
 ACTOR_KINDS = ("startup", "small", "leader", "institute")
 Contribution = namedtuple("Contribution", ["lever", "weight", "payers"])  # position, (C,) size of the change, (C, Q) parts of the cost
@@ -29,6 +31,7 @@ class Values:
     """Named values of one quarter. C cities, F fields, K kinds of actor (three of firms, institutes), P places.
 
     Every row of ``policy/named_values.csv`` is an attribute in its shape. Formed from them: ``travel_minutes`` (P, P),
+    ``open_technology`` (P, P) the technology barrier without the walls of a run that is cut apart,
     ``recognition_added`` and ``unrecognised`` (P, P) share of titles that do not count, ``park_quality`` (C,),
     ``first_use_cover`` (C, F), ``visibility``, ``role_gain`` (C, 4). ``joint_fund_chance`` (C, F, K) is what applicants
     saw granted last quarter. ``behind`` lists for each named value which levers changed it, where, and who pays.
@@ -41,7 +44,7 @@ class Values:
         self.joint_fund_chance = np.zeros((self.cities, self.fields, len(ACTOR_KINDS)))
         self.travel_start = place_minutes(region)
         self.travel_now = self.travel_start.copy()
-        self.settings = list(bay.scenario.levers.values())
+        self.settings = [with_sunset(setting, bay.start) for setting in bay.scenario.levers.values()]
         self.terms = np.zeros((len(catalogue.presets()), self.cities, self.fields, len(ACTOR_KINDS)))
         for k, preset in enumerate(catalogue.presets()):
             setattr(self, preset.named_value, self.terms[k])
@@ -91,7 +94,16 @@ class Values:
             if value.over in ("city", "cell") and not value.id.startswith("terms_"):
                 np.clip(getattr(self, value.id), value.low, value.high, out=getattr(self, value.id))
         np.clip(self.terms, 0.0, catalogue.PRESET["high"], out=self.terms)
+        self.open_technology = self.barrier_technology  # what product demand meets: no run is cut off from its markets
+        if bay.walls is not None and not bay.warming:
+            self._put_up(bay.walls)
         self._form()
+
+    def _put_up(self, walls: np.ndarray) -> None:
+        """Nothing passes between cities that the scenario cuts apart, whatever levers say."""
+        self.open_technology = self.barrier_technology.copy()
+        for matrix in (self.barrier_technology, self.barrier_talent, self.barrier_finance):
+            matrix[: self.cities, : self.cities][walls] = WALL
 
     def _coordinate(self, active) -> None:
         """Level of coordination: budgets bind, so no level that its cost, a share of the science budget, does not fit into the room."""
@@ -169,6 +181,15 @@ class Values:
     @staticmethod
     def _within(names, ids) -> np.ndarray:
         return np.ones(len(ids)) if names is None else np.array([float(i in names) for i in ids])
+
+
+def with_sunset(setting, run_start: int):
+    """The setting with its end at the sunset of its preset's ``duration``, where it would last longer."""
+    terms = catalogue.levers()[setting.id].terms | dict(setting.terms)
+    if not terms.get("duration"):
+        return setting
+    sunset = (run_start if setting.start is None else setting.start) + int(terms["duration"]) - 1
+    return setting if setting.end is not None and setting.end <= sunset else replace(setting, end=sunset)
 
 
 def place_minutes(region) -> np.ndarray:

@@ -15,7 +15,7 @@ from typing import Any
 
 from greaterbay import clock
 from greaterbay.scenario import schema
-from greaterbay.scenario.files import COMMAND_LINE, Place, Setting, Source, shown_path
+from greaterbay.scenario.files import COMMAND_LINE, ID, Place, Setting, Source, shown_path
 from greaterbay.scenario.judgement import Judgement, Settings, finite, number
 from greaterbay.scenario.problems import Problem, did_you_mean
 from greaterbay.scenario.schema import Event, LeverSetting, Probe, RunSettings, Scenario
@@ -50,6 +50,7 @@ class Resolution(Judgement):
         title_zh = self.text("title_zh")
         run = self.run()
         financing = self.financing()
+        budget = self.budget(name)
         parts = (self.lever_settings(run), self.probes(run), self.events(run), self.parameter_values())
         self.stacking(parts[0])
         if self.problems or run is None:
@@ -58,7 +59,9 @@ class Resolution(Judgement):
         for key in ("schema", "title_zh"):
             if (key,) not in self.settings:
                 self.origins.pop(key)
-        return Scenario(name, title, title_zh, self.head.shown, chain, run, *parts, self.origins, financing, tuple(self.warnings))
+        expects = {place[1]: schema.SIGNS[setting.value] for place, setting in self.settings.items() if place[0] == "expects"}
+        return Scenario(name, title, title_zh, self.head.shown, chain, run, *parts, self.origins, financing, budget, expects,
+                        tuple(self.warnings))
 
     def financing(self) -> str:
         """Where money for levers comes from."""
@@ -67,6 +70,23 @@ class Resolution(Judgement):
             return schema.FINANCING[0]
         self.known(setting, setting.value, schema.FINANCING, "financing")
         return setting.value
+
+    def budget(self, own: str) -> str:
+        """The scenario whose spending this one is to have; empty without one."""
+        setting = self.get("budget")
+        if setting is None:
+            self.origins.pop("budget", None)
+            return ""
+        sign, _, name = setting.value.partition(":")
+        if sign != "same_as" or not ID.fullmatch(name):
+            self.refuse(setting, f'"{setting.value}" names no scenario', '"same_as:" and the id of a scenario, such as "same_as:joint_fund"')
+        elif name == own:
+            self.refuse(setting, "a scenario cannot have its own budget", "the id of another scenario")
+        return setting.value
+
+    def cut(self, setting: Setting) -> str | None:
+        """What is cut apart."""
+        return setting.value if self.known(setting, setting.value, schema.CUTS, "cut") else None
 
     def overspending(self, levers: dict[str, LeverSetting], parameters: dict[str, float]) -> None:
         """Warn where levers that cost a share of the science budget ask a city for more than it can spend.
@@ -95,6 +115,7 @@ class Resolution(Judgement):
             "scale": self.scale,
             "replicates": self.replicates,
             "seed": self.seed,
+            "cut": self.cut,
         }
         for key, reader in readers.items():
             setting = self.get("run", key)
@@ -154,10 +175,10 @@ class Resolution(Judgement):
         return None
 
     def replicates(self, setting: Setting) -> int | None:
-        """At least one."""
-        if setting.value >= 1:
+        """At least one, and no more than anybody could wait for."""
+        if 1 <= setting.value <= schema.MOST_REPLICATES:
             return setting.value
-        self.refuse(setting, f"{number(setting.value)} is out of bounds", "at least 1")
+        self.refuse(setting, f"{number(setting.value)} is out of bounds", f"1 to {schema.MOST_REPLICATES}")
         return None
 
     def seed(self, setting: Setting) -> int | None:
@@ -284,7 +305,10 @@ class Resolution(Judgement):
                       f"levers.{lever.id}.terms.duration or terms.sunset moves it")
         if sunset is not None:
             found["end"] = sunset if end is None else min(end, sunset)
-        found["terms"] = tuple((key, setting.value) for key, setting in sorted(given.items()) if key != "sunset")
+        changed = {key: setting.value for key, setting in sorted(given.items()) if key != "sunset"}
+        if "sunset" in given and sunset is not None:
+            changed["duration"] = max(0, sunset - start + 1)  # a date says the same as a duration
+        found["terms"] = tuple(sorted(changed.items()))
 
     def stacking(self, levers: dict[str, LeverSetting]) -> None:
         """What may not be in force beside something else is refused; of one stacking group recipients take the best."""

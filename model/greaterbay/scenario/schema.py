@@ -15,11 +15,15 @@ from greaterbay.scenario.problems import Problem
 
 SCHEMA = 1
 MOST_PARENTS = 3
+MOST_REPLICATES = 100_000
 SEED_LIMIT = 2**63
+SIGNS = {"+": 1, "-": -1, "0": 0}
 ACTOR_KINDS = ("startup", "small", "leader", "institute")
 EXITS = ("cliff", "ramp")
 # where the money of levers comes from: on top of other programmes, or taken from the same payer's other programmes
 FINANCING = ("additional", "reallocated")
+# what a run cuts apart from its first reported quarter on
+CUTS = ("none", "jurisdictions")
 # Dates further off than this are slips of the pen, and the calendar ends somewhere.
 FIRST_YEAR, LAST_YEAR = 1950, 2149
 LONGEST_TRIP_MINUTES = 24 * 60
@@ -42,11 +46,14 @@ TOP_KEYS = {
     "extends": TEXT,
     "mixins": TEXTS,
     "financing": TEXT,
+    "budget": TEXT,
     "run": TABLE,
     "levers": TABLE,
     "probes": TABLE,
     "events": TABLES,
     "parameters": TABLE,
+    "expects": TABLE,
+    "sweep": TABLE,
 }
 RUN_KEYS = {
     "region": TEXT,
@@ -55,6 +62,7 @@ RUN_KEYS = {
     "scale": NUMBER,
     "replicates": INTEGER,
     "seed": INTEGER,
+    "cut": TEXT,
 }
 LEVER_KEYS = {
     "value": NUMBER,
@@ -76,7 +84,7 @@ REQUIRED_TOP = ("schema", "id", "title")
 REQUIRED_PROBE = ("field", "city", "start")
 REQUIRED_EVENT = ("date", "travel_minutes")
 # These name a file or say how it is put together: they are not inherited.
-OWN_KEYS = ("schema", "id", "title", "title_zh", "extends", "mixins")
+OWN_KEYS = ("schema", "id", "title", "title_zh", "extends", "mixins", "expects", "sweep")
 TARGETS = ("cities", "fields", "kinds")
 
 RUN_DEFAULTS: dict[str, Any] = {
@@ -86,12 +94,16 @@ RUN_DEFAULTS: dict[str, Any] = {
     "scale": 0.05,
     "replicates": 16,
     "seed": 20200101,
+    "cut": "none",
 }
 
 
 @dataclass(frozen=True)
 class RunSettings:
-    """What is simulated: ``start`` and ``end`` are the first and the last quarter, both played."""
+    """What is simulated: ``start`` and ``end`` are the first and the last quarter, both played.
+
+    ``cut`` says what is cut apart from the first reported quarter (``none`` or ``jurisdictions``).
+    """
 
     region: str
     start: int
@@ -99,6 +111,7 @@ class RunSettings:
     scale: float
     replicates: int
     seed: int
+    cut: str = "none"
 
     @property
     def quarters(self) -> int:
@@ -181,7 +194,9 @@ class Scenario:
 
     ``chain`` lists the files it was made of, the first ones weakest. ``levers`` holds those that some file
     names, in the order of the catalogue; ``probes`` are in the order of their ids, ``events`` in time.
-    ``financing`` says whether money for levers is additional or reallocated. ``warnings`` are no problems, but
+    ``financing`` says whether money for levers is additional or reallocated. ``budget`` (``same_as:<scenario>``) asks
+    ``greaterbay compare`` to scale the costly levers until they spend as much as another scenario. ``expects`` holds the
+    signs of effects against the baseline that were written down before the first run. ``warnings`` are no problems, but
     things a user should know before running.
     ``origins`` gives, for a dotted key such as ``levers.talent_barrier.value``, ``file:line``, ``--set``,
     ``catalogue`` or ``default``.
@@ -199,6 +214,8 @@ class Scenario:
     parameters: dict[str, float] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
     financing: str = "additional"
+    budget: str = ""
+    expects: dict[str, int] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
 
     def reaching_model(self) -> dict[str, Any]:
@@ -241,7 +258,7 @@ class Scenario:
                 for event in self.events
             ],
             "parameters": {name: float(value) for name, value in sorted(self.parameters.items())},
-        }
+        } | ({} if self.run.cut == "none" else {"cut": self.run.cut})
 
     def to_dict(self) -> dict[str, Any]:
         """The whole scenario as plain values, for JSON and for the manifest of a result."""
@@ -262,6 +279,8 @@ class Scenario:
             "title_zh": self.title_zh,
             "chain": list(self.chain),
             "financing": self.financing,
+            "budget": self.budget,
+            "expects": dict(self.expects),
             "run": {
                 "region": self.run.region,
                 "start": _day(self.run.start, clock.first_day),
@@ -269,6 +288,7 @@ class Scenario:
                 "scale": self.run.scale,
                 "replicates": self.run.replicates,
                 "seed": self.run.seed,
+                "cut": self.run.cut,
             },
             "levers": levers,
             "probes": {
