@@ -275,39 +275,46 @@ class Resolution(Judgement):
 
     def terms(self, lever: Any, found: dict[str, Any], run: RunSettings | None) -> None:
         """Terms that a scenario changes; the sunset of a preset becomes its end."""
-        from greaterbay.policy.terms import TERMS
+        from greaterbay.policy.terms import EVENTS, TERMS
 
         given = {place[3]: setting for place, setting in self.settings.items() if place[:3] == ("levers", lever.id, "terms")}
-        for key, setting in given.items():
+        changed: dict[str, float] = {}
+        for key, setting in sorted(given.items()):
             self.get("levers", lever.id, "terms", key)
             if not lever.is_preset:
                 self.refuse(setting, f"{lever.id} is no instrument and has no terms", hint="leave the terms out")
                 return
-            if key != "sunset" and self.within(setting, TERMS[key].low, TERMS[key].high, TERMS[key].unit) and TERMS[key].integer \
-                    and setting.value != int(setting.value):
-                self.refuse(setting, f"{number(setting.value)} is not an integer", f"{TERMS[key].low:g} to {TERMS[key].high:g}")
+            term = TERMS.get(key)
+            if term is None or not self.within(setting, term.low, term.high, term.unit):
+                continue
+            if term.integer and setting.value != int(setting.value):
+                self.refuse(setting, f"{number(setting.value)} is not an integer", f"{term.low:g} to {term.high:g}")
+                continue
+            changed[key] = setting.value
         if not lever.is_preset or run is None:
             return
-        values = lever.terms | {key: setting.value for key, setting in given.items() if key != "sunset"}
-        if not values.get("rate") and not values.get("lump") and values["basis"] != "fund":
-            self.warn(next(iter(given.values())), f"{lever.id} pays nothing", "give it a rate or a lump sum")
-        start, sunset = found.get("start") or run.start, None
-        if values.get("duration"):
-            sunset = start + int(values["duration"]) - 1
+        values = lever.terms | changed
+        due = {"fund": "cap_budget"}.get(values["basis"], "lump" if values["basis"] in EVENTS else "rate")
+        if due in changed and not changed[due]:
+            self.warn(given[due], f"{lever.id} pays nothing", f"it pays by its {due}")
+        for key in {"rate", "lump"} - {due}:
+            if key in changed:
+                self.refuse(given[key], f"{lever.id} pays by its {due}, not by a {key}", due)
+        start = run.start if found.get("start") is None else found["start"]
+        sunset = start + int(values["duration"]) - 1 if values.get("duration") else None
         if "sunset" in given:
             sunset = self.quarter(given["sunset"], "last")
             if sunset is not None and sunset < start:
                 self.refuse(given["sunset"], f"the sunset {given['sunset'].value} lies before the start {clock.first_day(start)}",
                             f"{clock.last_day(start)} or later")
+            elif sunset is not None:
+                changed["duration"] = sunset - start + 1  # a date says the same as a duration
         end = found.get("end")
         if end is not None and sunset is not None and end > sunset:
             self.warn(self.settings["levers", lever.id, "end"], f"{lever.id} ends with its sunset on {clock.last_day(sunset)}",
                       f"levers.{lever.id}.terms.duration or terms.sunset moves it")
         if sunset is not None:
             found["end"] = sunset if end is None else min(end, sunset)
-        changed = {key: setting.value for key, setting in sorted(given.items()) if key != "sunset"}
-        if "sunset" in given and sunset is not None:
-            changed["duration"] = max(0, sunset - start + 1)  # a date says the same as a duration
         found["terms"] = tuple(sorted(changed.items()))
 
     def stacking(self, levers: dict[str, LeverSetting]) -> None:
