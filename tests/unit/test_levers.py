@@ -7,7 +7,7 @@ from datetime import date
 
 import numpy as np
 import pytest
-from trial_bay import change, city, play, strong
+from trial_bay import change, city, play, strong, together
 
 from greaterbay import clock
 from greaterbay.policy import catalogue, named_values
@@ -121,7 +121,7 @@ def test_targets_by_field_and_kind(still, base, name):
 
 @pytest.mark.parametrize(
     "name",
-    [name for name, lever in LEVERS.items() if lever.operation == "add" and lever.id != "coordination_level"],
+    [name for name, lever in LEVERS.items() if lever.operation == "add" and named_values.table()[lever.named_value].executed],
 )
 def test_an_added_lever_is_carried_out_in_part(still, base, name):
     """value(t) = neutral + strength(t) * execution(city) * (value - neutral)."""
@@ -249,7 +249,7 @@ def test_a_lever_reaches_the_run_in_its_quarter_and_not_before(make_bay):
 
 
 def test_levers_rest_during_the_warm_up(make_bay):
-    plain, busy = make_bay(), make_bay(STRONG)
+    plain, busy = make_bay(), make_bay(together())
     assert plain.warm_key() == busy.warm_key()
     assert (plain.firms.cash == busy.firms.cash).all() and (plain.ties.id == busy.ties.id).all()
 

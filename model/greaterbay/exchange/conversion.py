@@ -37,6 +37,7 @@ from greaterbay.actors.fund import BANK
 from greaterbay.actors.invention import ABANDONED, FIRST_USE, LABORATORY, MARKET, PILOT, PROOF
 from greaterbay.exchange import services
 from greaterbay.kernels import jit, lean
+from greaterbay.policy import instruments
 from greaterbay.streams import uniform
 
 Projects = namedtuple("Projects", [
@@ -217,6 +218,7 @@ def insure_first_use(bay, entering: np.ndarray, failed: np.ndarray, total: np.nd
             inventions.insured[rows] = insured
             bay.ledger.pay("premium", "firm", city, "insurer", city, premium)
             np.add.at(firms.cash, firm, -premium / firms.weight[firm])
+            bay.instruments.note("premium", firm, premium / firms.weight[firm])
 
 
 def subsidise_premium(bay, city: np.ndarray, own: np.ndarray, aid: np.ndarray) -> np.ndarray:
@@ -378,16 +380,17 @@ def fund_pilots(bay, shown: np.ndarray | None = None) -> None:
         # cost per real firm of the developer: real inventions of the row over real firms of the row
         cost = p.pilot_cost * inventions.weight[waiting] / firms.weight[firm]
         reserve = firms.rd_paid[firm]
-        own = _spend_own(firms.cash, firm, cost, reserve)
+        aid, payer = instruments.offer(bay, "pilot", firm, cost)
+        own = _spend_own(firms.cash, firm, cost - aid, reserve)
         inventions.funded[waiting[own]] = 1
         bay.ledger.pay("pilot", "firm", firms.city[firm[own]], "outside", firms.city[firm[own]],
-                       (cost * firms.weight[firm])[own])
+                       ((cost - aid) * firms.weight[firm])[own])
         rest, rest_firm = waiting[~own], firm[~own]
         fresh = patient_capital(bay)
         pool = np.where(fresh > 0.0, bay.patient_left, 0.0) + fresh
         pool *= np.minimum(1.0, private_money(bay) / np.maximum(pool.sum(axis=1), 1e-12))[:, None]
         city = firms.city[rest_firm]
-        need = cost[~own] * firms.weight[rest_firm]
+        need = (cost - aid)[~own] * firms.weight[rest_firm]
         got = _spend_pool(pool.sum(axis=0), city, need)
         chosen = rest[got]
         inventions.funded[chosen] = 1
@@ -406,6 +409,13 @@ def fund_pilots(bay, shown: np.ndarray | None = None) -> None:
         bay.patient_left = np.minimum(left, 8.0 * fresh)  # set aside for two years at most
         bay.invest_patient(flow)
         bay.ledger.pay("pilot", "firm", city[got], "outside", city[got], need[got])
+        if (payer >= 0).any():  # the award pays the rest of the pilot
+            started = own.copy()
+            started[np.flatnonzero(~own)[got]] = True
+            instruments.settle(bay, firm[started], aid[started], payer[started])
+            helped = np.flatnonzero(started & (aid > 0.0))
+            np.add.at(firms.cash, firm[helped], -aid[helped])
+            bay.ledger.pay("pilot", "firm", firms.city[firm[helped]], "outside", firms.city[firm[helped]], (aid * firms.weight[firm])[helped])
     still = unfunded[inventions.funded[unfunded] == 0]
     bay.tally.set("pilots_waiting", np.bincount(inventions.city[still], weights=inventions.weight[still], minlength=cities))
 
@@ -427,7 +437,8 @@ def invest_elsewhere(bay, left: np.ndarray, city: np.ndarray, need: np.ndarray) 
 def patient_capital(bay) -> np.ndarray:
     """Patient money for pilots from funds of one city to firms of another (C, C), million CNY this quarter."""
     p, cities = bay.parameters.conversion, len(bay.region.city_ids)
-    free = private_money(bay) * p.patient_share
+    patience = bay.values.fund_patience
+    free = private_money(bay) * (p.patient_share * (1.0 + bay.parameters.finance.patience_gain * patience))
     minutes = bay.values.travel_minutes[:cities, :cities]
     barrier = bay.values.barrier_finance[:cities, :cities]
     need = bay.city_sales()

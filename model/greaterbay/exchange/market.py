@@ -187,6 +187,8 @@ def keep_accounts(bay) -> None:
     ties = firms.degree[rows] * bay.parameters.partnering.tie_cost
     profit = sales * margin - research - ties
     tax = np.maximum(profit, 0.0) * bay.profit_tax_city[city]
+    bay.instruments.note("profit_tax", rows, tax)
+    bay.instruments.note("taxed_research", rows, np.maximum(research - granted, 0.0))
 
     def book(instrument, receiver, to, amount, payer="firm", origin=city):
         ledger.pay(instrument, payer, origin, receiver, to, amount * weight)

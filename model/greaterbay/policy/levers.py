@@ -13,12 +13,14 @@ asks which policy is on. A lever at its neutral value leaves every bit as it was
 from __future__ import annotations
 
 from collections import namedtuple
+from dataclasses import replace
 
 import numpy as np
 
 from greaterbay.policy import catalogue, named_values
 from greaterbay.policy.coordination import execution, role_gains
 from greaterbay.policy.reach import charge_reach
+from greaterbay.policy.instruments import split_payers
 from greaterbay.region.barriers import pair_barriers
 from greaterbay.region.cuts import WALL
 
@@ -43,7 +45,10 @@ class Values:
         self.joint_fund_chance = np.zeros((self.cities, self.fields, len(ACTOR_KINDS)))
         self.travel_start = place_minutes(region)
         self.travel_now = self.travel_start.copy()
-        self.settings = list(bay.scenario.levers.values())
+        self.settings = [with_sunset(setting, bay.start) for setting in bay.scenario.levers.values()]
+        self.terms = np.zeros((len(catalogue.presets()), self.cities, self.fields, len(ACTOR_KINDS)))
+        for k, preset in enumerate(catalogue.presets()):
+            setattr(self, preset.named_value, self.terms[k])
         self.refresh()
 
     def _base(self, policy_relief: float) -> None:
@@ -54,8 +59,9 @@ class Values:
         for value in named_values.table().values():
             if value.over == "pair":
                 setattr(self, value.id, getattr(barriers, value.id.removeprefix("barrier_")).copy())
-            elif value.id != "coordination":
+            elif value.id != "coordination" and not value.id.startswith("terms_"):
                 setattr(self, value.id, np.full(shapes[value.over], value.at_rest(bay.parameters)))
+        self.terms[:] = 0.0
         self.travel_minutes = self.travel_now
         self.behind: dict[str, list[Contribution]] = {}
 
@@ -76,7 +82,7 @@ class Values:
             self.lever_value[order[setting.id]] = lever.neutral + change
             if change == 0.0:
                 continue
-            mask = self._cities(setting)
+            mask = self._cities(setting, lever)
             if lever.named_value == "coordination":
                 weight = mask
             elif lever.operation == "multiply":
@@ -84,10 +90,11 @@ class Values:
                 weight = mask
             else:
                 weight = self._add(lever, setting, change, done, mask)
-            self.behind.setdefault(lever.named_value, []).append(Contribution(order[setting.id], weight, self._payers(lever, setting)))
+            self.behind.setdefault(lever.named_value, []).append(Contribution(order[setting.id], weight, self.payers_of(lever, setting)))
         for value in named_values.table().values():
-            if value.over in ("city", "cell"):
+            if value.over in ("city", "cell") and not value.id.startswith("terms_"):
                 np.clip(getattr(self, value.id), value.low, value.high, out=getattr(self, value.id))
+        np.clip(self.terms, 0.0, catalogue.PRESET["high"], out=self.terms)
         self.open_technology = self.barrier_technology  # what product demand meets: no run is cut off from its markets
         if bay.walls is not None and not bay.warming:
             self._put_up(bay.walls)
@@ -127,8 +134,9 @@ class Values:
         if declared.over == "city":
             value += by_city
             return np.abs(by_city)
-        added = by_city[:, None, None] * self._within(setting.fields, region.field_ids)[None, :, None] * self._within(
-            setting.kinds, ACTOR_KINDS)[None, None, :]
+        fields, kinds = setting.fields or lever.fields or None, setting.kinds or lever.kinds or None
+        added = by_city[:, None, None] * self._within(fields, region.field_ids)[None, :, None] * self._within(
+            kinds, ACTOR_KINDS)[None, None, :]
         value += added
         return np.abs(added).sum(axis=(1, 2))
 
@@ -147,17 +155,25 @@ class Values:
         self.first_use_cover = self.first_use_cover_firm[:, :, :3].mean(axis=2)
         self.role_gain = role_gains(self._bay, self)
 
-    def _cities(self, setting) -> np.ndarray:
+    def _cities(self, setting, lever) -> np.ndarray:
         """One for each city that a setting reaches (C,): the targets, inside the payer's jurisdiction where it names one."""
         region = self._bay.region
         mask = self._within(setting.cities, region.city_ids)
+        if setting.cities is None and lever.cities == "mainland":
+            mask = mask * self._bay.mainland_city
         if setting.payer in region.jurisdiction_ids:
             mask = mask * (region.jurisdiction_city == region.jurisdiction_ids.index(setting.payer))
         return mask
 
-    def _payers(self, lever, setting) -> np.ndarray:
-        """Part of each city's cost that each payer bears (C, Q)."""
+    def payers_of(self, lever, setting) -> np.ndarray:
+        """Part of each city's cost that each payer bears (C, Q); terms may split it differently in core and other cities."""
         budgets = self._bay.budgets
+        local = {key: value for key, value in (*lever.terms.items(), *setting.terms) if key.startswith("local_share")}
+        if setting.payer is None and local:
+            above = budgets.payer_of_city["jurisdiction"]
+            core = self._bay.region.core_city
+            return np.array([split_payers(local["local_share"] if core[c] else local["local_share_periphery"], c, above[c], budgets.payers)
+                             for c in range(self.cities)])
         parts = lever.payer
         if setting.payer is not None and parts:
             parts = {setting.payer if setting.payer in catalogue.PAYERS else "jurisdiction": 1.0}
@@ -169,6 +185,15 @@ class Values:
     @staticmethod
     def _within(names, ids) -> np.ndarray:
         return np.ones(len(ids)) if names is None else np.array([float(i in names) for i in ids])
+
+
+def with_sunset(setting, run_start: int):
+    """The setting with its end at the sunset of its preset's ``duration``, where it would last longer."""
+    terms = catalogue.levers()[setting.id].terms | dict(setting.terms)
+    if not terms.get("duration"):
+        return setting
+    sunset = (run_start if setting.start is None else setting.start) + int(terms["duration"]) - 1
+    return setting if setting.end is not None and setting.end <= sunset else replace(setting, end=sunset)
 
 
 def place_minutes(region) -> np.ndarray:
@@ -212,6 +237,9 @@ def charge_running_costs(bay) -> None:
         share = bay.budgets.pay_by_city("park_upgrade", number * values.park_upgrade * p.market.park_cost)
         base = region.park_quality_city
         values.park_quality = base + values.park_upgrade * share * np.maximum(0.0, base.max() - base)
+    if values.grant_audit.any():
+        cost = values.grant_audit * p.finance.audit_cost * p.finance.grant_share * bay.science_budget_now / 4.0
+        values.grant_audit = values.grant_audit * bay.budgets.pay_by_city("grant_audit", cost)
     if values.coordination_wanted > 0:
         cost = p.coordination.cost_per_level * bay.science_budget_now
         bay.budgets.pay_by_city("coordination", cost * values.coordination, wanted=cost * values.coordination_wanted)
