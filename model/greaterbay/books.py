@@ -436,6 +436,9 @@ def measure(bay) -> None:
     tally.set("talent", people.talent)
     tally.set("talent_idle", people.idle)
     tally.set("employed", people.employed)
+    tally.set("skill_sum", bay.city_skills())
+    split = firms.production_city[rows] != city
+    tally.set("firms_split", by_city(weight * split))
     tally.set("wage_sum", people.employed * bay.wage_city)
     tally.set("rent", bay.rent_city)
     tally.set("population", region.population_city)

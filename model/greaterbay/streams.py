@@ -30,6 +30,7 @@ STREAMS = (
     "growth_variance", "growth_shock", "entry", "entry_traits", "exit", "relocate", "relocate_city",
     "adopt", "adopt_risk", "probe",
     "execution",
+    "training", "teams", "named", "site_offer", "disposal",
 )
 
 

@@ -4,7 +4,8 @@ A firm that needs core technology (chance ``need`` a quarter) sees offers: marke
 inventions of cities it can reach, and further ones through a platform. It takes the best by
 
     u = quality_weight * ln(quality) + fit * relatedness - travel * ln(1 + minutes / 30)
-        - border_weight * barrier + Gumbel                     [only what the firm can pay]
+        - border_weight * barrier + Gumbel                     [only what the firm can pay; less barrier for institutes' results
+                                                                under uniform rules of disposal]
 
 against importing, u_import = import_utility * dependence(field) - import_risk + Gumbel, and against nothing
 (``reservation``). Between partners a transfer can be joint use (no price), else a licence or a sale. The user's
@@ -22,6 +23,7 @@ import numpy as np
 from greaterbay.actors.invention import MARKET
 from greaterbay.exchange.partnering import cumulative_products, pick_two
 from greaterbay.kernels import lean
+from greaterbay.policy.coordination import platform_with_offers
 from greaterbay.streams import gumbel, uniform
 
 NOTHING, LICENCE, SALE, JOINT, IMPORT = range(5)
@@ -32,7 +34,7 @@ Keys = namedtuple("Keys", ["need", "offer", "utility", "channel"])
 
 
 @lean
-def _take(firms, inventions, shelf, adjacency, institutes, travel_log, barrier, related, dependence, platform, money,
+def _take(firms, inventions, shelf, adjacency, institutes, travel_log, barrier, institute_barrier, related, dependence, platform, money,
           keys, p, channel, chosen):
     for r in range(firms.alive.shape[0]):
         channel[r] = NOTHING
@@ -87,7 +89,8 @@ def _take(firms, inventions, shelf, adjacency, institutes, travel_log, barrier, 
             if price > money[r]:
                 continue
             u = (p.quality_weight * math.log(max(inventions.quality[row], 0.05)) + p.fit * related[field, inventions.field[row]]
-                 - p.travel * travel_log[city, there] - p.border_weight * barrier[city, there]
+                 - p.travel * travel_log[city, there]
+                 - p.border_weight * (institute_barrier if owner < institutes else barrier)[city, there]
                  + gumbel(keys.utility, me ^ inventions.id[row], 2))
             if u > best:
                 best = u
@@ -164,9 +167,12 @@ def transfer_technology(bay) -> None:
     channel, chosen = np.zeros(firms.capacity, np.int8), np.full(firms.capacity, -1, np.int64)
     money = np.maximum(firms.cash - firms.rd_paid, 0.0)
     minutes = bay.values.travel_minutes[:cities, :cities]
+    # under uniform rules of disposal the results of a city's institutes lose less to the barrier
+    barrier = institute_barrier = np.ascontiguousarray(bay.values.barrier_technology[:cities, :cities])
+    if bay.values.disposal_uniform.any():
+        institute_barrier = barrier * (1.0 - bay.values.disposal_uniform)[None, :]
     _take(firms.part(Users), inventions.part(Offers), shelf, bay.adjacency, count, np.log1p(minutes / 30.0),
-          bay.values.barrier_technology[:cities, :cities], region.relatedness_field, region.import_dependence_field,
-          bay.values.platform_reach, money, keys, p, channel, chosen)
+          barrier, institute_barrier, region.relatedness_field, region.import_dependence_field, platform_with_offers(bay), money, keys, p, channel, chosen)
     users = np.flatnonzero(chosen >= 0)
     # one invention is sold once a quarter: the buyer with the first identity, the others license it
     buyers = users[channel[users] == SALE]

@@ -17,8 +17,9 @@ from collections import namedtuple
 import numpy as np
 
 from greaterbay.policy import catalogue, named_values
-from greaterbay.policy.coordination import execution, role_gains
-from greaterbay.region.barriers import pair_barriers
+from greaterbay.policy.coordination import execution, role_cities
+from greaterbay.policy.local_services import charge_local_services
+from greaterbay.region.barriers import KINDS, deepen_zones, pair_barriers
 
 ACTOR_KINDS = ("startup", "small", "leader", "institute")
 Contribution = namedtuple("Contribution", ["lever", "weight", "payers"])  # position, (C,) size of the change, (C, Q) parts of the cost
@@ -29,7 +30,7 @@ class Values:
 
     Every row of ``policy/named_values.csv`` is an attribute in its shape. Formed from them: ``travel_minutes`` (P, P),
     ``recognition_added`` and ``unrecognised`` (P, P) share of titles that do not count, ``park_quality`` (C,),
-    ``first_use_cover`` (C, F), ``visibility``, ``role_gain`` (C, 4). ``joint_fund_chance`` (C, F, K) is what applicants
+    ``first_use_cover`` (C, F), ``visibility``. ``joint_fund_chance`` (C, F, K) is what applicants
     saw granted last quarter. ``behind`` lists for each named value which levers changed it, where, and who pays.
     """
 
@@ -82,9 +83,15 @@ class Values:
             else:
                 weight = self._add(lever, setting, change, done, mask)
             self.behind.setdefault(lever.named_value, []).append(Contribution(order[setting.id], weight, self._payers(lever, setting)))
+            if lever.named_value == "coordination" and self.coordination >= 3:
+                # one programme: the role cities take the whole of their roles, and the programme bears the cost
+                roles = role_cities(bay.region)
+                self.division = np.maximum(self.division, roles)
+                self.behind.setdefault("division", []).append(Contribution(order[setting.id], roles, self._payers(lever, setting)))
         for value in named_values.table().values():
             if value.over in ("city", "cell"):
                 np.clip(getattr(self, value.id), value.low, value.high, out=getattr(self, value.id))
+        self._barriers = {kind: getattr(self, f"barrier_{kind}") for kind in KINDS}  # before the zones are deepened
         self._form()
 
     def _coordinate(self, active) -> None:
@@ -122,7 +129,15 @@ class Values:
 
     def _form(self) -> None:
         """Values that are formed from the named ones."""
-        region = self._bay.region
+        region, p = self._bay.region, self._bay.parameters
+        for kind, matrix in self._barriers.items():
+            deepened = deepen_zones(region, matrix, self.zone_depth, p.coordination.zone_share) if self.zone_depth.any() else matrix
+            setattr(self, f"barrier_{kind}", deepened)
+        self.travel_minutes = self.travel_now
+        if self.node_quality.any():
+            cut = p.market.node_cut * np.where(region.core_city, 0.0, self.node_quality)
+            self.travel_minutes = self.travel_now.copy()
+            self.travel_minutes[: self.cities, : self.cities] *= 1.0 - np.maximum(cut[:, None], cut[None, :])
         # a title counts where the city of destination recognises it; the bay's three jurisdictions only
         self.recognition_added = np.zeros((self.places, self.places))
         self.recognition_added[: self.cities, : self.cities] = self.recognition[None, :]
@@ -130,7 +145,14 @@ class Values:
         base = region.park_quality_city
         self.park_quality = base + self.park_upgrade * np.maximum(0.0, base.max() - base)
         self.first_use_cover = self.first_use_cover_firm[:, :, :3].mean(axis=2)
-        self.role_gain = role_gains(self._bay, self)
+
+    def scale(self, shares: dict[str, np.ndarray]) -> None:
+        """Scale named values to the share by city (C,) that was paid, and form again what is formed from them."""
+        for name, share in shares.items():
+            value = getattr(self, name)
+            setattr(self, name, value * share.reshape((-1,) + (1,) * (value.ndim - 1)))
+        if shares:
+            self._form()
 
     def _cities(self, setting) -> np.ndarray:
         """One for each city that a setting reaches (C,): the targets, inside the payer's jurisdiction where it names one."""
@@ -184,6 +206,7 @@ def charge_running_costs(bay) -> None:
     values, p, firms, institutes, region = bay.values, bay.parameters, bay.firms, bay.institutes, bay.region
     cities, fields = len(region.city_ids), len(region.field_ids)
     rows = firms.alive_rows()
+    charge_local_services(bay)
     if values.platform_reach.any():
         actors = np.zeros((cities, fields, len(ACTOR_KINDS)))
         np.add.at(actors, (firms.city[rows], firms.field[rows], firms.kind[rows]), firms.weight[rows])
