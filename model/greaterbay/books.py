@@ -217,7 +217,7 @@ def arrears_not_negative(bay):
 def public_cost_is_payments(bay):
     """Public cost of levers = payments that governments made for them."""
     cost = float(bay.budgets.used.sum())
-    flows = sum(bay.ledger.flow(name).sum() for name in ("lever", "joint_grant", "commitment"))
+    flows = sum(bay.ledger.flow(name).sum() for name in ("lever", "joint_grant", "team_grant", "commitment"))
     return abs(cost - float(flows)), 1e-6 * max(1.0, cost)
 
 

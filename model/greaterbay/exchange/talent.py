@@ -217,7 +217,7 @@ def invite_teams(bay, setting) -> tuple[np.ndarray, np.ndarray]:
     employer = draw_institutes(bay, city, ids)
     for place, part in payers:
         amount = each * weight * part[city]
-        bay.ledger.pay("grant", "government", place[city], "institute", institutes.city[employer], amount)
+        bay.ledger.pay("team_grant", "government", place[city], "institute", institutes.city[employer], amount)
         bay.tally.flow("flow_capital_grant_institute", place[city], institutes.city[employer], amount)
     np.add.at(institutes.cash, employer, each * weight)
     np.add.at(institutes.grant_cash, employer, each * weight)

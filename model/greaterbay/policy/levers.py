@@ -206,7 +206,6 @@ def charge_running_costs(bay) -> None:
     values, p, firms, institutes, region = bay.values, bay.parameters, bay.firms, bay.institutes, bay.region
     cities, fields = len(region.city_ids), len(region.field_ids)
     rows = firms.alive_rows()
-    charge_local_services(bay)
     if values.platform_reach.any():
         actors = np.zeros((cities, fields, len(ACTOR_KINDS)))
         np.add.at(actors, (firms.city[rows], firms.field[rows], firms.kind[rows]), firms.weight[rows])
@@ -222,9 +221,8 @@ def charge_running_costs(bay) -> None:
     if values.park_upgrade.any():
         inside = firms.in_park[rows] == 1
         number = np.bincount(firms.city[rows][inside], weights=firms.weight[rows][inside], minlength=cities)
-        share = bay.budgets.pay_by_city("park_upgrade", number * values.park_upgrade * p.market.park_cost)
-        base = region.park_quality_city
-        values.park_quality = base + values.park_upgrade * share * np.maximum(0.0, base.max() - base)
+        values.scale({"park_upgrade": bay.budgets.pay_by_city("park_upgrade", number * values.park_upgrade * p.market.park_cost)})
     if values.coordination_wanted > 0:
         cost = p.coordination.cost_per_level * bay.science_budget_now
         bay.budgets.pay_by_city("coordination", cost * values.coordination, wanted=cost * values.coordination_wanted)
+    charge_local_services(bay)
