@@ -10,18 +10,20 @@ in a shared facility; a place is drawn among waiting projects of firms in reach 
                + skill_gain * ln(scarce skills in reach)            (all stages)
                + trial_gain * ln(markets that recognise the trial)  (first use)
                + lead_gain * ln(lead users in reach) + cover_gain * insured share   (first use)
-               + capability_gain * ln(developer's capability)       + role_gain * role (one programme)
+               + capability_gain * ln(developer's capability)       (all stages, once there is a developer)
 
 p0 is the total success without services (field table times ``success_spread``). "In reach" is the share of the
 bay's stock, discounted by travel, that a barrier lets through, relative to 2020: lowering a barrier reaches
 actors without ties, through the basic pool and recognised trials (technology), scarce skills (talent) and
-patient capital (finance).
+patient capital (finance). Role cities of a division of labour are reached through a lower barrier, serve results elsewhere
+with proof of concept and show them to their lead users (``policy/coordination.py``); firms in chain parks are lead users too.
 
 *Money.* A pilot starts when it has its money: from the developer's cash above one quarter of research, else from
 the patient capital in reach of its city, in the order of a keyed rank. Otherwise it waits.
 
 *Developer.* A firm develops its own results. A result of an institute needs a firm, found after proof of
-concept among partners and firms in reach; without one it waits and may lapse.
+concept among partners and firms in reach; without one it waits and may lapse. Under uniform rules of disposal it looks more
+often (``disposal_search``) and as if there were no barrier, and a developer from another jurisdiction shares the income.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ from greaterbay.actors.invention import ABANDONED, FIRST_USE, LABORATORY, MARKET
 from greaterbay.exchange import services
 from greaterbay.kernels import jit, lean
 from greaterbay.policy import instruments
+from greaterbay.policy.coordination import cultivated, eased, taken, users_shown
 from greaterbay.streams import uniform
 
 Projects = namedtuple("Projects", [
@@ -111,18 +114,23 @@ def stage_gains(bay) -> np.ndarray:
     skills = bay.city_skills()
     markets = bay.city_sales()
     gains = np.zeros((cities, len(region.field_ids), 4))
-    now = reach_of(skills, minutes, values.barrier_talent[:cities, :cities], p.reach_travel)
+    now = reach_of(skills, minutes, eased(bay, values.barrier_talent[:cities, :cities], "cultivate"), p.reach_travel)
     then = reach_of(skills, minutes, bay.base_barriers.talent[:cities, :cities], p.reach_travel)
     gains += (p.skill_gain * np.log(np.maximum(now, 1e-6) / np.maximum(then, 1e-6)))[:, None, None]
     # a trial counts where it is recognised: every market of the bay matters, near or far
-    now = reach_of(markets, minutes * 0.0, values.barrier_technology[:cities, :cities] * (1.0 - values.trial_recognition[:, None]), 1.0)
-    now = now + values.trial_recognition * p.trial_overseas
+    recognised = values.trial_recognition
+    now = reach_of(markets, minutes * 0.0, eased(bay, values.barrier_technology[:cities, :cities], "overseas") * (1.0 - recognised[:, None]), 1.0)
+    now = now + recognised * p.trial_overseas
     then = reach_of(markets, minutes * 0.0, bay.base_barriers.technology[:cities, :cities], 1.0)
     gains[:, :, FIRST_USE] += (p.trial_gain * np.log(np.maximum(now, 1e-6) / np.maximum(then, 1e-6)))[:, None]
-    users, mean = lead_users_in_reach(bay)
+    users, mean = lead_users_in_reach(bay)  # the mean is of leaders alone: what policy adds counts in full
+    near = np.exp(-minutes / p.reach_travel)
+    if values.chain_parks.any():
+        users = users + near @ demonstration_users(bay)[:, region.lead_field]
+    if values.division.any():
+        users = users + paid_demonstrations(bay, users_shown(bay, near, lead_users(bay)[:, region.lead_field]))
     gains[:, :, FIRST_USE] += p.lead_gain * np.log((users + 0.1 * mean) / (1.1 * mean))
     gains[:, :, FIRST_USE] += p.cover_gain * values.first_use_cover
-    gains += values.role_gain[:, None, :]
     return gains
 
 
@@ -139,6 +147,27 @@ def own_lead_gain(bay) -> np.ndarray:
     users, mean = lead_users_in_reach(bay)
     everyone = lead_users(bay)[:, bay.region.lead_field].sum(axis=0, keepdims=True)
     return bay.parameters.conversion.lead_gain * np.log((everyone + 0.1 * mean) / (users + 0.1 * mean))
+
+
+def demonstration_users(bay) -> np.ndarray:
+    """Sales of firms in chain parks that act as lead users (C, F), million CNY; leaders count already."""
+    firms, region = bay.firms, bay.region
+    rows = firms.alive_rows()
+    rows = rows[(firms.kind[rows] != LEADER) & (firms.in_park[rows] == 1)]
+    strength = bay.values.chain_parks[firms.city[rows], firms.field[rows], firms.kind[rows]]
+    sales = bay.parameters.market.demonstration_share * strength * firms.sales[rows] * firms.weight[rows]
+    return sums_by_cell(firms.city[rows], firms.field[rows], sales, len(region.city_ids), len(region.field_ids))
+
+
+def paid_demonstrations(bay, users: np.ndarray) -> np.ndarray:
+    """Lead users that demonstrating cities show to first uses elsewhere (C, F), as far as those cities can pay for it."""
+    inventions, region, p = bay.inventions, bay.region, bay.parameters.coordination
+    part = taken(bay, "demonstrate")
+    first = in_stages(inventions, FIRST_USE, FIRST_USE, developed=1)
+    shown = np.bincount(inventions.city[first], weights=inventions.weight[first], minlength=len(region.city_ids))
+    cost = p.demonstration_cost * part * (shown.sum() - shown)
+    paid = bay.budgets.pay_by_city("division", cost)
+    return users * (paid * part).sum() / max(part.sum(), 1e-300)
 
 
 def convert(bay) -> None:
@@ -287,10 +316,16 @@ def find_developers(bay, shown: np.ndarray | None = None) -> None:
     chance = np.full(rest.size, p.institute_developer)
     if shown is not None:
         chance[shown[rest]] = max(p.chain_developer, p.institute_developer)
+    uniform_rules = bay.values.disposal_uniform
+    if uniform_rules.any():
+        ruled = bay.streams.uniforms("disposal", 0, inventions.id[rest]) < uniform_rules[inventions.city[rest]]
+        chance = np.where(ruled, np.maximum(chance, p.disposal_search), chance)
     looking = rest[draw < chance]
     inventions.developer[looking] = bay.firm_in_reach(looking)
     if bay.values.demand_reach.any():
         match_needs(bay, rest[inventions.developer[rest] < 0])
+    if uniform_rules.any():
+        share_with_developers(bay, rest[ruled])
 
 
 def match_needs(bay, results: np.ndarray) -> None:
@@ -304,6 +339,15 @@ def match_needs(bay, results: np.ndarray) -> None:
     bay.inventions.developer[results[taken]] = firm[taken] + count
 
 
+def share_with_developers(bay, rows: np.ndarray) -> None:
+    """A developer from another jurisdiction becomes co-owner of a result without one, for a share of its licence income."""
+    inventions, at = bay.inventions, bay.region.jurisdiction_city
+    rows = rows[(inventions.developer[rows] >= 0) & (inventions.partner[rows] < 0)]
+    rows = rows[at[bay.city_of_node(inventions.developer[rows])] != at[inventions.city[rows]]]
+    inventions.partner[rows] = inventions.developer[rows]
+    inventions.share[rows] = 1.0 - bay.parameters.transfer.disposal_share
+
+
 def serve_by_proof_centres(bay) -> None:
     """Proof-of-concept centres take up a share of the results that enter the laboratory stage; the city pays."""
     inventions = bay.inventions
@@ -315,6 +359,23 @@ def serve_by_proof_centres(bay) -> None:
     cost = inventions.weight[wanted] * bay.parameters.conversion.proof_cost
     paid = bay.budgets.pay_for_service("proof_coverage", inventions.city[wanted], cost, inventions.id[wanted])
     inventions.served[wanted[paid]] = 1
+    if bay.values.division.any():
+        cultivate(bay, new, draw - coverage)
+
+
+def cultivate(bay, new: np.ndarray, draw: np.ndarray) -> None:
+    """Cultivating cities serve a share of new results that no centre of the own city took up, and pay for it.
+
+    ``draw`` is what is left of the uniform draw of each result above the own city's coverage (below zero: taken up there).
+    """
+    inventions, share, below = bay.inventions, cultivated(bay), np.zeros(new.size)
+    for city in np.flatnonzero(share.any(axis=0)):
+        part = share[inventions.city[new], city]
+        wanted = np.flatnonzero((draw >= below) & (draw < below + part))
+        below += part
+        cost = inventions.weight[new[wanted]] * bay.parameters.conversion.proof_cost
+        paid = bay.budgets.pay_for_service("division", np.full(wanted.size, city), cost, inventions.id[new[wanted]])
+        inventions.served[new[wanted[paid]]] = 1
 
 
 def allot_facilities(bay) -> None:

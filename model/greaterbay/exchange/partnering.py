@@ -328,7 +328,7 @@ def cumulative_products(first: np.ndarray, second: np.ndarray, at: np.ndarray | 
 def search_tables(bay, nodes) -> Search:
     """What searching actors can reach this quarter, from stocks, travel times, barriers and levers."""
     region, p, values = bay.region, bay.parameters.partnering, bay.values
-    firms, institutes = bay.firms, bay.institutes
+    firms, institutes, p_market = bay.firms, bay.institutes, bay.parameters.market
     cities, fields = len(region.city_ids), len(region.field_ids)
     alive = firms.alive_rows()
     count = sums_by_cell(firms.city[alive], firms.field[alive], firms.weight[alive], cities, fields)
@@ -346,13 +346,17 @@ def search_tables(bay, nodes) -> Search:
     weight = institutes.staff[None, :] * (institutes.field_weight @ related).T  # (F, I)
     platform = values.platform_reach
     park = np.zeros(institutes.capacity + firms.capacity)
-    park[institutes.capacity:] = firms.in_park * bay.parameters.market.park_gain * values.park_quality[np.maximum(firms.city, 0)]
+    park[institutes.capacity:] = firms.in_park * p_market.park_gain * values.park_quality[np.maximum(firms.city, 0)]
+    travel_log = np.log1p(minutes / 30.0)
+    if values.environment.any():  # forms and disputes between two cities are handled in one place
+        saved = p_market.environment_travel * 0.5 * (values.environment[:, None] + values.environment[None, :])
+        travel_log = travel_log * (1.0 - saved * other)
     institute_cum = cumulative_products(near, weight, institutes.city)
     wide_institute_cum = cumulative_products(visible, weight, institutes.city)
     return Search(
         bay.places.slot, bay.places.start, bay.places.size, cumulative_products(near * other, mass.T),
         cumulative_products(visible, mass.T), cumulative_products(count, related), institute_cum, wide_institute_cum, mass,
-        np.log1p(minutes / 30.0), barrier, platform,
+        travel_log, barrier, platform,
         values.alliance_sharing, values.joint_fund_chance, bay.alliance_member, bay.alliance_count,
         np.concatenate((institutes.alliances, firms.alliances)), np.concatenate((institutes.past, firms.past)), park,
         *introduce(bay, nodes, bay.consortium_node, institute_cum, wide_institute_cum),

@@ -5,7 +5,8 @@ inventions of cities it can reach, and further ones that a matching platform, an
 arranges (``further_offers``). It takes the best by
 
     u = quality_weight * ln(quality) + fit * relatedness - travel * ln(1 + minutes / 30)
-        - border_weight * barrier + Gumbel                     [only what the firm can pay]
+        - border_weight * barrier + Gumbel                     [only what the firm can pay; less barrier for institutes' results
+                                                                under uniform rules of disposal]
 
 against importing, u_import = import_utility * dependence(field) - import_risk + Gumbel, and against nothing
 (``reservation``). What an operator arranges loses ``operator_nearness`` less by travel. Results that were given up are on
@@ -27,6 +28,7 @@ from greaterbay.exchange import services
 from greaterbay.exchange.introductions import in_bottleneck
 from greaterbay.exchange.partnering import cumulative_products, pick_two
 from greaterbay.kernels import lean
+from greaterbay.policy.coordination import platform_with_offers
 from greaterbay.streams import gumbel, uniform
 
 NOTHING, LICENCE, SALE, JOINT, IMPORT = range(5)
@@ -37,8 +39,8 @@ Keys = namedtuple("Keys", ["need", "offer", "utility", "channel"])
 
 
 @lean
-def _take(firms, inventions, shelf, exchange, adjacency, institutes, travel_log, barrier, related, dependence, further, rights,
-          money, keys, p, channel, chosen):
+def _take(firms, inventions, shelf, exchange, adjacency, institutes, travel_log, barrier, institute_barrier, related, dependence, further,
+          rights, money, keys, p, channel, chosen):
     for r in range(firms.alive.shape[0]):
         channel[r] = NOTHING
         chosen[r] = -1
@@ -100,7 +102,8 @@ def _take(firms, inventions, shelf, exchange, adjacency, institutes, travel_log,
                 continue
             nearness = 1.0 - p.operator_nearness if arranged else 1.0
             u = (p.quality_weight * math.log(max(inventions.quality[row], 0.05)) + p.fit * related[field, inventions.field[row]]
-                 - p.travel * nearness * travel_log[city, there] - p.border_weight * barrier[city, there]
+                 - p.travel * nearness * travel_log[city, there]
+                 - p.border_weight * (institute_barrier if owner < institutes else barrier)[city, there]
                  + gumbel(keys.utility, me ^ inventions.id[row], 2))
             if given_up:
                 u -= p.shelf_loss
@@ -179,7 +182,7 @@ def further_offers(bay) -> tuple[np.ndarray, np.ndarray]:
     further, rights = np.zeros(firms.capacity, np.int64), np.zeros(firms.capacity, np.int64)
     rows = firms.alive_rows()
     cell = (firms.city[rows], firms.field[rows], firms.kind[rows])
-    for value, number, offers, seen in ((values.matching_reach, 90, p.platform_offers, further),
+    for value, number, offers, seen in ((platform_with_offers(bay), 90, p.platform_offers, further),
                                         (values.ip_exchange, 91, p.exchange_offers, rights)):
         if value.any():
             draw = bay.streams.uniforms("transfer_offer", quarter, firms.id[rows], number)
@@ -202,9 +205,12 @@ def transfer_technology(bay) -> None:
     channel, chosen = np.zeros(firms.capacity, np.int8), np.full(firms.capacity, -1, np.int64)
     money = np.maximum(firms.cash - firms.rd_paid, 0.0)
     minutes = bay.values.travel_minutes[:cities, :cities]
-    _take(firms.part(Users), inventions.part(Offers), shelf, exchange, bay.adjacency, count, np.log1p(minutes / 30.0),
-          bay.values.barrier_technology[:cities, :cities], region.relatedness_field, region.import_dependence_field,
-          further, rights, money, keys, p, channel, chosen)
+    # under uniform rules of disposal the results of a city's institutes lose less to the barrier
+    barrier = institute_barrier = np.ascontiguousarray(bay.values.barrier_technology[:cities, :cities])
+    if bay.values.disposal_uniform.any():
+        institute_barrier = barrier * (1.0 - bay.values.disposal_uniform)[None, :]
+    _take(firms.part(Users), inventions.part(Offers), shelf, exchange, bay.adjacency, count, np.log1p(minutes / 30.0), barrier,
+          institute_barrier, region.relatedness_field, region.import_dependence_field, further, rights, money, keys, p, channel, chosen)
     users = np.flatnonzero(chosen >= 0)
     # one invention is sold once a quarter: the buyer with the first identity, the others license it
     buyers = users[channel[users] == SALE]
