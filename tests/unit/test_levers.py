@@ -129,8 +129,7 @@ def test_targets_by_field_and_kind(still, base, name):
 )
 def test_an_added_lever_is_carried_out_in_part(still, base, name):
     """value(t) = neutral + strength(t) * execution(city) * (value - neutral)."""
-    value = LEVERS[name].named_value
-    value = "recognition_added" if value == "recognition" else value
+    value = {"recognition": "recognition_added"}.get(LEVERS[name].named_value, LEVERS[name].named_value)
     changed = with_levers(still, LeverSetting(name, STRONG[name]))[value] - base[value]
     done = execution(still, 0) * STRONG[name]
     if value == "recognition_added":

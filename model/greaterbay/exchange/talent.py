@@ -194,6 +194,7 @@ def invite_teams(bay, setting) -> tuple[np.ndarray, np.ndarray]:
     cities, quarter = len(region.city_ids), bay.quarter
     wanted = values.team_share * bay.science_budget_now / 4.0
     left = bay.budgets.affordable("team_share", bay.team_left + wanted).sum(axis=1)
+    lacking = np.maximum(0.0, bay.team_left + wanted - left)
     each = p.team_grant / p.team_size
     staffed = np.bincount(institutes.city, weights=institutes.researchers, minlength=cities) > 0.0
     places = np.where(staffed, np.floor(left / (each * bay.person_weight_city) + 1e-9), 0.0).astype(int)
@@ -212,7 +213,7 @@ def invite_teams(bay, setting) -> tuple[np.ndarray, np.ndarray]:
     weight = bay.person_weight_city[city]
     spent = np.bincount(city, weights=each * weight, minlength=cities)
     bay.team_left = np.minimum(left - spent, 8.0 * wanted)  # what is not called is kept for two years at most
-    payers = bay.budgets.spend("team_share", spent, np.maximum(wanted, spent))
+    payers = bay.budgets.spend("team_share", spent, spent + lacking)
     rows = people.free_rows(ids.size)
     employer = draw_institutes(bay, city, ids)
     for place, part in payers:
