@@ -27,8 +27,8 @@ EPILOG = "Example: greaterbay compare joint_fund one_programme --against baselin
     help="Stop when the 90 % half-widths are below WIDTH: from 32 pairs to --replicates. Repeatable.",
 )
 @click.option("--replicates", metavar="N", help="Pairs to run, or the most with --until-precise.")
-@click.option("--seed", metavar="S", help="Seed of all replicates.")
-@click.option("--scale", metavar="X", help="Share of firms and people that are simulated, as in 0.05.")
+@click.option("--seed", type=click.INT, metavar="S", help="Seed of all replicates.")
+@click.option("--scale", type=click.FLOAT, metavar="X", help="Share of firms and people that are simulated, as in 0.05.")
 @click.option("--until", metavar="DATE", help="Last day of the run, a quarter's last, as in 2030-12-31.")
 @set_option
 @click.option(
