@@ -411,6 +411,10 @@ class Bay(mesa.Model):
         self.output_ratio = np.ones(len(self.region.city_ids))
         self.tally.open_quarter()
 
+    def walled(self, barrier: np.ndarray) -> np.ndarray:
+        """A barrier between cities (C, C) that some rule has lowered, with the walls of a run that is cut apart as high as before."""
+        return barrier if self.walls is None else np.where(self.walls, cuts.WALL, barrier)
+
     def _cut_apart(self) -> None:
         """The scenario may cut jurisdictions apart from here on; ties that cross end."""
         cut = self.scenario.run.cut
@@ -541,7 +545,7 @@ class Bay(mesa.Model):
         number = sums_by_cell(self.firms.city[rows], self.firms.field[rows], self.firms.weight[rows], cities, fields)
         barrier = self.values.barrier_technology[:cities, :cities]
         if self.values.disposal_uniform.any():  # results under uniform rules are offered as if there were no barrier
-            barrier = barrier * (1.0 - self.values.disposal_uniform)[:, None]
+            barrier = self.walled(barrier * (1.0 - self.values.disposal_uniform)[:, None])
         near = np.exp(-self.values.travel_minutes[:cities, :cities] / p.conversion.reach_travel - p.partnering.candidate_border * barrier)
         wanted = number[None, :, :] * region.relatedness_field[:, None, :] ** 2  # (F of the invention, C, F)
         by_city = near[:, None, :] * wanted.sum(axis=2)[None, :, :]

@@ -29,7 +29,7 @@ SCENARIO = (
 def stored(tmp_path_factory) -> Path:
     """A baseline and a policy as result files."""
     folder = tmp_path_factory.mktemp("stored")
-    for name, effect in (("baseline", 0.0), ("joint_fund", 0.1)):
+    for name, effect in (("baseline", 0.0), ("joint_fund", 0.1), ("weak", 0.001)):
         compared_runs.make(folder, name, effect=effect, noise=0.01, replicates=6, quarters=12)
     return folder
 
@@ -66,10 +66,11 @@ def test_stored_runs_are_compared_and_written(stored, tmp_path, capsys):
     command = [
         "compare",
         str(stored / "joint_fund.nc"),
+        str(stored / "weak.nc"),
         "--against",
         str(stored / "baseline.nc"),
         "--outcomes",
-        "conversions,inventions",
+        "conversions,output",
         "--horizon",
         "2021,2022",
         "--target",
@@ -80,7 +81,7 @@ def test_stored_runs_are_compared_and_written(stored, tmp_path, capsys):
     ]
     assert call(command) == 0
     said = capsys.readouterr().out
-    assert "against baseline: 6 pairs" in said and "do not report" in said and "higher" in said
+    assert "against baseline: 6 pairs" in said and "do not report" in said and "higher" in said and "no difference" in said
     assert "unpaired runs replaced" in said and "Targets" in said and "parameters are held fixed" in said
     assert all(len(line) <= 150 for line in said.splitlines())
     assert {path.name for path in (tmp_path / "comparison").iterdir()} >= {"effects.csv", "comparison.json", "flows.csv"}

@@ -114,12 +114,13 @@ def stage_gains(bay) -> np.ndarray:
     skills = bay.city_skills()
     markets = bay.city_sales()
     gains = np.zeros((cities, len(region.field_ids), 4))
-    now = reach_of(skills, minutes, eased(bay, values.barrier_talent[:cities, :cities], "cultivate"), p.reach_travel)
+    now = reach_of(skills, minutes, bay.walled(eased(bay, values.barrier_talent[:cities, :cities], "cultivate")), p.reach_travel)
     then = reach_of(skills, minutes, bay.base_barriers.talent[:cities, :cities], p.reach_travel)
     gains += (p.skill_gain * np.log(np.maximum(now, 1e-6) / np.maximum(then, 1e-6)))[:, None, None]
     # a trial counts where it is recognised: every market of the bay matters, near or far
     recognised = values.trial_recognition
-    now = reach_of(markets, minutes * 0.0, eased(bay, values.barrier_technology[:cities, :cities], "overseas") * (1.0 - recognised[:, None]), 1.0)
+    met = eased(bay, values.barrier_technology[:cities, :cities], "overseas") * (1.0 - recognised[:, None])
+    now = reach_of(markets, minutes * 0.0, bay.walled(met), 1.0)
     now = now + recognised * p.trial_overseas
     then = reach_of(markets, minutes * 0.0, bay.base_barriers.technology[:cities, :cities], 1.0)
     gains[:, :, FIRST_USE] += (p.trial_gain * np.log(np.maximum(now, 1e-6) / np.maximum(then, 1e-6)))[:, None]

@@ -208,7 +208,7 @@ def transfer_technology(bay) -> None:
     # under uniform rules of disposal the results of a city's institutes lose less to the barrier
     barrier = institute_barrier = np.ascontiguousarray(bay.values.barrier_technology[:cities, :cities])
     if bay.values.disposal_uniform.any():
-        institute_barrier = barrier * (1.0 - bay.values.disposal_uniform)[None, :]
+        institute_barrier = bay.walled(barrier * (1.0 - bay.values.disposal_uniform)[None, :])
     _take(firms.part(Users), inventions.part(Offers), shelf, exchange, bay.adjacency, count, np.log1p(minutes / 30.0), barrier,
           institute_barrier, region.relatedness_field, region.import_dependence_field, further, rights, money, keys, p, channel, chosen)
     users = np.flatnonzero(chosen >= 0)

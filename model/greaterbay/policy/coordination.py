@@ -52,7 +52,7 @@ def cultivated(bay) -> np.ndarray:
     """Share of a city's results that each cultivating city serves with proof of concept (C, C): result here, service there."""
     p, values, cities = bay.parameters, bay.values, len(bay.region.city_ids)
     near = np.exp(-values.travel_minutes[:cities, :cities] / p.conversion.reach_travel)
-    through = np.clip(1.0 - eased(bay, values.barrier_technology[:cities, :cities], "cultivate"), 0.0, 1.0)
+    through = np.clip(1.0 - bay.walled(eased(bay, values.barrier_technology[:cities, :cities], "cultivate")), 0.0, 1.0)
     return p.coordination.cultivation * near * through * taken(bay, "cultivate")[None, :]
 
 
