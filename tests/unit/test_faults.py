@@ -73,7 +73,7 @@ def test_ctrl_c_at_any_moment_in_one_process(tmp_path, right):
     before = signal.signal(signal.SIGALRM, lambda *_given: signal.raise_signal(signal.SIGINT))
     stopped, finished, delay = 0, 0, 0.001
     try:
-        for attempt in range(200):
+        for _attempt in range(200):
             out, calls = tmp_path / str(finished), Counter()
             kept = set(sound(out))
 
@@ -100,7 +100,7 @@ def test_ctrl_c_at_any_moment_in_one_process(tmp_path, right):
             delay = 0.0025  # once more in a fresh folder, with other moments
     finally:
         signal.signal(signal.SIGALRM, before)
-    assert stopped >= 10 and finished == 2, (stopped, finished, attempt)
+    assert stopped >= 10 and finished == 2, (stopped, finished)
 
 
 @pytest.mark.parametrize("delay", [0.15, 0.5, 0.8, 1.2])
