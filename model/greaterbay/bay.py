@@ -27,9 +27,9 @@ from greaterbay.actors.agents import (CityAgent, FirmView, FundAgent, Government
 from greaterbay.actors.fund import BANK, GUIDANCE
 from greaterbay.actors.invention import Ties
 from greaterbay.actors.columns import sums_by_cell
-from greaterbay.actors.network import adjacency_of, nodes_of, profiles
+from greaterbay.actors.network import adjacency_of, nodes_of, profiles, update_degrees
 from greaterbay.actors.places import Places, draw_place
-from greaterbay.counts import count_inventions, count_people
+from greaterbay.counts import count_inventions, count_people, stocks_by_city
 from greaterbay.clock import WARM_UP_QUARTERS
 from greaterbay.exchange import diffusion, learning, market, mobility
 from greaterbay.exchange.partnering import pick_two
@@ -41,6 +41,7 @@ from greaterbay.policy.budgets import Budgets
 from greaterbay.policy.levers import Values
 from greaterbay.record import Record, Tally
 from greaterbay.region import load_region
+from greaterbay.region import cuts
 from greaterbay.region.barriers import pair_barriers
 from greaterbay.streams import Streams, identity_of, uniform
 from greaterbay.timeline import play
@@ -110,6 +111,8 @@ class Bay(mesa.Model):
         # mainland: jurisdictions in one customs territory with the rest of China
         self.mainland_city = region.customs_pair[at, len(region.jurisdiction_ids)] == 0.0
         self.base_barriers = pair_barriers(region, self.parameters)
+        self.walls = None  # pairs of cities between which nothing passes, from release on
+        self.side_city = cuts.sides(region, "none")
         self.spillover_reference = None
         self.firms = population.make_firms(self)
         self.institutes = population.make_institutes(self)
@@ -125,6 +128,7 @@ class Bay(mesa.Model):
         self.grant_left = np.zeros(cities)
         self.patient_left, self.joint_left = np.zeros((cities, cities)), np.zeros(cities)
         self.science_budget_now = region.science_budget_city.astype(float).copy()
+        self.cut_city, self.cut_above = np.zeros(cities), np.zeros(cities)  # money of programmes that levers took
         self.output_ratio, self.output_start = np.ones(cities), None
         self.adoption_gain_city = np.zeros(cities)
         self.growth_now, self.growth_level = 0.0, 1.0
@@ -156,8 +160,8 @@ class Bay(mesa.Model):
         self._sizes = self._dimension_sizes()
         self.tally = Tally(self._sizes)
         self.record = Record(self._sizes, self.end - self.start + 1, cities)
-        self.values = Values(self)
         self.budgets = Budgets(self)
+        self.values = Values(self)
         self.market_arrivals = np.zeros(0, np.int64)
         self.market_start = np.bincount(self.firms.field[rows], weights=self.firms.sales[rows] * self.firms.weight[rows], minlength=fields)
         self.market_now, self.market_growth = self.market_start.copy(), np.ones(fields)
@@ -176,6 +180,7 @@ class Bay(mesa.Model):
         self.see_network()
         self.counted = None  # the count of the quarter that closes (books.close_quarter)
         self.people_total, self.inventions_total, self.in_market_total = people.total, inventions.total, inventions.total_market
+        self.stocks = stocks_by_city(self, people, inventions)
 
     def _seat(self, jurisdiction: int) -> int:
         """Seat of a jurisdiction: its city with the most researchers in institutes."""
@@ -212,7 +217,8 @@ class Bay(mesa.Model):
         region = self.region
         places = len(region.place_ids)
         return {"city": places, "city_to": places, "field": len(region.field_ids), "kind": 3, "stage": 5,
-                "technology": len(self.technologies), "lever": len(catalogue.levers())}
+                "technology": len(self.technologies), "lever": len(catalogue.levers()),
+                "payer": len(region.city_ids) + len(region.jurisdiction_ids) + 1}
 
     def _open_books(self) -> None:
         firms, funds = self.firms, self.funds
@@ -374,6 +380,7 @@ class Bay(mesa.Model):
         """From here on nothing is held: references are taken, books of people and inventions begin."""
         self.warming = False
         firms = self.firms
+        self._cut_apart()
         rows = firms.alive_rows()
         self.list_members()
         self.people_in = self.people_out = 0.0
@@ -396,6 +403,18 @@ class Bay(mesa.Model):
         self.output_ratio = np.ones(len(self.region.city_ids))
         self.tally.open_quarter()
 
+    def _cut_apart(self) -> None:
+        """The scenario may cut jurisdictions apart from here on; ties that cross end."""
+        cut = self.scenario.run.cut
+        self.walls, self.side_city = cuts.walls(self.region, cut), cuts.sides(self.region, cut)
+        if self.walls is None:
+            return
+        rows = self.ties.alive_rows()
+        side = self.side_city[self.node_city()]
+        self.ties.clear(rows[side[self.ties.a[rows]] != side[self.ties.b[rows]]])
+        update_degrees(self.ties, self.institutes, self.firms)
+        self.see_network()
+
     # ---------------------------------------------------------------- stepping
 
     def step(self) -> None:
@@ -414,6 +433,7 @@ class Bay(mesa.Model):
         self.people_in = self.people_out = 0.0
         self.people_before, self.inventions_before, self.in_market_before = (
             self.people_total, self.inventions_total, self.in_market_total)
+        self.stocks_before = self.stocks
         self.firms_before = float(self.firms.weight[self.firms.alive == 1].sum())
         try:
             play(self)
@@ -552,7 +572,7 @@ class Bay(mesa.Model):
         np.add.at(funds.committed, firms.fund[backed].astype(np.int64), -private)
         guidance = self.row_of_fund(GUIDANCE)
         np.add.at(funds.committed, guidance[firms.city[backed]], -firms.invested_public[backed] * firms.weight[backed])
-        dead = np.zeros(count + firms.capacity, bool)
+        dead = np.zeros(count + firms.capacity + 1, bool)  # the last for nobody, who is -1
         dead[rows + count] = True
         mobility.dismiss(people.part(mobility.Dismissed), dead)
         self.end_ties(dead)
@@ -638,7 +658,7 @@ class Bay(mesa.Model):
             "city": list(region.place_ids), "city_to": list(region.place_ids), "field": list(region.field_ids),
             "kind": ["startup", "small", "leader"], "stage": ["laboratory", "proof_of_concept", "pilot", "first_use", "market"],
             "technology": list(self.technology_names), "technology_kind": list(self.technology_kinds),
-            "lever": list(catalogue.levers()),
+            "lever": list(catalogue.levers()), "payer": list(self.budgets.payer_ids),
         }
 
     def firm(self, row: int) -> FirmView:
@@ -658,9 +678,9 @@ class Bay(mesa.Model):
 
 @lean
 def _forget(column, dead):
-    """Nodes that are gone become -1."""
+    """Nodes that are gone become -1; ``dead`` (N + 1,)."""
     for i in range(column.shape[0]):
-        if column[i] >= 0 and dead[column[i]]:
+        if dead[column[i]]:  # -1 is the last place, which is not marked
             column[i] = -1
 
 

@@ -9,10 +9,11 @@ from collections import namedtuple
 
 import numpy as np
 
+from greaterbay import outputs
 from greaterbay.actors.fund import BANK
 from greaterbay.actors.invention import FIRM_FIRM, INSTITUTE_INSTITUTE, TIE_TYPES
 from greaterbay.actors.network import own_levels
-from greaterbay.counts import count_inventions, count_people, repeats
+from greaterbay.counts import count_inventions, count_people, repeats, stocks_by_city
 from greaterbay.kernels import lean
 
 
@@ -50,6 +51,20 @@ def people_balance(bay):
     """People now = before + in - out (graduates and newcomers in, retired and leavers out)."""
     now = _people(bay).total
     return abs(now - (bay.people_before + bay.people_in - bay.people_out)), 1e-6 * max(now, 1.0)
+
+
+def _balance(now, before, booked):
+    """Largest gap of a stock by city to what it was and what was booked since."""
+    return float(np.abs(now - (before + booked)).max()), 1e-6 * max(1.0, float(now.max()))
+
+
+@invariant
+def people_balance_by_city(bay):
+    """People of a city = before + arrivals - departures + graduates - retired."""
+    t, cities = bay.tally.arrays, len(bay.region.city_ids)
+    moves = sum(array for name, array in t.items() if name.startswith("flow_talent_"))
+    booked = moves.sum(axis=0) - moves.sum(axis=1) + t["graduates"] - t["retired"]
+    return _balance(_people(bay).talent, bay.stocks_before.people, booked[:cities])
 
 
 @invariant
@@ -254,6 +269,15 @@ def firm_balance(bay):
 
 
 @invariant
+def firm_balance_by_city(bay):
+    """Firms of a city = before + entries - exits + moved in - moved out."""
+    t, rows, cities = bay.tally.arrays, _live(bay), len(bay.region.city_ids)
+    now = np.bincount(bay.firms.city[rows], weights=bay.firms.weight[rows], minlength=cities)
+    booked = t["firm_entries"] - t["firm_exits"] + t["firm_relocations_in"] - t["firm_relocations_out"]
+    return _balance(now, bay.stocks_before.firms, booked[:cities])
+
+
+@invariant
 def relocations_balance(bay):
     """Who leaves a city arrives in another."""
     tally = bay.tally.arrays
@@ -284,6 +308,21 @@ def inventions_balance(bay):
     now = _inventions(bay).total
     tally = bay.tally.arrays
     return abs(now - (bay.inventions_before + float(tally["inventions"].sum() - tally["lapsed"].sum()))), 1e-6 * max(1.0, now)
+
+
+@invariant
+def inventions_balance_by_city(bay):
+    """Inventions in force of a city = before + new - lapsed."""
+    t, cities = bay.tally.arrays, len(bay.region.city_ids)
+    return _balance(_inventions(bay).in_force, bay.stocks_before.inventions, (t["inventions"] - t["lapsed"])[:cities])
+
+
+@invariant
+def stages_add_up(bay):
+    """Results on their way and in the market are part of the inventions in force of their city."""
+    counted = _inventions(bay)
+    over = counted.pipeline.sum(axis=1) - counted.in_force
+    return float(np.maximum(0.0, over.max())), 1e-6 * max(1.0, float(counted.in_force.max()))
 
 
 @invariant
@@ -367,6 +406,51 @@ def inventions_by_field_add_up(bay):
     return abs(float(t["inventions"].sum() - t["inventions_field"].sum())), 1e-6 * max(1.0, float(t["inventions"].sum()))
 
 
+def _received_across(bay, names):
+    """What every place receives from the bay's cities of another jurisdiction, by the flow matrices (P,)."""
+    at = bay.region.jurisdiction_city
+    total = sum(bay.tally.arrays[name] for name in names)[: at.size, : at.size]
+    found = np.zeros(bay.tally.sizes["city"])
+    found[: at.size] = (total * (at[:, None] != at[None, :])).sum(axis=0)
+    return found
+
+
+def _border_gap(bay, name, flows):
+    received = _received_across(bay, flows)
+    return float(np.abs(received - bay.tally.arrays[name]).max()), 1e-6 * max(1.0, float(received.max()))
+
+
+@invariant
+def licences_balance(bay):
+    """Licences, sales and joint uses that leave one jurisdiction arrive in another."""
+    return _border_gap(bay, "technology_border", [f"flow_technology_{channel}_{kind}" for channel in ("licence", "sale", "joint")
+                                                  for kind in ("firm", "institute")])
+
+
+@invariant
+def licences_are_paid(bay):
+    """What users pay for licences reaches owners: payments need a transfer, and imports need their payment."""
+    t, ledger = bay.tally.arrays, bay.ledger
+    priced = sum(t[f"flow_technology_{channel}_{kind}"].sum() for channel in ("licence", "sale") for kind in ("firm", "institute"))
+    paid = float(ledger.flow("licence").sum())
+    gap = abs(float(ledger.flow("import").sum() - t["imports_cost"].sum()))
+    highest = 4.0 * bay.parameters.transfer.price * float(priced)  # no price is above four times that of quality one
+    return gap + max(0.0, paid - highest), 1e-6 * max(1.0, paid)
+
+
+@invariant
+def border_talent_adds_up(bay):
+    """People recorded as arriving across a border are those of the flow matrices."""
+    names = [name for name in bay.tally.arrays if name.startswith("flow_talent_")]
+    return _border_gap(bay, "talent_border", names)
+
+
+@invariant
+def border_capital_adds_up(bay):
+    """Venture and guidance capital recorded as arriving across a border is that of the flow matrices."""
+    return _border_gap(bay, "capital_border", ("flow_capital_venture", "flow_capital_guidance"))
+
+
 @invariant
 def wages_and_rents_positive(bay):
     """Wages and rents are positive and finite."""
@@ -393,6 +477,16 @@ def barriers_not_negative(bay):
 
 
 @invariant
+def walls_hold(bay):
+    """Nothing passes between cities that the run cuts apart: no tie, person, licence or capital in any flow matrix."""
+    if bay.walls is None:
+        return 0.0, 0.0
+    cities = bay.walls.shape[0]
+    crossing = [np.abs(bay.tally.arrays[o.id][:cities, :cities][bay.walls]).sum() for o in outputs.flows()]
+    return float(sum(crossing)), 0.0
+
+
+@invariant
 def learning_from_core_within_learning(bay):
     """Learning traced to the core is part of all learning."""
     t = bay.tally.arrays
@@ -415,6 +509,7 @@ def close_quarter(bay) -> None:
     check(bay)
     bay.people_total, bay.inventions_total = bay.counted.people.total, bay.counted.inventions.total
     bay.in_market_total = bay.counted.inventions.total_market
+    bay.stocks = stocks_by_city(bay, bay.counted.people, bay.counted.inventions)
     bay.counted = None
     if not bay.warming:
         bay.record.keep(bay.tally)

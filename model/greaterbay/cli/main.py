@@ -25,6 +25,7 @@ COMMANDS = {
     "run": ("greaterbay.cli.run:run", "Run scenarios and store the results."),
     "runs": ("greaterbay.cli.runs:runs", "List what is stored, or clean it up."),
     "sweep": ("greaterbay.cli.sweep:sweep", "Write the points of a sweep as scenario files."),
+    "compare": ("greaterbay.cli.compare:compare", "Compare policies with a reference, pair by pair."),
     "plot": ("greaterbay.cli.plot:plot", "Draw the pictures of stored results."),
     "summary": ("greaterbay.cli.plot:summary", "Say in a few lines what stored results hold."),
     "export": ("greaterbay.cli.export:export", "Write stored results as tidy CSV."),

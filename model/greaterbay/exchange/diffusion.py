@@ -79,13 +79,15 @@ def spread(firms, adjacency, institutes, bits, identities, fields, gains, costs,
             partner_share = users / ties if ties > 0 else 0.0
             local = city_share[firms.city[r], t]
             h = hazard(p.outside, partner_share, local, p)
+            price = costs[t] * 4.0 * firms.sales[r]
+            if not firms.cash[r] >= price + firms.rd_paid[r]:  # who cannot pay need not be asked
+                continue
             if uniform(keys.hear, combine(me, identities[t]), 0) >= h:
                 continue
             appraisal = worth(gains[t], firms.absorptive[r], costs[t], p.risk_aversion * math.exp(0.5 * normal(keys.taste, combine(me, identities[t]), 0)),
-                              risks[t] * (1.0 - cover[firms.city[r], firms.field[r], firms.kind[r]]) * (1.0 - bay_share[t]),
+                              risks[t] * (1.0 - cover[firms.city[r], firms.field[r], firms.kind[r]]) * (1.0 - bay_share[firms.city[r], t]),
                               0.5 * (partner_share + local), p)
-            price = costs[t] * 4.0 * firms.sales[r]
-            if appraisal + p.noise * normal(keys.taste, combine(me, identities[t]), 1) > 0.0 and firms.cash[r] >= price + firms.rd_paid[r]:
+            if appraisal + p.noise * normal(keys.taste, combine(me, identities[t]), 1) > 0.0:
                 new[r] |= numba_u64(1) << numba_u64(bits[t])
                 if core:
                     from_core[r] += 1
@@ -103,21 +105,24 @@ def count_users(bay) -> tuple[np.ndarray, np.ndarray]:
     cities = len(region.city_ids)
     field = np.array([-1 if t is None or t.launch > bay.quarter else t.field for t in bay.technologies], np.int64)
     users, possible = np.zeros((cities, field.size)), np.zeros((cities, field.size))
-    _count_users(firms.part(Adopters), field, region.relatedness_field, bay.parameters.diffusion.link, users, possible)
+    # technologies that are useful to the firms of each field, listed one field after the other
+    useful = (field >= 0) & (region.relatedness_field[:, field] >= bay.parameters.diffusion.link)
+    start = np.concatenate(([0], np.cumsum(useful.sum(axis=1))))
+    _count_users(firms.part(Adopters), start, np.ascontiguousarray(np.nonzero(useful)[1]), users, possible)
     return users, possible
 
 
 @lean
-def _count_users(firms, field, related, link, users, possible):
+def _count_users(firms, start, useful, users, possible):
     for r in range(firms.alive.shape[0]):
         if firms.alive[r] == 0:
             continue
-        c, weight = firms.city[r], firms.weight[r]
-        for t in range(field.shape[0]):
-            if field[t] >= 0 and related[firms.field[r], field[t]] >= link:
-                possible[c, t] += weight
-                if (firms.adopted[r] >> numba_u64(t)) & numba_u64(1):
-                    users[c, t] += weight
+        c, weight, f, adopted = firms.city[r], firms.weight[r], firms.field[r], firms.adopted[r]
+        for k in range(start[f], start[f + 1]):
+            t = useful[k]
+            possible[c, t] += weight
+            # adding nothing is quicker than a branch that cannot be foreseen
+            users[c, t] += weight if (adopted >> numba_u64(t)) & numba_u64(1) else 0.0
 
 
 @cache
@@ -189,7 +194,10 @@ def spread_technologies(bay) -> None:
         costs = p.cost * region.adoption_gain_field[fields] * np.exp(-p.cost_fall * age)
         risks = np.full(len(active), p.risk)
         share = np.ascontiguousarray(users[:, active] / np.maximum(possible[:, active], 1e-12))
-        bay_share = users[:, active].sum(axis=0) / np.maximum(possible[:, active].sum(axis=0), 1e-12)
+        # experience of all firms in reach: of the whole bay, unless the run is cut apart
+        side = bay.side_city[:, None] == np.arange(int(bay.side_city.max()) + 1)[None, :]
+        bay_share = np.stack([users[at][:, active].sum(axis=0) / np.maximum(possible[at][:, active].sum(axis=0), 1e-12) for at in side.T])
+        bay_share = np.ascontiguousarray(bay_share[bay.side_city])
         keys = Keys(bay.streams.key("adopt", quarter), bay.streams.key("adopt_risk", 0))
         new, from_core = np.zeros(firms.capacity, np.uint64), np.zeros(firms.capacity)
         identities = np.array([technology_identity(t.name, t.launch) for t in technology], np.uint64)

@@ -98,8 +98,10 @@ def learn_on_ties(ties, nodes, levels, absorptive, related, core_city, p, one, t
             volume = barter(total_a, total_b)
             cut_a = volume / total_a if total_a > 0.0 else 0.0
             cut_b = volume / total_b if total_b > 0.0 else 0.0
-        _add_side(change, a, nodes.field[a], related, cut_a, p, one)
-        _add_side(change, b, nodes.field[b], related, cut_b, p, two)
+        if cut_a * total_a > 0.0:
+            _add_side(change, a, nodes.field[a], related, cut_a, p, one)
+        if cut_b * total_b > 0.0:
+            _add_side(change, b, nodes.field[b], related, cut_b, p, two)
         learned[a] += cut_a * total_a
         learned[b] += cut_b * total_b
         if core_city[nodes.city[b]]:
@@ -224,7 +226,8 @@ def spillover_pools(bay) -> np.ndarray:
     rows = firms.alive_rows()
     own = own_levels(firms, rows)
     stock = sums_by_cell(firms.city[rows], firms.field[rows], firms.staff[rows] * own, cities, fields)
-    levels = institutes.capability.reshape(institutes.capacity, fields, 4).mean(axis=2)
+    four = institutes.capability.reshape(institutes.capacity, fields, 4)
+    levels = (four[:, :, 0] + four[:, :, 1] + four[:, :, 2] + four[:, :, 3]) / np.float32(4.0)
     by_city = np.zeros((cities, fields))
     add_rows(by_city, institutes.city, institutes.staff[:, None] * institutes.field_weight * levels)
     stock += by_city
@@ -306,14 +309,27 @@ def member_levels(bay, levels: np.ndarray) -> np.ndarray:
     bits = np.concatenate((bay.institutes.alliances, bay.firms.alliances))
     city = np.concatenate((bay.institutes.city, bay.firms.city))
     own = np.concatenate((bay.institutes.main_field, bay.firms.field))
+    anywhere = np.flatnonzero(bits)
     for alliance in range(bay.alliance_count.size):
-        members = np.flatnonzero((bits >> alliance) & 1)
-        if members.size < 2:
-            continue
-        best = levels[members[:, None], 4 * own[members].astype(np.int64)[:, None] + np.arange(4)].astype(float).mean(axis=1).max()
-        used = bay.values.alliance_sharing[city[members]]
-        out[members] = np.maximum(out[members], bay.parameters.learning.access * best * used)
+        everyone = anywhere[((bits[anywhere] >> alliance) & 1) == 1]
+        for side in range(int(bay.side_city.max()) + 1):  # one, unless the run is cut apart
+            members = everyone[bay.side_city[city[everyone]] == side]
+            if members.size < 2:
+                continue
+            best = _best_level(levels, own, members)
+            used = bay.values.alliance_sharing[city[members]]
+            out[members] = np.maximum(out[members], bay.parameters.learning.access * best * used)
     return out
+
+
+@lean
+def _best_level(levels, own, members):
+    """Highest mean level of an own field among some nodes."""
+    best = 0.0
+    for k in range(members.shape[0]):
+        i, c = members[k], 4 * np.int64(own[members[k]])
+        best = max(best, (float(levels[i, c]) + float(levels[i, c + 1]) + float(levels[i, c + 2]) + float(levels[i, c + 3])) / 4.0)
+    return best
 
 
 def make_inventions(bay, nodes, counts: np.ndarray, basic: np.ndarray) -> None:

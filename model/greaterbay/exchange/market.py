@@ -88,7 +88,7 @@ def market_sizes(bay) -> np.ndarray:
     total = np.bincount(firms.field[rows], weights=weight, minlength=fields)
     level = np.bincount(firms.field[rows], weights=weight * np.exp(bay.effective[rows]), minlength=fields) / np.maximum(total, 1e-12)
     relative = level / bay.productivity_reference / bay.frontier_field
-    now, then = overseas_reach(bay, bay.values.barrier_technology), overseas_reach(bay, bay.base_barriers.technology)
+    now, then = overseas_reach(bay, bay.values.open_technology), overseas_reach(bay, bay.base_barriers.technology)
     gain = 1.0 + p.overseas * region.export_share_field * (now / max(then, 1e-12) - 1.0)
     return bay.market_start * bay.market_growth * np.maximum(relative, 0.2) ** p.demand_elasticity * gain
 

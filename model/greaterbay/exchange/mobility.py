@@ -170,8 +170,8 @@ def settle(choice, ids, vacancies, key, accepted):
 @lean
 def _headcounts(people, staff, skill, heads):
     for i in range(people.alive.shape[0]):
-        if people.alive[i] and people.employer[i] >= 0:
-            e = people.employer[i]
+        e = people.employer[i]
+        if e >= 0 and people.alive[i]:
             staff[e] += people.weight[i]
             skill[e] += people.weight[i] * people.skill[i]
             heads[e] += 1
@@ -511,7 +511,7 @@ def register_moves(bay, rows: np.ndarray, there: np.ndarray) -> None:
         return
     share = added[bay.people.city[rows], there]
     cost = bay.people.weight[rows] * share * bay.parameters.mobility.registry_cost
-    bay.budgets.pay_by_city("talent_recognition", np.bincount(there, weights=cost, minlength=len(bay.region.city_ids)))
+    bay.budgets.pay_by_city("recognition", np.bincount(there, weights=cost, minlength=len(bay.region.city_ids)))
 
 
 @lean

@@ -386,9 +386,10 @@ def _identities(ids, a, b, out):
 def make_ties(bay, nodes, seekers: np.ndarray, chosen: np.ndarray) -> None:
     """Write new ties: both orders of the same pair make one tie; weight is that of the thinned side."""
     n = nodes.alive.size
-    pairs = np.unique(np.minimum(seekers, chosen[seekers]) * n + np.maximum(seekers, chosen[seekers]))
-    if pairs.size == 0:
+    if seekers.size == 0:
         return
+    pairs = np.sort(np.minimum(seekers, chosen[seekers]) * n + np.maximum(seekers, chosen[seekers]))
+    pairs = pairs[np.concatenate(([True], pairs[1:] != pairs[:-1]))]
     a, b = pairs // n, pairs % n
     ties, quarter = bay.ties, bay.quarter
     identity = np.empty(a.size, np.uint64)

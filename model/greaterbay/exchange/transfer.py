@@ -108,16 +108,17 @@ def _shelves(bay, marketed: np.ndarray) -> Shelf:
     region, p, inventions = bay.region, bay.parameters, bay.inventions
     cities, fields = len(region.city_ids), len(region.field_ids)
     cell = inventions.city[marketed].astype(np.int64) * fields + inventions.field[marketed]
-    by_id = marketed[np.argsort(inventions.id[marketed])]
-    row, start = grouped(by_id, inventions.city[by_id].astype(np.int64) * fields + inventions.field[by_id], cities * fields)
+    order = np.argsort(inventions.id[marketed])
+    by_id = marketed[order]
+    row, start = grouped(by_id, cell[order], cities * fields)
     stock = np.bincount(cell, weights=inventions.weight[marketed], minlength=cities * fields).reshape(cities, fields)
     barrier = bay.values.barrier_technology[:cities, :cities]
     visible = np.exp(-p.partnering.candidate_border * barrier)
     near = np.exp(-bay.values.travel_minutes[:cities, :cities] / p.partnering.candidate_travel) * visible
     wanted = stock[None, :, :] * region.relatedness_field[:, None, :]  # (F user, C, F)
     in_city = wanted.sum(axis=2)
-    owned = by_id[inventions.owner[by_id] >= 0]
-    node_row, node_start = grouped(owned, inventions.owner[owned], bay.institutes.capacity + bay.firms.capacity)
+    owner = inventions.owner[by_id]
+    node_row, node_start = grouped(by_id[owner >= 0], owner[owner >= 0], bay.institutes.capacity + bay.firms.capacity)
     weight_cum = np.concatenate(([0.0], np.cumsum(inventions.weight[row])))
     return Shelf(row, start, weight_cum, cumulative_products(near, in_city), cumulative_products(visible, in_city),
                  np.cumsum(wanted, axis=-1), node_row, node_start)

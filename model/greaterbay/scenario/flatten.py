@@ -91,6 +91,8 @@ class Flattening:
                         self._table((key, name), content, schema.PROBE_KEYS)
             elif key == "events":
                 self._events(value)
+            elif key == "expects":
+                self._expects(value)
             elif key == "parameters":
                 self._parameters((key,), value)
             else:
@@ -135,6 +137,19 @@ class Flattening:
         self._keep(place, None)  # the table itself: naming a lever is a setting even where nothing is in it
         for key, value in self._known(place, table, keys):
             self._keep((*place, key), value)
+
+    def _expects(self, table: dict) -> None:
+        """Signs of effects, by output."""
+        from greaterbay import outputs
+
+        for name, sign in table.items():
+            if name not in outputs.table():
+                near = did_you_mean(name, outputs.table())
+                self._refuse(("expects", name), "unknown output", "those of `greaterbay outputs`", near)
+            elif sign not in schema.SIGNS:
+                self._refuse(("expects", name), "not a sign", '"+", "-" or "0"')
+            else:
+                self._keep(("expects", name), sign)
 
     def _events(self, events: list) -> None:
         fine = []
