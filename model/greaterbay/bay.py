@@ -31,13 +31,14 @@ from greaterbay.actors.network import adjacency_of, nodes_of, profiles, update_d
 from greaterbay.actors.places import Places, draw_place
 from greaterbay.counts import count_inventions, count_people, stocks_by_city
 from greaterbay.clock import WARM_UP_QUARTERS
-from greaterbay.exchange import diffusion, learning, market, mobility
+from greaterbay.exchange import diffusion, finance, learning, market, mobility
 from greaterbay.exchange.partnering import pick_two
 from greaterbay.kernels import jit, lean, sources_digest
 from greaterbay.ledger import Ledger, LedgerError
 from greaterbay.parameters import Parameters
 from greaterbay.policy import catalogue
 from greaterbay.policy.budgets import Budgets
+from greaterbay.policy.instruments import Instruments
 from greaterbay.policy.levers import Values
 from greaterbay.record import Record, Tally
 from greaterbay.region import load_region
@@ -129,6 +130,7 @@ class Bay(mesa.Model):
         self.patient_left, self.joint_left = np.zeros((cities, cities)), np.zeros(cities)
         self.science_budget_now = region.science_budget_city.astype(float).copy()
         self.cut_city, self.cut_above = np.zeros(cities), np.zeros(cities)  # money of programmes that levers took
+        self.money_path, self.extra_budget = np.ones(cities), np.zeros(cities)  # path of public money, and what it adds this quarter
         self.output_ratio, self.output_start = np.ones(cities), None
         self.adoption_gain_city = np.zeros(cities)
         self.growth_now, self.growth_level = 0.0, 1.0
@@ -150,6 +152,10 @@ class Bay(mesa.Model):
         self.newcomer_share = np.array([0.8, 0.2]) * region.outside_people_response / max(1e-12, float(
             (np.array([0.8, 0.2]) * region.outside_people_response).sum()))
         self.outside_response = region.outside_people_response
+        self.team_ids = np.array([identity_of("team", name) for name in region.city_ids], np.uint64)
+        self.homes_left, self.team_left = np.zeros(cities), np.zeros(cities)  # homes not yet let, grants not yet called
+        self.arrivals_city, self.arrivals_before = np.zeros(cities), np.zeros(cities)  # people who came, this and last quarter
+        self.welfare_paid, self.welfare_paid_before = np.ones(cities), np.ones(cities)  # share of movers' claims that was paid
         jobs = np.array([max(64, 1 << int(np.ceil(np.log2(max(1.0, n * 0.25))))) for n in self.talent_start / self.person_weight_city])
         self.post_places = jobs.astype(np.int64)
         self._tables_of_technologies()
@@ -162,6 +168,8 @@ class Bay(mesa.Model):
         self.record = Record(self._sizes, self.end - self.start + 1, cities)
         self.budgets = Budgets(self)
         self.values = Values(self)
+        self.consortium_node = np.zeros(self.institutes.capacity + self.firms.capacity, np.uint64)
+        self.instruments = Instruments(self)
         self.market_arrivals = np.zeros(0, np.int64)
         self.market_start = np.bincount(self.firms.field[rows], weights=self.firms.sales[rows] * self.firms.weight[rows], minlength=fields)
         self.market_now, self.market_growth = self.market_start.copy(), np.ones(fields)
@@ -531,8 +539,10 @@ class Bay(mesa.Model):
         cities, fields = len(region.city_ids), len(region.field_ids)
         rows = self.firms.alive_rows()
         number = sums_by_cell(self.firms.city[rows], self.firms.field[rows], self.firms.weight[rows], cities, fields)
-        near = np.exp(-self.values.travel_minutes[:cities, :cities] / p.conversion.reach_travel
-                      - p.partnering.candidate_border * self.values.barrier_technology[:cities, :cities])
+        barrier = self.values.barrier_technology[:cities, :cities]
+        if self.values.disposal_uniform.any():  # results under uniform rules are offered as if there were no barrier
+            barrier = barrier * (1.0 - self.values.disposal_uniform)[:, None]
+        near = np.exp(-self.values.travel_minutes[:cities, :cities] / p.conversion.reach_travel - p.partnering.candidate_border * barrier)
         wanted = number[None, :, :] * region.relatedness_field[:, None, :] ** 2  # (F of the invention, C, F)
         by_city = near[:, None, :] * wanted.sum(axis=2)[None, :, :]
         out = np.empty(inventions.size, np.int64)
@@ -564,6 +574,7 @@ class Bay(mesa.Model):
         count, fields = self.institutes.capacity, len(self.region.field_ids)
         city, weight = firms.city[rows].astype(np.int64), firms.weight[rows]
         self.ledger.pay("liquidation", "firm", city, "outside", city, firms.cash[rows] * weight)
+        finance.cover_losses(self, rows)
         desk = self.row_of_fund(BANK)
         np.add.at(funds.committed, desk[city], -firms.loan[rows] * weight)
         self.tally.add("credit_losses", city, firms.loan[rows] * weight)

@@ -21,6 +21,7 @@ class BooksError(RuntimeError):
     """An invariant does not hold; the message names it, the quarter and the amounts."""
 
 
+PUBLIC_COST = ("lever", "joint_grant", "team_grant", "commitment", "award", "guarantee", "budget_path")  # instruments that pay for levers
 Counted = namedtuple("Counted", ["people", "inventions"])
 TiesRead = namedtuple("TiesRead", ["alive", "a", "b", "type", "weight"])
 INVARIANTS: dict[str, object] = {}
@@ -232,8 +233,43 @@ def arrears_not_negative(bay):
 def public_cost_is_payments(bay):
     """Public cost of levers = payments that governments made for them."""
     cost = float(bay.budgets.used.sum())
-    flows = sum(bay.ledger.flow(name).sum() for name in ("lever", "joint_grant", "commitment"))
+    flows = sum(bay.ledger.flow(name).sum() for name in PUBLIC_COST)
     return abs(cost - float(flows)), 1e-6 * max(1.0, cost)
+
+
+@invariant
+def awards_are_accounted_for(bay):
+    """Every yuan awarded goes to research, is kept, or is diverted."""
+    t = bay.tally.arrays
+    paid = float(bay.ledger.flow("award").sum())
+    used = float(sum(t[name].sum() for name in ("awards_research", "awards_kept", "awards_diverted")))
+    return abs(paid - used) + abs(paid - float(t["awards"].sum())), 1e-6 * max(1.0, paid)
+
+
+@invariant
+def returned_awards_are_paid_back(bay):
+    """What is taken back from recipients arrives at governments."""
+    paid = float(bay.ledger.flow("clawback").sum())
+    return abs(paid - float(bay.tally.arrays["awards_returned"].sum())), 1e-6 * max(1.0, paid)
+
+
+@invariant
+def awards_within_caps(bay):
+    """Nobody gets more than the caps of an instrument, per real firm, nor returns more than it got."""
+    worst, state = 0.0, bay.instruments
+    for j, one in enumerate(state.all):
+        most = 2.0  # the largest share of the terms that can be in force
+        for cap, book in ((one.terms.cap_year, "got_year"), (one.terms.cap_total, "got_total")):
+            if np.isfinite(cap):
+                worst = max(worst, float(state.memory[book][j].max(initial=0.0)) - most * cap)
+        worst = max(worst, float((state.memory["held"][j] - state.memory["got_total"][j]).max(initial=0.0)))
+    return worst, 1e-6
+
+
+@invariant
+def promises_are_not_negative(bay):
+    """What is promised to recipients and not yet paid is not negative."""
+    return float(max([0.0, *(-one.owed.min(initial=0.0) for one in bay.instruments.all)])), 1e-9
 
 
 @invariant
@@ -531,6 +567,9 @@ def measure(bay) -> None:
     tally.set("talent", people.talent)
     tally.set("talent_idle", people.idle)
     tally.set("employed", people.employed)
+    tally.set("skill_sum", bay.city_skills())
+    split = firms.production_city[rows] != city
+    tally.set("firms_split", by_city(weight * split))
     tally.set("wage_sum", people.employed * bay.wage_city)
     tally.set("rent", bay.rent_city)
     tally.set("population", region.population_city)

@@ -83,6 +83,7 @@ class Flattening:
                         )
                     elif self._check((key, name), content, schema.TABLE):
                         self._table((key, name), content, schema.LEVER_KEYS)
+                        self._terms((key, name, "terms"))
             elif key == "probes":
                 for name, content in value.items():
                     if not ID.fullmatch(name):
@@ -136,6 +137,16 @@ class Flattening:
     def _table(self, place: tuple[str, ...], table: dict, keys: dict[str, str]) -> None:
         self._keep(place, None)  # the table itself: naming a lever is a setting even where nothing is in it
         for key, value in self._known(place, table, keys):
+            self._keep((*place, key), value)
+
+    def _terms(self, place: tuple[str, ...]) -> None:
+        """Single terms of a preset: numbers, and the sunset as a date. What fits the preset is judged later."""
+        from greaterbay.policy.terms import TERMS
+
+        if (table := self.settings.pop(place, None)) is None:
+            return
+        sorts = {name: schema.NUMBER for name in TERMS} | {"sunset": schema.DATE}
+        for key, value in self._known(place, table.value, sorts):
             self._keep((*place, key), value)
 
     def _expects(self, table: dict) -> None:

@@ -52,6 +52,7 @@ class Resolution(Judgement):
         financing = self.financing()
         budget = self.budget(name)
         parts = (self.lever_settings(run), self.probes(run), self.events(run), self.parameter_values())
+        self.stacking(parts[0])
         if self.problems or run is None:
             return None
         self.overspending(parts[0], parts[3])
@@ -78,7 +79,7 @@ class Resolution(Judgement):
             return ""
         sign, _, name = setting.value.partition(":")
         if sign != "same_as" or not ID.fullmatch(name):
-            self.refuse(setting, f'"{setting.value}" names no scenario', '"same_as:" and the id of a scenario, such as "same_as:joint_fund"')
+            self.refuse(setting, f'"{setting.value}" names no scenario', '"same_as:" and an id, such as "same_as:joint_fund"')
         elif name == own:
             self.refuse(setting, "a scenario cannot have its own budget", "the id of another scenario")
         return setting.value
@@ -249,6 +250,7 @@ class Resolution(Judgement):
             found[target] = self.names(given[target], known, sort)
         if given["payer"] is not None:
             self.payer(lever, given["payer"], given["cities"], found)
+        self.terms(lever, found, run)
         self.references(lever, value, given["reference"], found)
         return LeverSetting(**found) if len(self.problems) == before else None
 
@@ -270,6 +272,71 @@ class Resolution(Judgement):
                 inside = tuple(city for city, owner in self.jurisdiction_of.items() if owner == setting.value)
                 self.refuse(cities, f"{name} lies outside the payer's jurisdiction {setting.value}", ", ".join(inside),
                             "or name a payer above: nation", inside=(index,))
+
+    def terms(self, lever: Any, found: dict[str, Any], run: RunSettings | None) -> None:
+        """Terms that a scenario changes; the sunset of a preset becomes its end."""
+        from greaterbay.policy.terms import EVENTS, TERMS
+
+        given = {place[3]: setting for place, setting in self.settings.items() if place[:3] == ("levers", lever.id, "terms")}
+        changed: dict[str, float] = {}
+        for key, setting in sorted(given.items()):
+            self.get("levers", lever.id, "terms", key)
+            if not lever.is_preset:
+                self.refuse(setting, f"{lever.id} is no instrument and has no terms", hint="leave the terms out")
+                return
+            term = TERMS.get(key)
+            if term is None or not self.within(setting, term.low, term.high, term.unit):
+                continue
+            if term.integer and setting.value != int(setting.value):
+                self.refuse(setting, f"{number(setting.value)} is not an integer", f"{term.low:g} to {term.high:g}")
+                continue
+            changed[key] = setting.value
+        if not lever.is_preset or run is None:
+            return
+        values = lever.terms | changed
+        due = {"fund": "cap_budget"}.get(values["basis"], "lump" if values["basis"] in EVENTS else "rate")
+        if due in changed and not changed[due]:
+            self.warn(given[due], f"{lever.id} pays nothing", f"it pays by its {due}")
+        for key in {"rate", "lump"} - {due}:
+            if key in changed:
+                self.refuse(given[key], f"{lever.id} pays by its {due}, not by a {key}", due)
+        start = run.start if found.get("start") is None else found["start"]
+        sunset = start + int(values["duration"]) - 1 if values.get("duration") else None
+        if "sunset" in given:
+            sunset = self.quarter(given["sunset"], "last")
+            if sunset is not None and sunset < start:
+                self.refuse(given["sunset"], f"the sunset {given['sunset'].value} lies before the start {clock.first_day(start)}",
+                            f"{clock.last_day(start)} or later")
+            elif sunset is not None:
+                changed["duration"] = sunset - start + 1  # a date says the same as a duration
+        end = found.get("end")
+        if end is not None and sunset is not None and end > sunset:
+            self.warn(self.settings["levers", lever.id, "end"], f"{lever.id} ends with its sunset on {clock.last_day(sunset)}",
+                      f"levers.{lever.id}.terms.duration or terms.sunset moves it")
+        if sunset is not None:
+            found["end"] = sunset if end is None else min(end, sunset)
+        found["terms"] = tuple(sorted(changed.items()))
+
+    def stacking(self, levers: dict[str, LeverSetting]) -> None:
+        """What may not be in force beside something else is refused; of one stacking group recipients take the best."""
+        seen: dict[str, list[LeverSetting]] = {}
+        for setting in levers.values():
+            lever = self.levers[setting.id]
+            if setting.value == lever.neutral:
+                continue
+            place = self.settings.get(("levers", setting.id, "value")) or self.settings["levers", setting.id]
+            for name in lever.excludes:
+                other = levers.get(name)
+                if other is not None and other.value != self.levers[name].neutral and _meet(setting, other) and name < setting.id:
+                    self.refuse(place, f"{setting.id} and {name} may not be in force together", "one of the two",
+                                "the document states the same money twice: see their mechanisms in `greaterbay levers`")
+            group = lever.terms.get("stack")
+            if group:
+                others = [other.id for other in seen.setdefault(group, []) if _meet(setting, other)]
+                if others:
+                    self.warn(place, f"{setting.id} does not add to {', '.join(others)}: one recipient takes the best of them",
+                              f'stacking group "{group}"')
+                seen[group].append(setting)
 
     def ramp(self, setting: Setting) -> int | None:
         """Number of quarters of a ramp such as "8 quarters" or "2 years"."""

@@ -75,6 +75,7 @@ LEVER_KEYS = {
     "kinds": TEXTS,
     "payer": TEXT,
     "reference": TEXTS,
+    "terms": TABLE,
 }
 PROBE_KEYS = {"field": TEXT, "city": TEXT, "start": DATE, "title": TEXT, "title_zh": TEXT}
 EVENT_KEYS = {"date": DATE, "travel_minutes": ROWS}
@@ -126,7 +127,8 @@ class LeverSetting:
     from the first quarter of the run), ``ramp`` the number of quarters until it has its full value, ``end``
     the last quarter before the exit (None: it stays). ``cities``, ``fields`` and ``kinds`` name whom it
     reaches; None is everyone. ``payer`` is a level (city, jurisdiction, nation) or a jurisdiction that pays for its
-    cities; None pays as the catalogue says.
+    cities; None pays as the catalogue says. ``terms`` are those of a preset that the scenario changes; the sunset of its
+    terms is in ``end`` already.
     """
 
     id: str
@@ -140,6 +142,7 @@ class LeverSetting:
     kinds: tuple[str, ...] | None = None
     payer: str | None = None
     reference: tuple[str, ...] = ()
+    terms: tuple[tuple[str, float], ...] = ()
 
     def strength(self, quarter: int) -> float:
         """Share of the way from the neutral to the full value in ``quarter``, between 0 and 1.
@@ -230,7 +233,7 @@ class Scenario:
                 "end": _label(setting.end),
                 "exit": setting.exit,
                 "payer": setting.payer,
-            } | {
+            } | ({"terms": {key: float(value) for key, value in sorted(setting.terms)}} if setting.terms else {}) | {
                 target: None if getattr(setting, target) is None else sorted(getattr(setting, target))
                 for target in TARGETS
             }
@@ -268,7 +271,7 @@ class Scenario:
                 "end": _day(setting.end, clock.last_day),
                 "exit": setting.exit,
                 "payer": setting.payer,
-            } | {target: _listed(getattr(setting, target)) for target in (*TARGETS, "reference")}
+            } | ({"terms": dict(setting.terms)} if setting.terms else {}) | {target: _listed(getattr(setting, target)) for target in (*TARGETS, "reference")}
         return {
             "schema": SCHEMA,
             "id": self.id,
