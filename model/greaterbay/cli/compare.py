@@ -67,8 +67,9 @@ def compare(
 ) -> None:
     """Compare policies with a reference, replicate by replicate on the same random numbers.
 
-    Each is a stored result file, or a scenario (path or id of the library) that is run first; what the store holds is not
-    computed again. Exit code 3 when some replicate failed; the others are compared all the same.
+    Each is a stored result file, or a scenario (path or id of the library) that is run first; a file with a sweep stands
+    for all its points. What the store holds is not computed again. Exit code 3 when some replicate failed; the others are
+    compared all the same.
     """
     from greaterbay.comparison import files, precise, runs, values
     from greaterbay.runner import ensemble
@@ -99,8 +100,10 @@ def compare(
             zip([name for name in names if name not in stored], _load_all([n for n in names if n not in stored], texts), strict=True)
         )
         out = out or (Path(policies[0]).parent if len(stored) == len(names) else Path("runs"))
-        entries = [loaded.get(name, Path(name)) for name in names]
-        numbers = range(max((one.run.replicates for one in loaded.values()), default=0))
+        if len(loaded.get(against, [against])) > 1:
+            raise RunsError(f"--against {against}: a sweep stands for {len(loaded[against])} scenarios; give one of them")
+        entries = [one for name in names for one in loaded.get(name, [Path(name)])]
+        numbers = range(max((one.run.replicates for ones in loaded.values() for one in ones), default=0))
         found = _answer(entries, question, out, jobs, numbers, quiet or as_json)
     except (RunsError, ensemble.RunError, StoreError) as error:
         raise WrongValue(str(error)) from None
@@ -173,15 +176,15 @@ def _years(text: str | None) -> tuple[int, ...]:
     return tuple(map(int, _listed(text)))
 
 
-def _load_all(names: list[str], overrides: list[str]) -> list:
-    """All scenarios, or all problems of all of them at once."""
-    from greaterbay.scenario.load import load_scenario
+def _load_all(names: list[str], overrides: list[str]) -> list[list]:
+    """For each name its scenario or the points of its sweep, or all problems of all of them at once."""
+    from greaterbay.scenario.load import load_scenarios
     from greaterbay.scenario.problems import ScenarioError
 
     loaded, problems = [], []
     for name in names:
         try:
-            loaded.append(load_scenario(name, overrides=overrides))
+            loaded.append(load_scenarios(name, overrides=overrides))
         except ScenarioError as error:
             problems += error.problems
     if problems:
