@@ -10,6 +10,8 @@ from greaterbay.policy import catalogue
 from small_bay import POLICY_START, differing, lever, record_bytes, small_scenario
 
 LEVERS = catalogue.levers()
+# acts when one of a few firms moves across a border; in a year of six hundred firms that hardly happens (see test_location)
+RARE = {"firm_recognition"}
 
 
 def strong(name: str) -> float:
@@ -46,7 +48,7 @@ def test_a_lever_from_2026_changes_something_then(lever_run, small_run):
     assert (value[:POLICY_START] == LEVERS[name].neutral).all()
     assert value[POLICY_START] == np.float32(strong(name))
     late = unlike(plain, changed, slice(POLICY_START, None))
-    assert late - {"lever_value", "lever_short", "public_cost", "public_cost_lever"}, name
+    assert late - {"lever_value", "lever_short", "public_cost", "public_cost_lever"} or name in RARE, name
 
 
 def test_a_lever_reaches_its_own_books_only(lever_run):
@@ -55,7 +57,7 @@ def test_a_lever_reaches_its_own_books_only(lever_run):
     by_lever = bay.record.arrays()["public_cost_lever"].sum(axis=(0, 1))
     at = bay.coords()["lever"].index(name)
     assert np.delete(by_lever, at).sum() == 0
-    assert (by_lever[at] > 0) == (LEVERS[name].payer != "none"), by_lever[at]
+    assert (by_lever[at] > 0) == bool(LEVERS[name].payer), by_lever[at]
 
 
 def identities(table) -> set[int]:
@@ -96,7 +98,7 @@ def test_neutral_levers_are_the_baseline(small_bytes):
         if "kinds" in row.targets:
             overrides.append(f'levers.{name}.kinds=["startup"]')
     scenario = small_scenario(*overrides)
-    assert len(scenario.levers) == 12
+    assert len(scenario.levers) == len(LEVERS)
     bay = Bay(scenario=scenario)
     bay.run_to_end()
     assert differing(small_bytes, record_bytes(bay)) == []
