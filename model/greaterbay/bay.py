@@ -152,6 +152,10 @@ class Bay(mesa.Model):
         self.newcomer_share = np.array([0.8, 0.2]) * region.outside_people_response / max(1e-12, float(
             (np.array([0.8, 0.2]) * region.outside_people_response).sum()))
         self.outside_response = region.outside_people_response
+        self.team_ids = np.array([identity_of("team", name) for name in region.city_ids], np.uint64)
+        self.homes_left, self.team_left = np.zeros(cities), np.zeros(cities)  # homes not yet let, grants not yet called
+        self.arrivals_city, self.arrivals_before = np.zeros(cities), np.zeros(cities)  # people who came, this and last quarter
+        self.welfare_paid, self.welfare_paid_before = np.ones(cities), np.ones(cities)  # share of movers' claims that was paid
         jobs = np.array([max(64, 1 << int(np.ceil(np.log2(max(1.0, n * 0.25))))) for n in self.talent_start / self.person_weight_city])
         self.post_places = jobs.astype(np.int64)
         self._tables_of_technologies()
@@ -164,6 +168,7 @@ class Bay(mesa.Model):
         self.record = Record(self._sizes, self.end - self.start + 1, cities)
         self.budgets = Budgets(self)
         self.values = Values(self)
+        self.consortium_node = np.zeros(self.institutes.capacity + self.firms.capacity, np.uint64)
         self.instruments = Instruments(self)
         self.market_arrivals = np.zeros(0, np.int64)
         self.market_start = np.bincount(self.firms.field[rows], weights=self.firms.sales[rows] * self.firms.weight[rows], minlength=fields)
@@ -406,6 +411,10 @@ class Bay(mesa.Model):
         self.output_ratio = np.ones(len(self.region.city_ids))
         self.tally.open_quarter()
 
+    def walled(self, barrier: np.ndarray) -> np.ndarray:
+        """A barrier between cities (C, C) that some rule has lowered, with the walls of a run that is cut apart as high as before."""
+        return barrier if self.walls is None else np.where(self.walls, cuts.WALL, barrier)
+
     def _cut_apart(self) -> None:
         """The scenario may cut jurisdictions apart from here on; ties that cross end."""
         cut = self.scenario.run.cut
@@ -534,8 +543,10 @@ class Bay(mesa.Model):
         cities, fields = len(region.city_ids), len(region.field_ids)
         rows = self.firms.alive_rows()
         number = sums_by_cell(self.firms.city[rows], self.firms.field[rows], self.firms.weight[rows], cities, fields)
-        near = np.exp(-self.values.travel_minutes[:cities, :cities] / p.conversion.reach_travel
-                      - p.partnering.candidate_border * self.values.barrier_technology[:cities, :cities])
+        barrier = self.values.barrier_technology[:cities, :cities]
+        if self.values.disposal_uniform.any():  # results under uniform rules are offered as if there were no barrier
+            barrier = self.walled(barrier * (1.0 - self.values.disposal_uniform)[:, None])
+        near = np.exp(-self.values.travel_minutes[:cities, :cities] / p.conversion.reach_travel - p.partnering.candidate_border * barrier)
         wanted = number[None, :, :] * region.relatedness_field[:, None, :] ** 2  # (F of the invention, C, F)
         by_city = near[:, None, :] * wanted.sum(axis=2)[None, :, :]
         out = np.empty(inventions.size, np.int64)

@@ -21,7 +21,7 @@ class BooksError(RuntimeError):
     """An invariant does not hold; the message names it, the quarter and the amounts."""
 
 
-PUBLIC_COST = ("lever", "joint_grant", "commitment", "award", "guarantee", "budget_path")  # instruments that pay for levers
+PUBLIC_COST = ("lever", "joint_grant", "team_grant", "commitment", "award", "guarantee", "budget_path")  # instruments that pay for levers
 Counted = namedtuple("Counted", ["people", "inventions"])
 TiesRead = namedtuple("TiesRead", ["alive", "a", "b", "type", "weight"])
 INVARIANTS: dict[str, object] = {}
@@ -567,6 +567,9 @@ def measure(bay) -> None:
     tally.set("talent", people.talent)
     tally.set("talent_idle", people.idle)
     tally.set("employed", people.employed)
+    tally.set("skill_sum", bay.city_skills())
+    split = firms.production_city[rows] != city
+    tally.set("firms_split", by_city(weight * split))
     tally.set("wage_sum", people.employed * bay.wage_city)
     tally.set("rent", bay.rent_city)
     tally.set("population", region.population_city)

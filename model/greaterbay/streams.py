@@ -20,6 +20,7 @@ from greaterbay.kernels import inlined, lean
 
 STREAMS = (
     "initial",
+    "introduction",
     "look", "offer", "offer_city", "job_utility", "job_rank", "age", "graduates", "newcomers", "leave",
     "layoff", "rounding",
     "seek", "candidate", "tie_utility", "tie_life",
@@ -29,7 +30,7 @@ STREAMS = (
     "grant", "venture_signal", "venture_pick", "credit", "exit_fund", "joint_fund",
     "growth_variance", "growth_shock", "entry", "entry_traits", "exit", "relocate", "relocate_city",
     "adopt", "adopt_risk", "probe",
-    "execution", "award", "clawback", "direct",
+    "execution", "award", "clawback", "direct", "training", "teams", "named", "site_offer", "disposal",
 )
 
 

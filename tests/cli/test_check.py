@@ -90,7 +90,7 @@ def test_an_interrupt_is_tidy(monkeypatch, capsys):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("greaterbay.cli.check.check_file", interrupt)
+    monkeypatch.setattr("greaterbay.cli.check.check_and_warn", interrupt)
     assert call(["check", "baseline"]) == 130
     assert capsys.readouterr().err.strip() == "Stopped."
 

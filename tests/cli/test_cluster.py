@@ -19,10 +19,10 @@ from greaterbay.runner.cluster import identity, refusal
 from greaterbay.runner.ensemble import RunError, run_scenarios
 from greaterbay.runner.store import Store
 
-UNIT = Path(__file__).parents[1] / "unit"
-sys.path.insert(0, str(UNIT))
+sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 import fake_runs  # the stand-in for the model, shared with the unit tests
 
+UNIT = Path(fake_runs.__file__).parent
 PACKAGE = Path(stores.__file__).parents[1]
 PATIENCE = 90.0
 

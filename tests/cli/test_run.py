@@ -108,6 +108,8 @@ def test_only_runs_one_replicate(place, capsys):
         (["--replicates", "1.5"], 1, "replicates"),
         (["--replicates", ""], 1, "run.replicates"),
         (["--scale", "nan"], 1, "scale"),
+        (["--scale", "half"], 1, "not a valid float"),
+        (["--seed", "abc"], 1, "not a valid integer"),
         (["--until", "tomorrow"], 1, "end"),
         (["--until", "2019-12-31"], 1, "before it starts"),
         (["--set", "levers"], 1, "KEY=VALUE"),

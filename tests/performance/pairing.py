@@ -16,13 +16,28 @@ from pathlib import Path
 import numpy as np
 
 HERE = Path(__file__).parent
-LEVERS = ("technology_barrier", "talent_barrier", "finance_barrier", "talent_recognition", "information_platform", "alliance_sharing",
-          "joint_collaboration_fund", "shared_facilities", "guidance_fund", "park_upgrading")
+LEVERS = (
+    "technology_barrier",
+    "talent_barrier",
+    "finance_barrier",
+    "talent_recognition",
+    "information_platform",
+    "alliance_sharing",
+    "joint_collaboration_fund",
+    "shared_facilities",
+    "guidance_fund",
+    "park_upgrading",
+)
 OUTCOMES = ("output", "inventions")
 QUARTERS = 20  # five years
 WANTED, WANTED_SMALL, SMALL = 5.0, 50.0, 0.01
-MECHANISMS = {"employers": "job matching (vacancy chains)", "ties": "partner search", "inventions": "invention draws",
-              "firms": "entry and exit of firms", "adopters": "adoption"}
+MECHANISMS = {
+    "employers": "job matching (vacancy chains)",
+    "ties": "partner search",
+    "inventions": "invention draws",
+    "firms": "entry and exit of firms",
+    "adopters": "adoption",
+}
 
 
 def strength(name: str) -> float:
@@ -90,8 +105,10 @@ def measure(replicates: int, scale: float, levers=LEVERS, say=lambda text: None)
                 values[name, outcome][1].append(reference[outcome])
             shares[name].append([same(trace[kind], marks[kind]) for kind in MECHANISMS])
         say(f"replicate {replicate + 1} of {replicates}")
-    return {"values": {key: (np.array(a), np.array(b)) for key, (a, b) in values.items()},
-            "shares": {name: dict(zip(MECHANISMS, np.mean(rows, axis=0), strict=True)) for name, rows in shares.items()}}
+    return {
+        "values": {key: (np.array(a), np.array(b)) for key, (a, b) in values.items()},
+        "shares": {name: dict(zip(MECHANISMS, np.mean(rows, axis=0), strict=True)) for name, rows in shares.items()},
+    }
 
 
 def rows(found: dict) -> list[dict]:
@@ -101,8 +118,16 @@ def rows(found: dict) -> list[dict]:
     table = []
     for (name, outcome), (ours, base) in found["values"].items():
         ratio = effects.variance_ratio(ours, base)
-        table.append({"lever": name, "outcome": outcome, "effect": float(ours.mean() / base.mean() - 1.0),
-                      "ratio": ratio[0] if ratio else np.inf, "low": ratio[1].low if ratio else np.inf, "high": ratio[1].high if ratio else np.inf})
+        table.append(
+            {
+                "lever": name,
+                "outcome": outcome,
+                "effect": float(ours.mean() / base.mean() - 1.0),
+                "ratio": ratio[0] if ratio else np.inf,
+                "low": ratio[1].low if ratio else np.inf,
+                "high": ratio[1].high if ratio else np.inf,
+            }
+        )
     return table
 
 
@@ -112,17 +137,22 @@ def text(found: dict, replicates: int, scale: float) -> str:
 
     table = rows(found)
     lines = [
-        "# What pairing is worth", "",
-        f"{replicates} pairs at scale {scale:g}; each lever alone at the middle of its plausible range from the first of five years; output and",
+        "# What pairing is worth",
+        "",
+        f"{replicates} pairs at scale {scale:g}; each lever alone at the middle of its plausible range from the first "
+        f"of five years; output and",
         "inventions of the fifth year. Ratio: variance of a difference between independent runs over that of a paired one, with its",
-        f"{effects.OUTER:.0%} interval. Last columns: what is the same in both worlds at the end (shared part of the two sets).", "",
+        f"{effects.OUTER:.0%} interval. Last columns: what is the same in both worlds at the end (shared part of the two sets).",
+        "",
         "| lever | strength | outcome | effect | ratio | 90 % | " + " | ".join(f"same {kind}" for kind in MECHANISMS) + " |",
         "|---|---|---|---|---|---|" + "---|" * len(MECHANISMS),
     ]
     for row in table:
         share = found["shares"][row["lever"]]
-        lines.append(f"| {row['lever']} | {strength(row['lever']):g} | {row['outcome']} | {row['effect']:+.3%} | {row['ratio']:,.1f} | "
-                     f"{row['low']:,.1f} – {row['high']:,.1f} | " + " | ".join(f"{share[kind]:.2f}" for kind in MECHANISMS) + " |")
+        lines.append(
+            f"| {row['lever']} | {strength(row['lever']):g} | {row['outcome']} | {row['effect']:+.3%} | {row['ratio']:,.1f} | "
+            f"{row['low']:,.1f} – {row['high']:,.1f} | " + " | ".join(f"{share[kind]:.2f}" for kind in MECHANISMS) + " |"
+        )
     lines.append("")
     for outcome in OUTCOMES:
         fine = [row["lever"] for row in table if row["outcome"] == outcome and row["ratio"] >= WANTED]
@@ -131,10 +161,16 @@ def text(found: dict, replicates: int, scale: float) -> str:
         for row in poor:
             share = found["shares"][row["lever"]]
             kind = min(share, key=share.get)
-            lines.append(f"  {row['lever']} {row['ratio']:.1f} ({row['low']:.1f} – {row['high']:.1f}): spread by {MECHANISMS[kind]}, {share[kind]:.0%} the same.")
+            lines.append(
+                f"  {row['lever']} {row['ratio']:.1f} ({row['low']:.1f} – {row['high']:.1f}): "
+                f"spread by {MECHANISMS[kind]}, {share[kind]:.0%} the same."
+            )
     small = [row["ratio"] for row in table if abs(row["effect"]) < SMALL]
     if small:
-        lines.append(f"- effects under {SMALL:.0%} of the baseline ({len(small)} rows): median ratio {np.median(small):,.0f} (wanted: {WANTED_SMALL:g}).")
+        lines.append(
+            f"- effects under {SMALL:.0%} of the baseline ({len(small)} rows): "
+            f"median ratio {np.median(small):,.0f} (wanted: {WANTED_SMALL:g})."
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -57,7 +57,7 @@ def test_all_that_differs_is_said_with_the_reason(folder, tmp_path):
     for what, line in zip(("version 0.2.0", "source", "seed 5", "scale 0.1", "quarters 2020Q1 to 2024Q4"), lines, strict=False):
         assert what in line
     with pairs.opened([path], folder / "baseline.nc", mixed=True) as pairing:
-        one = study.compare(pairing)
+        one = study.compare(pairing, ["inventions"])
         assert len(pairing.mixed) == 5 and pairing.years == [2020, 2021, 2022, 2023] and one.pairs == 3
         assert sum("MIXED RUNS" in note for note in one.notes) == 5
 
@@ -74,7 +74,7 @@ def test_equal_digests_are_no_difference(folder, tmp_path):
         digest = run.digest
     path = make(tmp_path, "renamed", noise=0.01, digest=digest)
     with pairs.opened([path], folder / "baseline.nc") as pairing:
-        one = study.compare(pairing)
+        one = study.compare(pairing, ["inventions", "conversion_rate"])
     assert one.equal == ("renamed",) and any("renamed: no difference" in note for note in one.notes)
     assert {effect.verdict for effect in one.effects} == {study.SAME}
     assert all((effect.mean, effect.low90, effect.high90, effect.p) == (0, 0, 0, 1) for effect in one.effects)
@@ -110,15 +110,22 @@ def test_effects_are_paired_differences_of_what_the_files_hold(found):
     assert effect.verdict == study.HIGHER and effect.p_holm is not None and effect.p_holm >= effect.p
     # a share is formed from summed parts, in a jurisdiction and in a city
     for group, cities in (("jurisdiction:guangdong", range(9)), ("macao", [10]), ("core", [0, 1, 9])):
-        parts = [[stored(run, part)[:, 15, list(cities)].sum(axis=1) for part in ("inventions_in_market", "inventions_in_force")]
-                 for run in (pairing.policies[0], pairing.reference)]
+        parts = [
+            [stored(run, part)[:, 15, list(cities)].sum(axis=1) for part in ("inventions_in_market", "inventions_in_force")]
+            for run in (pairing.policies[0], pairing.reference)
+        ]
         wanted = (parts[0][0] / parts[0][1] - parts[1][0] / parts[1][1]).mean()
         assert one.effect("joint_fund", "conversion_rate", 2023, group).mean == pytest.approx(wanted, rel=1e-5)
 
 
 def test_horizons_and_outcomes_are_checked(found, folder):
     _, pairing = found
-    assert [effect.horizon for effect in study.compare(pairing, ["output"], [2021, 2023]).effects if effect.group == "all"] == [2021, 2023, 2021, 2023]
+    assert [effect.horizon for effect in study.compare(pairing, ["output"], [2021, 2023]).effects if effect.group == "all"] == [
+        2021,
+        2023,
+        2021,
+        2023,
+    ]
     with pytest.raises(RunsError, match="allowed: 2020 to 2023"):
         study.compare(pairing, horizons=[2031])
     with pytest.raises(RunsError, match='"outputt" is no outcome.*did you mean "output"'):
@@ -180,8 +187,10 @@ def test_diffusion_is_compared_from_the_launch_on(found):
     one, pairing = found
     rows = {(row.technology, row.measure, row.group): row for row in one.spread if row.policy == "joint_fund"}
     area = rows[PROBE, "area", "all"]
-    shares = [stored(run, "adopters_technology")[:, 5:, :11, 2].sum(axis=2) / stored(run, "potential_technology")[:, 5:, :11, 2].sum(axis=2)
-              for run in (pairing.policies[0], pairing.reference)]
+    shares = [
+        stored(run, "adopters_technology")[:, 5:, :11, 2].sum(axis=2) / stored(run, "potential_technology")[:, 5:, :11, 2].sum(axis=2)
+        for run in (pairing.policies[0], pairing.reference)
+    ]
     assert area.mean == pytest.approx((shares[0] - shares[1]).sum(axis=1).mean() / 4, rel=1e-4)
     assert {measure for _, measure, _ in rows} == {"time_10", "time_50", "time_90", "lag", "area"}
     assert len({group for _, measure, group in rows if measure == "time_50"}) == 3 + len(CITIES) - 2
@@ -190,7 +199,15 @@ def test_diffusion_is_compared_from_the_launch_on(found):
 def test_files_hold_every_table_and_no_number_that_is_not_one(found, tmp_path):
     one, _ = found
     written = files.write(one, tmp_path)
-    assert {path.name for path in written} == {"effects.csv", "places.csv", "prices.csv", "targets.csv", "spread.csv", "flows.csv", "comparison.json"}
+    assert {path.name for path in written} == {
+        "effects.csv",
+        "places.csv",
+        "prices.csv",
+        "targets.csv",
+        "spread.csv",
+        "flows.csv",
+        "comparison.json",
+    }
     rows = list(csv.DictReader((tmp_path / "effects.csv").read_text(encoding="utf-8").splitlines()))
     assert len(rows) == len(one.effects) and "nan" not in {value for row in rows for value in row.values()}
     assert json.loads((tmp_path / "comparison.json").read_text(encoding="utf-8"))["pairs"] == 6
@@ -219,7 +236,9 @@ def test_synergy_index_is_the_full_run_over_its_cut_twin(folder, tmp_path):
     with StoredRunOf(full) as one, StoredRunOf(cut) as two:
         found = {(row.measure, row.group): row for row in synergy.indices("full", one, two, range(6))}
         assert found["conversions_value", "sum"].index == pytest.approx(1.2, rel=1e-5)
-        assert found["conversions_value", "macao"].low <= 1.2000001 and found["conversions_value", "mean of jurisdictions"].index == pytest.approx(1.2, rel=1e-5)
+        assert found["conversions_value", "macao"].low <= 1.2000001 and found[
+            "conversions_value", "mean of jurisdictions"
+        ].index == pytest.approx(1.2, rel=1e-5)
         sums = [stored(run, "productivity_weight")[:, :, :11].sum() / stored(run, "sales")[:, :, :11].sum() for run in (one, two)]
         assert found["productivity", "sum"].index == pytest.approx(sums[0] / sums[1], rel=1e-6)
         with pytest.raises(RunsError, match="are not cut"):
@@ -230,7 +249,9 @@ def test_jackknife_interval_of_a_ratio_covers():
     rng, hits = np.random.default_rng(3), 0
     for _ in range(300):
         base = 10 + rng.standard_normal(12)
-        value, low, high = synergy.jackknife(np.stack([1.1 * base + 0.2 * rng.standard_normal(12), base]), lambda pooled: pooled[0] / pooled[1])
+        value, low, high = synergy.jackknife(
+            np.stack([1.1 * base + 0.2 * rng.standard_normal(12), base]), lambda pooled: pooled[0] / pooled[1]
+        )
         hits += low <= 1.1 <= high
     assert 0.84 <= hits / 300 <= 0.95 and value == pytest.approx(1.1, abs=0.05)
 
@@ -240,10 +261,12 @@ def test_jackknife_interval_of_a_ratio_covers():
 
 def spending(curve, noise: float = 0.01):
     """What a scenario spends as a function of its lever's value, by replicate; the noise belongs to the replicate."""
+
     def spend(scenario, numbers):
         amount = curve(scenario.levers["shared_facilities"].value)
         total = amount * (1 + noise * np.random.default_rng(1).standard_normal(100)[list(numbers)])
         return budget.Spent(total, {"shared_facilities": total}, 0.0)
+
     return spend
 
 
@@ -254,7 +277,9 @@ def like(numbers):
     return budget.Spent(LIKE.total[: len(numbers)], {}, 0.0)
 
 
-@pytest.mark.parametrize("curve", [lambda value: 400 * value, lambda value: 90 * value**0.5, lambda value: 300 * value**2], ids=["line", "bent", "steep"])
+@pytest.mark.parametrize(
+    "curve", [lambda value: 400 * value, lambda value: 90 * value**0.5, lambda value: 300 * value**2], ids=["line", "bent", "steep"]
+)
 def test_a_scenario_is_scaled_to_the_money_of_another(curve):
     scenario = load_scenario("shared_facilities", overrides=["levers.information_platform.value=0"])
     result, done = budget.match(scenario, "other", like, spending(curve), range(32))
@@ -274,7 +299,9 @@ def test_what_cannot_be_matched_is_refused_by_name():
 
     assert "saturated" in refusal(lambda value: min(30.0, 400 * value))
     assert "shared_facilities has reached its bound" in refusal(lambda value: 40 * value)
-    assert "does not grow steadily with shared_facilities" in refusal(lambda value: 20 + 80 * np.sin(9 * (value - 0.3)) if value < 0.95 else 90.0)
+    assert "does not grow steadily with shared_facilities" in refusal(
+        lambda value: 20 + 80 * np.sin(9 * (value - 0.3)) if value < 0.95 else 90.0
+    )
     assert "spends no public money" in refusal(lambda value: 0.0)
     free = load_scenario("open_borders")
     with pytest.raises(RunsError, match="talent_barrier, technology_barrier, finance_barrier spends no"):

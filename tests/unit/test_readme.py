@@ -33,8 +33,9 @@ def test_commands_and_their_options_are_there():
     lines = re.findall(r"^greaterbay (\w+)([^\n#]*)", TEXT, re.MULTILINE)
     assert {name for name, _ in lines} >= {"check", "show", "run", "plot", "export", "levers", "summary"}
     for name, rest in lines:
-        options = {option for parameter in program.get_command(click.Context(program), name).params for option in parameter.opts}
-        assert set(re.findall(r"--\w+", rest)) <= options, name
+        options = {option for parameter in program.get_command(click.Context(program), name).params
+                   for option in (*parameter.opts, *parameter.secondary_opts)}
+        assert set(re.findall(r"--[\w-]+", rest)) <= options, name
 
 
 @pytest.mark.parametrize("text", re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL))

@@ -7,6 +7,7 @@ import itertools
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -108,11 +109,14 @@ def test_an_earlier_longer_sweep_is_pointed_out(place, capsys):
 @pytest.mark.parametrize("name", ["baseline", "joint_fund", "one_programme", "periphery_parks"])
 def test_any_scenario_can_be_written_out(name, tmp_path):
     scenario = load_scenario(name, overrides=['events=[{date=2028-01-01, travel_minutes=[["zhaoqing","guangzhou",25]]}]'])
+    extra = {"run": replace(scenario.run, cut="jurisdictions"), "financing": "reallocated", "budget": "same_as:another"}
+    scenario = replace(scenario, expects={"inventions": 1, "wage": -1, "rent": 0}, **extra)
     path = tmp_path / "copy.toml"
     path.write_text(toml_of(scenario, 'A comment\nwith "lines"'), encoding="utf-8")
     copy = load_scenario(path)
     assert digest(copy) == digest(scenario) and copy.run == scenario.run and copy.levers == scenario.levers
-    assert (copy.title, copy.title_zh, copy.probes) == (scenario.title, scenario.title_zh, scenario.probes)
+    for name in ("title", "title_zh", "probes", "events", "parameters", "financing", "budget", "expects"):
+        assert getattr(copy, name) == getattr(scenario, name), name
 
 
 def test_one_scenario_cannot_stand_for_many(place):
@@ -180,3 +184,8 @@ def test_sweep_of_a_file_without_one(place, capsys):
     assert "nothing is swept" in capsys.readouterr().err and not Path("sweeps").exists()
     assert call(["sweep", "mine.toml", "--out", "mine.toml"]) == 1
     assert call(["sweep"]) == 2
+
+
+def test_comparing_with_a_sweep_as_reference_is_refused(place, capsys):
+    assert call(["compare", "joint_fund", "--against", "mine.toml"]) == 1
+    assert "--against mine.toml: a sweep stands for 32 scenarios; give one of them" in capsys.readouterr().err

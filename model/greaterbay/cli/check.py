@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from greaterbay.cli.options import FINE, WRONG_VALUE, json_option, print_json, quiet_option, set_option
-from greaterbay.scenario.load import check_file, load_scenario
+from greaterbay.scenario.load import check_and_warn
 
 
 @click.command(epilog="Example: greaterbay check scenarios/joint_fund.toml")
@@ -22,8 +22,9 @@ def check(
     FILE is a path or the id of a scenario of the library. The exit code is 1 where anything is wrong; warnings are
     about what is allowed and may surprise, such as levers that ask for more money than there is.
     """
-    found = {file: check_file(file, overrides) for file in files}
-    warnings = {file: () if problems else load_scenario(file, overrides).warnings for file, problems in found.items()}
+    both = {file: check_and_warn(file, overrides) for file in files}
+    found = {file: problems for file, (problems, _) in both.items()}
+    warnings = {file: warned for file, (_, warned) in both.items()}
     if as_json:
         print_json(
             {

@@ -19,8 +19,8 @@ EPILOG = "Example: greaterbay run baseline joint_fund --replicates 4 --out out -
 @click.argument("scenarios", nargs=-1, required=True, metavar="SCENARIO...")
 @click.option("--replicates", metavar="N", help="How many replicates; number k is paired across scenarios.")
 @click.option("--only", type=click.IntRange(0, 2**31 - 1), metavar="K", help="Run replicate K alone (first: 0).")
-@click.option("--seed", metavar="S", help="Seed of all replicates.")
-@click.option("--scale", metavar="X", help="Share of firms and people that are simulated, as in 0.05.")
+@click.option("--seed", type=click.INT, metavar="S", help="Seed of all replicates.")
+@click.option("--scale", type=click.FLOAT, metavar="X", help="Share of firms and people that are simulated, as in 0.05.")
 @click.option("--until", metavar="DATE", help="Last day of the run, a quarter's last, as in 2030-12-31.")
 @set_option
 @click.option(

@@ -129,10 +129,8 @@ def _row(one, states: dict[str, str]) -> tuple[str, ...]:
 
 def size(count: float) -> str:
     """``12 B``, ``3.4 MB``."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            break
+    units = ["B", "kB", "MB", "GB", "TB"]
+    while count >= 1000 and len(units) > 1:
         count /= 1000
-    else:
-        unit = "TB"
-    return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
+        del units[0]
+    return f"{count:.0f} {units[0]}" if units[0] == "B" or count >= 100 else f"{count:.1f} {units[0]}"

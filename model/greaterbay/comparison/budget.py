@@ -63,11 +63,15 @@ class Match:
         """One sentence for a reader."""
         listed = "; ".join(self.levers)
         if lang == "zh":
-            return (f"{self.policy}:以系数 {self.factor:.4g} 调整({listed}),使贴现支出由 {self.before:,.1f} 变为 {self.after:,.1f} 百万元,"
-                    f"目标为 {self.like} 的 {self.wanted:,.1f}(容差 {self.tolerance:,.1f});{self.searched} 次重复搜索,{self.confirmed} 次确认")
-        return (f"{self.policy}: levers scaled by {self.factor:.4g} ({listed}), so that discounted spending goes from {self.before:,.1f} to"
-                f" {self.after:,.1f} million CNY; wanted: {self.wanted:,.1f} as {self.like} (tolerance {self.tolerance:,.1f});"
-                f" searched on {self.searched} replicates, confirmed on {self.confirmed}")
+            return (
+                f"{self.policy}:以系数 {self.factor:.4g} 调整({listed}),使贴现支出由 {self.before:,.1f} 变为 {self.after:,.1f} 百万元,"
+                f"目标为 {self.like} 的 {self.wanted:,.1f}(容差 {self.tolerance:,.1f});{self.searched} 次重复搜索,{self.confirmed} 次确认"
+            )
+        return (
+            f"{self.policy}: levers scaled by {self.factor:.4g} ({listed}), so that discounted spending goes from {self.before:,.1f} to"
+            f" {self.after:,.1f} million CNY; wanted: {self.wanted:,.1f} as {self.like} (tolerance {self.tolerance:,.1f});"
+            f" searched on {self.searched} replicates, confirmed on {self.confirmed}"
+        )
 
 
 def scaled(scenario, levers: Sequence[str], factor: float):
@@ -80,8 +84,14 @@ def scaled(scenario, levers: Sequence[str], factor: float):
         # rounded, so that a factor found again is the same run
         settings[name] = replace(settings[name], value=float(f"{neutral + factor * (settings[name].value - neutral):.6g}"))
     suffix = ("", "") if scenario.id.endswith(SUFFIX) else (" (equal budget)", "(等额资金)")
-    return replace(scenario, id=scenario.id.removesuffix(SUFFIX) + SUFFIX, title=scenario.title + suffix[0],
-                   title_zh=scenario.title_zh + suffix[1] if scenario.title_zh else scenario.title_zh, levers=settings, budget="")
+    return replace(
+        scenario,
+        id=scenario.id.removesuffix(SUFFIX) + SUFFIX,
+        title=scenario.title + suffix[0],
+        title_zh=scenario.title_zh + suffix[1] if scenario.title_zh else scenario.title_zh,
+        levers=settings,
+        budget="",
+    )
 
 
 def most_factor(scenario, levers: Sequence[str]) -> tuple[float, str]:
@@ -101,8 +111,14 @@ def costly(scenario, spent: Spent) -> list[str]:
     from greaterbay.policy import catalogue
 
     entries = catalogue.levers()
-    return [name for name in scenario.levers if name in spent.lever and spent.lever[name].sum() > 0.0 and not entries[name].integer
-            and scenario.levers[name].value != entries[name].neutral]
+    return [
+        name
+        for name in scenario.levers
+        if name in spent.lever
+        and spent.lever[name].sum() > 0.0
+        and not entries[name].integer
+        and scenario.levers[name].value != entries[name].neutral
+    ]
 
 
 def tolerance(wanted: np.ndarray, found: Spent, grain: float) -> float:
@@ -112,8 +128,13 @@ def tolerance(wanted: np.ndarray, found: Spent, grain: float) -> float:
     return max(SHARE * float(wanted.mean()), grain, 2.0 * error)
 
 
-def match(scenario, like: str, spend_like: Callable[[Sequence[int]], Spent], spend: Callable[[object, Sequence[int]], Spent],
-          numbers: Sequence[int]) -> tuple[object, Match]:
+def match(
+    scenario,
+    like: str,
+    spend_like: Callable[[Sequence[int]], Spent],
+    spend: Callable[[object, Sequence[int]], Spent],
+    numbers: Sequence[int],
+) -> tuple[object, Match]:
     """Scale a scenario to the spending of another one; returns the scaled scenario and what was done.
 
     ``spend(scenario, numbers)`` runs replicates and gives what they spend, ``spend_like(numbers)`` that of the other scenario;
@@ -127,8 +148,10 @@ def match(scenario, like: str, spend_like: Callable[[Sequence[int]], Spent], spe
     first = spend(scenario, few)
     names = costly(scenario, first)
     if not names:
-        raise RunsError(f"{scenario.id}: {', '.join(scenario.levers) or 'it has no levers and'} "
-                        "spends no public money that a lever's strength could change; its budget cannot be matched")
+        raise RunsError(
+            f"{scenario.id}: {', '.join(scenario.levers) or 'it has no levers and'} "
+            "spends no public money that a lever's strength could change; its budget cannot be matched"
+        )
     trials = {1.0: first}
 
     def at(factor: float) -> Spent:
@@ -147,8 +170,10 @@ def match(scenario, like: str, spend_like: Callable[[Sequence[int]], Spent], spe
             break
         factor = min(_corrected(factor, like_all.mean / last.mean, trials), most_factor(scenario, names)[0])
     else:
-        raise RunsError(f"{scenario.id}: spends {last.mean:,.1f} million CNY on all {len(numbers)} replicates, not the {like_all.mean:,.1f}"
-                        f" of {like} (tolerance {allowed:,.1f}); give more replicates")
+        raise RunsError(
+            f"{scenario.id}: spends {last.mean:,.1f} million CNY on all {len(numbers)} replicates, not the {like_all.mean:,.1f}"
+            f" of {like} (tolerance {allowed:,.1f}); give more replicates"
+        )
     levers = tuple(f"{name} {scenario.levers[name].value:g} → {result.levers[name].value:g}" for name in names)
     done = Match(result.id, like, factor, first.mean, last.mean, like_all.mean, allowed, len(few), len(numbers), len(trials), levers)
     return result, done
@@ -170,9 +195,13 @@ def _search(name: str, levers: list[str], like: str, wanted: Spent, at: Callable
         if at(high).mean < goal:
             grown = (at(high).mean / at(1.0).mean - 1.0) / (high - 1.0) if high > 1.0 else 0.0
             why = "take-up is saturated" if grown < FLAT else f"{most[1]} has reached its bound"
-            raise RunsError(f"{name}: {', '.join(levers)} at most spend {at(high).mean:,.1f} million CNY, not the {goal:,.1f} of {like}: {why}")
+            raise RunsError(
+                f"{name}: {', '.join(levers)} at most spend {at(high).mean:,.1f} million CNY, not the {goal:,.1f} of {like}: {why}"
+            )
     elif at(low).mean > goal:
-        raise RunsError(f"{name}: spends {at(low).mean:,.1f} million CNY even without {', '.join(levers)}, more than the {goal:,.1f} of {like}")
+        raise RunsError(
+            f"{name}: spends {at(low).mean:,.1f} million CNY even without {', '.join(levers)}, more than the {goal:,.1f} of {like}"
+        )
     for trial in range(MOST_TRIALS):
         below, above = at(low).mean, at(high).mean
         part = (goal - below) / (above - below) if above > below else 0.5
@@ -184,8 +213,10 @@ def _search(name: str, levers: list[str], like: str, wanted: Spent, at: Callable
         spent = at(factor)
         if spent.mean < below - 2.0 * _error(spent, at(low)) or spent.mean > above + 2.0 * _error(spent, at(high)):
             falling = [lever for lever in levers if not _between(lever, at(low), spent, at(high))]
-            raise RunsError(f"{name}: spending does not grow steadily with {', '.join(falling or levers)}"
-                            f" ({below:,.1f}, {spent.mean:,.1f}, {above:,.1f} million CNY at factors {low:g}, {factor:g}, {high:g})")
+            raise RunsError(
+                f"{name}: spending does not grow steadily with {', '.join(falling or levers)}"
+                f" ({below:,.1f}, {spent.mean:,.1f}, {above:,.1f} million CNY at factors {low:g}, {factor:g}, {high:g})"
+            )
         if close(spent):
             return factor
         low, high = (factor, high) if spent.mean < goal else (low, factor)

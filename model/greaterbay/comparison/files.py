@@ -18,9 +18,15 @@ TABLES = ("effects", "places", "prices", "targets", "spread", "synergy", "budget
 def as_dict(study: Study) -> dict:
     """Plain values; a number that is not known is None. Flow matrices stand in ``flows.csv``."""
     head = {
-        "against": study.against, "policies": list(study.policies), "outcomes": list(study.outcomes),
-        "horizons": list(study.horizons), "pairs": study.pairs, "draws": study.draws,
-        "mixed": list(study.mixed), "equal": list(study.equal), "notes": list(study.notes),
+        "against": study.against,
+        "policies": list(study.policies),
+        "outcomes": list(study.outcomes),
+        "horizons": list(study.horizons),
+        "pairs": study.pairs,
+        "draws": study.draws,
+        "mixed": list(study.mixed),
+        "equal": list(study.equal),
+        "notes": list(study.notes),
     }
     return head | {name: [asdict(row) for row in getattr(study, name)] for name in TABLES}
 
@@ -34,10 +40,19 @@ def flow_rows(study: Study) -> list[dict]:
                 if change.reference[a, b] == 0.0 and change.mean[a, b] == 0.0:
                     continue
                 bounds = (None, None) if change.low is None else (float(change.low[a, b]), float(change.high[a, b]))
-                found.append({
-                    "policy": change.policy, "flow": change.flow, "years": f"{change.first}-{change.last}", "from": origin, "to": target,
-                    "reference": float(change.reference[a, b]), "change": float(change.mean[a, b]), "low90": bounds[0], "high90": bounds[1],
-                })
+                found.append(
+                    {
+                        "policy": change.policy,
+                        "flow": change.flow,
+                        "years": f"{change.first}-{change.last}",
+                        "from": origin,
+                        "to": target,
+                        "reference": float(change.reference[a, b]),
+                        "change": float(change.mean[a, b]),
+                        "low90": bounds[0],
+                        "high90": bounds[1],
+                    }
+                )
     return found
 
 

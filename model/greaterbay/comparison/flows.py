@@ -62,8 +62,20 @@ def changes(pairing: Pairing, run: StoredRun, policy: str, horizon: int) -> list
         difference = effects.by_draw(matrices(run, pairing.rows(run), flow, years) - base, pairing.draw)
         mean, count = difference.mean(axis=0), len(difference)
         half = effects.reach(count, effects.OUTER) * difference.std(axis=0, ddof=1) / np.sqrt(count) if count > 1 else None
-        found.append(Change(policy, flow, years[0], years[-1], tuple(run.labels("city")), base.mean(axis=0), mean,
-                            None if half is None else mean - half, None if half is None else mean + half, _clear(difference)))
+        found.append(
+            Change(
+                policy,
+                flow,
+                years[0],
+                years[-1],
+                tuple(run.labels("city")),
+                base.mean(axis=0),
+                mean,
+                None if half is None else mean - half,
+                None if half is None else mean + half,
+                _clear(difference),
+            )
+        )
     return found
 
 

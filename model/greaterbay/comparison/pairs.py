@@ -65,8 +65,9 @@ def opened(paths: Sequence[str | os.PathLike], against: str | os.PathLike, mixed
         for path in map(Path, (against, *paths)):
             real = path.resolve()
             if real in seen:
-                problems.append(f"{path}: given twice{f', first as {seen[real]}' if seen[real] != path else ''};"
-                                " a run is not held against itself")
+                problems.append(
+                    f"{path}: given twice{f', first as {seen[real]}' if seen[real] != path else ''}; a run is not held against itself"
+                )
                 continue
             seen[real] = path
             try:
@@ -96,6 +97,7 @@ def paired(reference: StoredRun, policies: Sequence[StoredRun], mixed: bool = Fa
 
 def _doubts(first: StoredRun, other: StoredRun) -> list[str]:
     """Why the pairs of two runs are not two futures of one world."""
+
     def of(run: StoredRun, key: str) -> object:
         return (run.manifest["scenario"].get("run") or {}).get(key)
 

@@ -65,6 +65,8 @@ def run_until(most: int, widths: Callable[[int], dict[str, tuple[float, float]]]
             say(f"{count} pairs: every contrast is precise enough")
             break
         worst = max(wide, key=lambda name: wide[name][0] / wide[name][1])
-        say(f"{count} pairs: {len(wide)} contrasts are too wide; the worst, {worst}: {wide[worst][0]:.4g}, wanted {wide[worst][1]:.4g}"
-            + ("; the maximum is reached" if count == most else ""))
+        say(
+            f"{count} pairs: {len(wide)} contrasts are too wide; the worst, {worst}: {wide[worst][0]:.4g}, wanted {wide[worst][1]:.4g}"
+            + ("; the maximum is reached" if count == most else "")
+        )
     return used

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from greaterbay.comparison import budget, precise, synergy, values
+from greaterbay.comparison import budget, effects, precise, synergy, values
 from greaterbay.comparison.pairs import Pairing, opened
-from greaterbay.comparison.study import Study, compare
+from greaterbay.comparison.study import Study, compare, horizons_of
 from greaterbay.runner import ensemble, store
 from greaterbay.runner.results import RunsError, StoredRun
 
@@ -80,8 +80,9 @@ def spent_by(run: StoredRun, numbers: Sequence[int]) -> budget.Spent:
     return budget.Spent(total, lever, float(paid.min()) if paid.size else 0.0)
 
 
-def answer(policies: Sequence, against, question: Question, runner: Runner, numbers: Sequence[int],
-           say: Callable[[str], None] = lambda text: None) -> Answer:
+def answer(
+    policies: Sequence, against, question: Question, runner: Runner, numbers: Sequence[int], say: Callable[[str], None] = lambda text: None
+) -> Answer:
     """Compare policies (loaded scenarios, or paths of result files) with ``against``, running what is needed.
 
     The caller closes ``files``. Raises RunsError, RunError, StoreError with everything that is wrong.
@@ -139,6 +140,7 @@ def _matched(policies: list, against, all_to_first: bool, runner: Runner, number
             if key not in spent:
                 spent[key] = spend(scenario, wanted)
             return spent[key]
+
         return of
 
     found, matches = [], []
@@ -167,14 +169,18 @@ def _paths(policies: Sequence, runner: Runner, numbers: Sequence[int]) -> list[P
 
 def _twins(policies: Sequence, paths: Sequence[Path], runner: Runner, numbers: Sequence[int]) -> list[Path]:
     """Cut twins of all policies: run, or found beside a stored run."""
-    scenarios = [replace(one, id=one.id + synergy.SUFFIX, run=replace(one.run, cut="jurisdictions")) for one in policies if not _is_file(one)]
+    scenarios = [
+        replace(one, id=one.id + synergy.SUFFIX, run=replace(one.run, cut="jurisdictions")) for one in policies if not _is_file(one)
+    ]
     made = iter(runner.run(scenarios, numbers) if scenarios else [])
     found, missing = [], []
     for policy, path in zip(policies, paths, strict=True):
         twin = path.with_name(path.stem + synergy.SUFFIX + path.suffix) if _is_file(policy) else next(made)
         if not twin.is_file():
-            missing.append(f"{path}: --synergy needs its cut twin {twin}; give the scenario instead, or run it with"
-                           f" --set 'run.cut=\"jurisdictions\"' --set 'id=\"{path.stem}{synergy.SUFFIX}\"'")
+            missing.append(
+                f"{path}: --synergy needs its cut twin {twin}; give the scenario instead, or run it with"
+                f" --set 'run.cut=\"jurisdictions\"' --set 'id=\"{path.stem}{synergy.SUFFIX}\"'"
+            )
         found.append(twin)
     if missing:
         raise RunsError("\n".join(missing))
@@ -186,10 +192,12 @@ def _widths(policies: Sequence, against, question: Question, runner: Runner, num
     paths = _paths([against, *policies], runner, numbers)
     found = {}
     with opened(paths[1:], paths[0], question.mixed) as pairing:
-        study = compare(pairing, tuple(one.outcome for one in question.precision), question.horizons)
+        everywhere = {values.ALL: pairing.reference.inside()}
         for wanted in question.precision:
-            for effect in study.effects:
-                if effect.outcome == wanted.outcome and effect.group == values.ALL:
-                    half = np.inf if effect.low90 is None else 0.5 * (effect.high90 - effect.low90)
-                    found[f"{effect.policy}, {effect.outcome} in {effect.horizon}"] = (half, wanted.width)
+            levels = [values.yearly(run, wanted.outcome, everywhere)[values.ALL][pairing.rows(run)] for run in pairing.runs]
+            for year in horizons_of(pairing, question.horizons):
+                base, *others = (values.upto(run, wanted.outcome, level, year) for run, level in zip(pairing.runs, levels, strict=True))
+                for run, ours in zip(pairing.policies, others, strict=True):
+                    half = precise.half_width(effects.by_draw(ours - base, pairing.draw))
+                    found[f"{run.scenario}, {wanted.outcome} in {year}"] = (half, wanted.width)
     return found

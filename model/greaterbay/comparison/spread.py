@@ -85,7 +85,9 @@ def technologies(pairing: Pairing, run: StoredRun) -> dict[str, int]:
     found = {}
     quarters = list(run.quarters)
     for name in pairing.reference.probes:
-        if run.probes.get(name) == pairing.reference.probes[name] and all(name in one.labels("technology") for one in (run, pairing.reference)):
+        if run.probes.get(name) == pairing.reference.probes[name] and all(
+            name in one.labels("technology") for one in (run, pairing.reference)
+        ):
             start = pairing.reference.probes[name].get("start")
             launch = int(start[:4]) * 4 + (int(start[5:7]) - 1) // 3 if start else quarters[0]
             if launch in quarters:
@@ -120,13 +122,36 @@ def rows(pairing: Pairing, run: StoredRun, policy: str) -> list[Row]:
     return found
 
 
-def _row(pairing: Pairing, policy: str, technology: str, measure: str, group: str, ours: np.ndarray, theirs: np.ndarray,
-         hit: np.ndarray | None = None, hit_reference: np.ndarray | None = None) -> Row:
+def _row(
+    pairing: Pairing,
+    policy: str,
+    technology: str,
+    measure: str,
+    group: str,
+    ours: np.ndarray,
+    theirs: np.ndarray,
+    hit: np.ndarray | None = None,
+    hit_reference: np.ndarray | None = None,
+) -> Row:
     from greaterbay.comparison.study import effect_of
 
     one = effect_of(ours, theirs, pairing.draw)
     counts = (None, None) if hit is None else (int(hit.sum()), int(hit_reference.sum()))
     verdict = one.verdict if counts[0] is None or sum(counts) else NOT_REACHED
-    return Row(policy, technology, measure, group, one.pairs, one.reference, one.mean, one.error, one.low50, one.high50,
-               one.low90, one.high90, one.p, *counts, verdict)
-
+    return Row(
+        policy,
+        technology,
+        measure,
+        group,
+        one.pairs,
+        one.reference,
+        one.mean,
+        one.error,
+        one.low50,
+        one.high50,
+        one.low90,
+        one.high90,
+        one.p,
+        *counts,
+        verdict,
+    )

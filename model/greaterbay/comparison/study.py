@@ -171,18 +171,27 @@ def compare(pairing: Pairing, outcomes: Sequence[str] = (), horizons: Sequence[i
     cover; the last one, and 2030 where it is covered, by default. Raises RunsError for what cannot be compared.
     """
     runs, reference = pairing.runs, pairing.reference
-    horizons = _horizons(pairing, horizons)
+    horizons = horizons_of(pairing, horizons)
     outcomes = _outcomes(pairing, outcomes)
-    lacking = [f"{run.path or run.scenario}: holds no {one.outcome}" for run in runs for one in targets if not values.holds(run, one.outcome)]
+    lacking = [
+        f"{run.path or run.scenario}: holds no {one.outcome}" for run in runs for one in targets if not values.holds(run, one.outcome)
+    ]
     if lacking:
         raise RunsError("\n".join(lacking))
     keys = {id(run): key_of(run) for run in runs}
     draw = pairing.draw
     study = Study(
-        keys[id(reference)], tuple(keys[id(run)] for run in pairing.policies),
+        keys[id(reference)],
+        tuple(keys[id(run)] for run in pairing.policies),
         {keys[id(run)]: (run.label("en"), run.label("zh")) for run in runs},
-        outcomes, horizons, len(pairing.numbers), len(np.unique(draw)) if draw is not None else 0, tuple(pairing.years),
-        pairing.mixed, pairing.equal)
+        outcomes,
+        horizons,
+        len(pairing.numbers),
+        len(np.unique(draw)) if draw is not None else 0,
+        tuple(pairing.years),
+        pairing.mixed,
+        pairing.equal,
+    )
     members = values.groups(reference)
     base = {name: _yearly(pairing, reference, name, members) for name in outcomes}
     found: dict[str, dict[str, dict[str, np.ndarray]]] = {}
@@ -198,8 +207,10 @@ def compare(pairing: Pairing, outcomes: Sequence[str] = (), horizons: Sequence[i
                 for group in members:
                     if group not in base[name]:
                         continue
-                    a, b = (values.upto(one, name, series, horizon)
-                            for one, series in ((run, found[policy][name][group]), (reference, base[name][group])))
+                    a, b = (
+                        values.upto(one, name, series, horizon)
+                        for one, series in ((run, found[policy][name][group]), (reference, base[name][group]))
+                    )
                     effect = effect_of(a, b, draw, policy=policy, outcome=name, horizon=horizon, group=group, thin=group in thin)
                     if effect is not None:
                         study.effects.append(effect)
@@ -216,15 +227,27 @@ def compare(pairing: Pairing, outcomes: Sequence[str] = (), horizons: Sequence[i
                     met = target.met(level)
                     bounds = effects.share_interval(int(met.sum()), met.size)
                     study.targets.append(Met(policy, str(target), horizon, float(met.mean()), bounds.low, bounds.high))
-    study.flows = [change for policy, run in zip(study.policies, pairing.policies, strict=True)
-                   for change in flows.changes(pairing, run, policy, max(horizons))]
+    study.flows = [
+        change
+        for policy, run in zip(study.policies, pairing.policies, strict=True)
+        for change in flows.changes(pairing, run, policy, max(horizons))
+    ]
     study.spread = [row for policy, run in zip(study.policies, pairing.policies, strict=True) for row in spread.rows(pairing, run, policy)]
     study.notes += _notes(study, pairing)
     return study
 
 
-def effect_of(policy_values: np.ndarray, reference: np.ndarray, draw: np.ndarray | None, *, policy: str = "", outcome: str = "",
-              horizon: int = 0, group: str = ALL, thin: bool = False) -> Effect | None:
+def effect_of(
+    policy_values: np.ndarray,
+    reference: np.ndarray,
+    draw: np.ndarray | None,
+    *,
+    policy: str = "",
+    outcome: str = "",
+    horizon: int = 0,
+    group: str = ALL,
+    thin: bool = False,
+) -> Effect | None:
     """The paired effect of values over values, both (pair,); pairs with an undefined value are left out, None if none is left."""
     defined = np.isfinite(policy_values) & np.isfinite(reference)
     a, b = policy_values[defined], reference[defined]
@@ -255,11 +278,29 @@ def effect_of(policy_values: np.ndarray, reference: np.ndarray, draw: np.ndarray
         return [bound for one in pair for bound in ((one.low, one.high) if one else (None, None))]
 
     return Effect(
-        policy, outcome, horizon, group, len(a), 0 if draw is None else len(units), float(b.mean()), float(a.mean()),
-        float(units.mean()), known(effects.mean_error(units)), *bounds(mean), *bounds(across), *bounds(future), *relative, known(chance),
-        known(effects.p_value(units)), None, *((ratio[0], ratio[1].low, ratio[1].high) if ratio else (None, None, None)),
+        policy,
+        outcome,
+        horizon,
+        group,
+        len(a),
+        0 if draw is None else len(units),
+        float(b.mean()),
+        float(a.mean()),
+        float(units.mean()),
+        known(effects.mean_error(units)),
+        *bounds(mean),
+        *bounds(across),
+        *bounds(future),
+        *relative,
+        known(chance),
+        known(effects.p_value(units)),
+        None,
+        *((ratio[0], ratio[1].low, ratio[1].high) if ratio else (None, None, None)),
         round(len(a) * ratio[0]) if ratio else None,
-        *((split.share, split.low, split.high) if split else (None, None, None)), thin, verdict)
+        *((split.share, split.low, split.high) if split else (None, None, None)),
+        thin,
+        verdict,
+    )
 
 
 def known(value: float) -> float | None:
@@ -267,7 +308,8 @@ def known(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _horizons(pairing: Pairing, wanted: Sequence[int]) -> tuple[int, ...]:
+def horizons_of(pairing: Pairing, wanted: Sequence[int]) -> tuple[int, ...]:
+    """The years to report; those wanted must be complete years of all runs."""
     covered = pairing.years
     unknown = [year for year in wanted if year not in covered]
     if unknown:
@@ -319,10 +361,20 @@ def _rank(study: Study, pairing: Pairing, base: dict, found: dict, horizon: int)
     cost_bounds = [effects.mean_interval(cost - costs[0], effects.OUTER) for cost in costs]
     for name in study.outcomes:
         sign = values.direction(name)
-        level = np.stack([values.upto(run, name, series[name][ALL], horizon) for run, series in
-                          [(reference, base), *((r, found[p]) for p, r in zip(study.policies, runs, strict=True))]], axis=1)
-        total = np.stack([values.cumulated(run, name, series[name][ALL], horizon) for run, series in
-                          [(reference, base), *((r, found[p]) for p, r in zip(study.policies, runs, strict=True))]], axis=1)
+        level = np.stack(
+            [
+                values.upto(run, name, series[name][ALL], horizon)
+                for run, series in [(reference, base), *((r, found[p]) for p, r in zip(study.policies, runs, strict=True))]
+            ],
+            axis=1,
+        )
+        total = np.stack(
+            [
+                values.cumulated(run, name, series[name][ALL], horizon)
+                for run, series in [(reference, base), *((r, found[p]) for p, r in zip(study.policies, runs, strict=True))]
+            ],
+            axis=1,
+        )
         fine = np.isfinite(level).all(axis=1) & np.isfinite(total).all(axis=1)
         if fine.sum() < 2:
             continue
@@ -330,25 +382,49 @@ def _rank(study: Study, pairing: Pairing, base: dict, found: dict, horizon: int)
         difference = sign * (level[fine] - level[fine, :1])
         ranks = ranking.rank(effects.samples(difference, draw))
         for position, k in enumerate(ranks.order):
-            study.places.append(Place(names[k], name, horizon, position + 1, float(ranks.best[k]), tuple(map(float, ranks.chance[k])),
-                                      float(ranks.regret[k]), ranks.stable, ranks.agreement))
+            study.places.append(
+                Place(
+                    names[k],
+                    name,
+                    horizon,
+                    position + 1,
+                    float(ranks.best[k]),
+                    tuple(map(float, ranks.chance[k])),
+                    float(ranks.regret[k]),
+                    ranks.stable,
+                    ranks.agreement,
+                )
+            )
         spent = np.stack([factor * (cost - costs[0]) for factor, cost in zip(factors, costs, strict=True)], axis=1)[fine]
         gained = sign * (total[fine] - total[fine, :1])
         joint = effects.samples(np.concatenate((gained, spent), axis=1), draw)
         on = ranking.frontier(gained.mean(axis=0), spent.mean(axis=0))
-        often = ranking.frontier_chance(joint[:, : len(names)], joint[:, len(names):])
+        often = ranking.frontier_chance(joint[:, : len(names)], joint[:, len(names) :])
         for k, policy in enumerate(names):
             bounds = effects.mean_interval(gained[:, k], effects.OUTER)
             clear = k > 0 and bounds is not None and not bounds.covers(0.0) and spent[:, k].any()
             ratio = effects.fieller(spent[:, k], gained[:, k]) if clear else None
             financing = pairing.runs[k].manifest["scenario"].get("financing", "additional")
-            study.prices.append(Price(
-                policy, name, horizon, financing, float((costs[k] - costs[0]).mean()),
-                cost_bounds[k].low if cost_bounds[k] else None, cost_bounds[k].high if cost_bounds[k] else None,
-                float(spent[:, k].mean()), float(gained[:, k].mean()),
-                bounds.low if bounds else None, bounds.high if bounds else None,
-                float(spent[:, k].mean() / gained[:, k].mean()) if ratio else None,
-                ratio.low if ratio else None, ratio.high if ratio else None, bool(on[k]), float(often[k])))
+            study.prices.append(
+                Price(
+                    policy,
+                    name,
+                    horizon,
+                    financing,
+                    float((costs[k] - costs[0]).mean()),
+                    cost_bounds[k].low if cost_bounds[k] else None,
+                    cost_bounds[k].high if cost_bounds[k] else None,
+                    float(spent[:, k].mean()),
+                    float(gained[:, k].mean()),
+                    bounds.low if bounds else None,
+                    bounds.high if bounds else None,
+                    float(spent[:, k].mean() / gained[:, k].mean()) if ratio else None,
+                    ratio.low if ratio else None,
+                    ratio.high if ratio else None,
+                    bool(on[k]),
+                    float(often[k]),
+                )
+            )
 
 
 def _notes(study: Study, pairing: Pairing) -> list[str]:

@@ -74,6 +74,7 @@ def jackknife(sums: np.ndarray, statistic: Callable[[np.ndarray], float]) -> tup
 
 def _statistics(names: list[str]) -> dict[str, Callable[[np.ndarray], float]]:
     """Index of the sum, of each jurisdiction, and their plain mean, from pooled sums (run, jurisdiction, part)."""
+
     def level(parts: np.ndarray) -> np.ndarray:
         with np.errstate(divide="ignore", invalid="ignore"):
             return parts[..., 0] / parts[..., 1] if parts.shape[-1] == 2 else parts[..., 0]
@@ -91,8 +92,9 @@ def _statistics(names: list[str]) -> dict[str, Callable[[np.ndarray], float]]:
 def _sums(run: StoredRun, parts: tuple[str, ...], where: dict, numbers: Sequence[int]) -> np.ndarray:
     """Sums over all quarters by pair, jurisdiction and part."""
     rows = [run.info.replicates.index(number) for number in numbers]
-    return np.stack([np.stack([run.values(part)[rows][:, :, places].sum(axis=(1, 2)) for places in where.values()], axis=1)
-                     for part in parts], axis=-1)
+    return np.stack(
+        [np.stack([run.values(part)[rows][:, :, places].sum(axis=(1, 2)) for places in where.values()], axis=1) for part in parts], axis=-1
+    )
 
 
 def _not_twins(full: StoredRun, cut: StoredRun) -> list[str]:
@@ -100,7 +102,7 @@ def _not_twins(full: StoredRun, cut: StoredRun) -> list[str]:
     ours, theirs = (dict(run.manifest["scenario"]) for run in (full, cut))
     found = []
     if (theirs.get("run") or {}).get("cut") != "jurisdictions":
-        found.append(f"{cut.path or cut.scenario}: its jurisdictions are not cut; it must be run with [run] cut = \"jurisdictions\"")
+        found.append(f'{cut.path or cut.scenario}: its jurisdictions are not cut; it must be run with [run] cut = "jurisdictions"')
     for key in ("levers", "probes", "events", "parameters"):
         if ours.get(key) != theirs.get(key):
             found.append(f"{cut.path or cut.scenario}: has other {key} than {full.path or full.scenario}; the cut run carries the same")

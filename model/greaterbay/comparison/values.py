@@ -19,10 +19,21 @@ from greaterbay.runner.results import RunsError, StoredRun
 
 ALL = "all"
 ROLES = ("core", "periphery")
-LOWER_IS_BETTER = frozenset({
-    "public_cost", "public_cost_present", "firm_exits", "talent_idle", "abandoned", "lapsed", "pilots_waiting", "credit_losses",
-    "inequality", "imports_cost", "lever_short",
-})
+LOWER_IS_BETTER = frozenset(
+    {
+        "public_cost",
+        "public_cost_present",
+        "firm_exits",
+        "talent_idle",
+        "abandoned",
+        "lapsed",
+        "pilots_waiting",
+        "credit_losses",
+        "inequality",
+        "imports_cost",
+        "lever_short",
+    }
+)
 """Outcomes of which less is better; of all others more is."""
 FEW_AGENTS = 30
 _TARGET = re.compile(r"\s*([a-z][a-z0-9_]*)\s*(>=|<=|>|<)\s*([-+0-9.eE]+)\s*")
@@ -65,8 +76,10 @@ def outcome(name: str) -> Output:
     fitting = [one.id for one in declared.table().values() if one.dims in (("quarter", "city"), ("quarter",)) and one.dtype != "int32"]
     if name not in fitting:
         hint = did_you_mean(name, fitting)
-        raise RunsError(f'"{name}" is no outcome that can be compared; allowed: outputs by city or of the whole region'
-                        f" (`greaterbay outputs`){'; ' + hint if hint else ''}")
+        raise RunsError(
+            f'"{name}" is no outcome that can be compared; allowed: outputs by city or of the whole region'
+            f" (`greaterbay outputs`){'; ' + hint if hint else ''}"
+        )
     return declared.get(name)
 
 

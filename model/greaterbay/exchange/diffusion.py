@@ -4,10 +4,11 @@ Tracked technologies are two vintages for each field (the best invention that re
 vintage when the last one is ``vintage_years`` old) and the probes of a scenario. A firm for which a technology is useful
 (relatedness above ``link``) hears of it with the hazard
 
-    h = outside + imitation * (share of its partners that use it)
+    h = outside + visits + imitation * (share of its partners that use it)
           + city_imitation * (share of the users among related firms of its city and chain)
 
-(external and internal influence: Bass 1969, on the network instead of the whole population) and then adopts when
+(external and internal influence: Bass 1969, on the network instead of the whole population; visits are
+``demonstration_visits`` a quarter to each demonstration project of the city and field, per possible user) and then adopts when
 
     horizon * gain * absorptive - cost(t) - risk_aversion * risk * (1 - cover) * (1 - bay's share) + peers + noise > 0
 
@@ -25,6 +26,7 @@ from functools import cache
 import numpy as np
 
 from greaterbay.clock import WARM_UP_QUARTERS
+from greaterbay.exchange.services import demonstrated
 from greaterbay.kernels import lean
 from greaterbay.policy import instruments
 from greaterbay.streams import combine, identity_of, normal, uniform
@@ -50,8 +52,8 @@ def worth(gain, absorptive, cost, aversion, risk, peers, p):
 
 
 @lean
-def spread(firms, adjacency, institutes, bits, identities, fields, gains, costs, risks, cover, related, city_share, bay_share, core_city, aid_rate,
-           aid_left, keys, p, new, from_core):
+def spread(firms, adjacency, institutes, bits, identities, fields, outside, gains, costs, risks, cover, related, city_share, bay_share,
+           core_city, aid_rate, aid_left, keys, p, new, from_core):
     """First adoptions of the quarter: ``new`` (rows,) bit mask of technologies taken up.
 
     Help with the cost that a firm can count on is ``aid_rate`` (rows,) of it, at most ``aid_left`` (rows,) million CNY.
@@ -82,7 +84,7 @@ def spread(firms, adjacency, institutes, bits, identities, fields, gains, costs,
                     core = core or core_city[firms.city[j]]
             partner_share = users / ties if ties > 0 else 0.0
             local = city_share[firms.city[r], t]
-            h = hazard(p.outside, partner_share, local, p)
+            h = hazard(outside[firms.city[r], t], partner_share, local, p)
             price = costs[t] * 4.0 * firms.sales[r]
             aid = min(aid_rate[r] * price, aid_left[r])
             if not firms.cash[r] >= price - aid + firms.rd_paid[r]:  # who cannot pay need not be asked
@@ -216,12 +218,17 @@ def spread_technologies(bay) -> None:
         side = bay.side_city[:, None] == np.arange(int(bay.side_city.max()) + 1)[None, :]
         bay_share = np.stack([users[at][:, active].sum(axis=0) / np.maximum(possible[at][:, active].sum(axis=0), 1e-12) for at in side.T])
         bay_share = np.ascontiguousarray(bay_share[bay.side_city])
+        outside = np.full(share.shape, p.outside)
+        if bay.values.demonstration.any():
+            # visitors of a demonstration project see its technology at work
+            outside += p.demonstration_visits * demonstrated(bay)[:, fields] / np.maximum(possible[:, active], 1e-12)
         keys = Keys(bay.streams.key("adopt", quarter), bay.streams.key("adopt_risk", 0))
         new, from_core = np.zeros(firms.capacity, np.uint64), np.zeros(firms.capacity)
         identities = np.array([technology_identity(t.name, t.launch) for t in technology], np.uint64)
         aid_rate, aid_left = instruments.relief(bay, "adoption")
-        spread(firms.part(Adopters), bay.adjacency, bay.institutes.capacity, bits, identities, fields, gains, costs, risks, bay.values.first_use_cover_firm,
-               region.relatedness_field, share, bay_share, region.core_city, aid_rate, aid_left, keys, p, new, from_core)
+        spread(firms.part(Adopters), bay.adjacency, bay.institutes.capacity, bits, identities, fields, outside, gains, costs, risks,
+               bay.values.first_use_cover_firm, region.relatedness_field, share, bay_share, region.core_city, aid_rate, aid_left, keys, p,
+               new, from_core)
         if aid_rate.any():
             pay_adoption_aid(bay, new, bits, costs, aid_rate, aid_left)
         rows = np.flatnonzero(new)

@@ -30,9 +30,15 @@ def draw_ranks(study: Study, pairing: Pairing, language: str) -> Figure:
     columns = min(COLUMNS, len(shown))
     number = len(study.policies) + 1
     sheet = style.sheet(
-        pairing.runs, language, title=word("rank_title", language, year=year),
-        reading=word("rank_cells", language), rows=math.ceil(len(shown) / columns), columns=columns,
-        panel=(1.9 + 0.36 * number, 0.8 + 0.3 * number), warnings=warnings(study, language))
+        pairing.runs,
+        language,
+        title=word("rank_title", language, year=year),
+        reading=word("rank_cells", language),
+        rows=math.ceil(len(shown) / columns),
+        columns=columns,
+        panel=(1.9 + 0.36 * number, 0.8 + 0.3 * number),
+        warnings=warnings(study, language),
+    )
     for place, axes in enumerate(sheet.panels):
         if place >= len(shown):
             style.no_data(axes)
@@ -45,7 +51,9 @@ def draw_ranks(study: Study, pairing: Pairing, language: str) -> Figure:
             if value >= 0.005:
                 axes.text(column, row, f"{100 * value:.0f}", ha="center", va="center", size=7, color="white" if value > 0.6 else "black")
         axes.set_xticks(range(number), range(1, number + 1))
-        axes.set_yticks(range(number), [one.policy.replace("_", " ") if language == "en" else title(study, one.policy, language)[:12] for one in places])
+        axes.set_yticks(
+            range(number), [one.policy.replace("_", " ") if language == "en" else title(study, one.policy, language)[:12] for one in places]
+        )
         axes.tick_params(length=0)
         for side in axes.spines.values():
             side.set_visible(False)
@@ -65,9 +73,16 @@ def draw_frontier(study: Study, pairing: Pairing, language: str) -> Figure:
     shown = [outcome for outcome in study.outcomes if any((one.outcome, one.horizon) == (outcome, year) for one in study.prices)]
     columns = min(COLUMNS, len(shown))
     sheet = style.sheet(
-        pairing.runs, language, title=word("frontier_title", language, year=year),
+        pairing.runs,
+        language,
+        title=word("frontier_title", language, year=year),
         reading=style.sentences(language, against(study, language), word("frontier_lines", language)),
-        rows=math.ceil(len(shown) / columns), columns=columns, panel=(3.4, 2.5), legend=legend(study, language), warnings=warnings(study, language))
+        rows=math.ceil(len(shown) / columns),
+        columns=columns,
+        panel=(3.4, 2.5),
+        legend=legend(study, language),
+        warnings=warnings(study, language),
+    )
     names = [study.against, *study.policies]
     for place, axes in enumerate(sheet.panels):
         if place >= len(shown):
@@ -88,12 +103,16 @@ def draw_frontier(study: Study, pairing: Pairing, language: str) -> Figure:
             colour = style.scenario_colour(k, count)
             x, y = one.economic * money.factor, sign * one.effect * scale.factor
             if one.effect_low is not None:
-                axes.plot([x, x], [sign * one.effect_low * scale.factor, sign * one.effect_high * scale.factor], color=colour, linewidth=1.2)
+                axes.plot(
+                    [x, x], [sign * one.effect_low * scale.factor, sign * one.effect_high * scale.factor], color=colour, linewidth=1.2
+                )
             if one.cost_low is not None and one.cost:
                 part = one.economic / one.cost
                 axes.plot([one.cost_low * part * money.factor, one.cost_high * part * money.factor], [y, y], color=colour, linewidth=1.2)
             axes.plot([x], [y], marker="o", markersize=5.5, color=colour, zorder=3)
-        edge = sorted((found[name].economic * money.factor, sign * found[name].effect * scale.factor) for name in names if found[name].frontier)
+        edge = sorted(
+            (found[name].economic * money.factor, sign * found[name].effect * scale.factor) for name in names if found[name].frontier
+        )
         axes.plot(*zip(*edge, strict=True), color=style.GREY, linewidth=1.0, linestyle=(0, (4, 2)), zorder=2)
         style.panel_title(axes, label_of(outcome, language), 2.7)
         axes.set_xlabel(word("cost_axis", language, unit=money.unit))

@@ -21,8 +21,10 @@ COLUMNS = 3
 def legend(study: Study, language: str) -> list[Line2D]:
     """One line a policy, in its colour."""
     count = len(study.policies) + 1
-    return [Line2D([], [], label=title(study, policy, language), color=style.scenario_colour(k + 1, count), linewidth=1.8)
-            for k, policy in enumerate(study.policies)]
+    return [
+        Line2D([], [], label=title(study, policy, language), color=style.scenario_colour(k + 1, count), linewidth=1.8)
+        for k, policy in enumerate(study.policies)
+    ]
 
 
 def title(study: Study, policy: str, language: str) -> str:
@@ -63,11 +65,19 @@ def draw_paths(study: Study, pairing: Pairing, language: str) -> Figure:
     columns = min(COLUMNS, len(study.outcomes))
     several = study.pairs > 1
     sheet = style.sheet(
-        pairing.runs, language, title=word("effect_paths_title", language),
-        reading=style.sentences(language, against(study, language),
-                                word("effect_bands", language, n=study.pairs) if several else word("one_pair", language)),
-        rows=math.ceil(len(study.outcomes) / columns), columns=columns, panel=(3.3, 2.1), legend=legend(study, language),
-        warnings=warnings(study, language), sharex=True)
+        pairing.runs,
+        language,
+        title=word("effect_paths_title", language),
+        reading=style.sentences(
+            language, against(study, language), word("effect_bands", language, n=study.pairs) if several else word("one_pair", language)
+        ),
+        rows=math.ceil(len(study.outcomes) / columns),
+        columns=columns,
+        panel=(3.3, 2.1),
+        legend=legend(study, language),
+        warnings=warnings(study, language),
+        sharex=True,
+    )
     when = np.array(study.years) + 0.5
     for place, axes in enumerate(sheet.panels):
         if place >= len(study.outcomes):
@@ -107,10 +117,16 @@ def draw_forest(study: Study, pairing: Pairing, language: str) -> Figure:
     count = len(study.policies) + 1
     columns = min(COLUMNS, len(study.outcomes))
     sheet = style.sheet(
-        pairing.runs, language, title=word("forest_title", language, year=year),
+        pairing.runs,
+        language,
+        title=word("forest_title", language, year=year),
         reading=style.sentences(language, against(study, language), word("effect_lines" if study.pairs > 1 else "one_pair", language)),
-        rows=math.ceil(len(study.outcomes) / columns), columns=columns, panel=(3.3, 0.75 + 0.24 * len(study.policies)),
-        legend=legend(study, language), warnings=warnings(study, language))
+        rows=math.ceil(len(study.outcomes) / columns),
+        columns=columns,
+        panel=(3.3, 0.75 + 0.24 * len(study.policies)),
+        legend=legend(study, language),
+        warnings=warnings(study, language),
+    )
     for place, axes in enumerate(sheet.panels):
         if place >= len(study.outcomes):
             style.no_data(axes)
@@ -123,12 +139,22 @@ def draw_forest(study: Study, pairing: Pairing, language: str) -> Figure:
                 continue
             scale, colour, height = factor(one), style.scenario_colour(k + 1, count), -k
             if one.low90 is not None:
-                axes.plot([one.future_low90 * scale, one.future_high90 * scale], [height, height], color=style.PALE, linewidth=1.0, zorder=1)
+                axes.plot(
+                    [one.future_low90 * scale, one.future_high90 * scale], [height, height], color=style.PALE, linewidth=1.0, zorder=1
+                )
                 axes.plot([one.across_low90 * scale, one.across_high90 * scale], [height, height], color=colour, linewidth=1.2, zorder=3)
-                axes.plot([one.across_low50 * scale, one.across_high50 * scale], [height, height], color=colour, linewidth=3.2, zorder=3,
-                          solid_capstyle="butt")
+                axes.plot(
+                    [one.across_low50 * scale, one.across_high50 * scale],
+                    [height, height],
+                    color=colour,
+                    linewidth=3.2,
+                    zorder=3,
+                    solid_capstyle="butt",
+                )
             clear = one.verdict in (HIGHER, LOWER)
-            axes.plot([one.mean * scale], [height], marker="o", markersize=5, color=colour, markerfacecolor=colour if clear else "white", zorder=4)
+            axes.plot(
+                [one.mean * scale], [height], marker="o", markersize=5, color=colour, markerfacecolor=colour if clear else "white", zorder=4
+            )
         axes.set_ylim(-len(study.policies) + 0.4, 0.6)
         axes.set_yticks([])
         axes.grid(axis="y", visible=False)
@@ -151,10 +177,20 @@ def draw_noise(study: Study, pairing: Pairing, language: str) -> Figure:
     year, count = max(study.horizons), len(study.policies) + 1
     columns = 2 if any(one.share_parameters is not None for one in study.effects) else 1
     sheet = style.sheet(
-        pairing.runs, language, title=word("noise_title", language),
-        reading=style.sentences(language, f"{word('whole_region', language)}{word('comma', language)}{year}{word('stop', language)}", word("ratio_lines", language)),
-        columns=columns, panel=(8.0 / columns + 0.6, 1.0 + len(study.outcomes) * (0.22 + 0.1 * len(study.policies))), legend=legend(study, language),
-        warnings=warnings(study, language), sharey=True)
+        pairing.runs,
+        language,
+        title=word("noise_title", language),
+        reading=style.sentences(
+            language,
+            f"{word('whole_region', language)}{word('comma', language)}{year}{word('stop', language)}",
+            word("ratio_lines", language),
+        ),
+        columns=columns,
+        panel=(8.0 / columns + 0.6, 1.0 + len(study.outcomes) * (0.22 + 0.1 * len(study.policies))),
+        legend=legend(study, language),
+        warnings=warnings(study, language),
+        sharey=True,
+    )
     step = 0.8 / len(study.policies)
     for row, outcome in enumerate(study.outcomes):
         for k, policy in enumerate(study.policies):

@@ -38,9 +38,15 @@ def draw_winners(study: Study, pairing: Pairing, language: str) -> Figure:
     labels = [names.get(group) or (word("whole_region", language) if group == values.ALL else word(group, language)) for group in rows]
     side = max(0.62, CELL) * len(study.policies)
     sheet = style.sheet(
-        pairing.runs, language, title=word("winners_title", language, year=year),
+        pairing.runs,
+        language,
+        title=word("winners_title", language, year=year),
         reading=style.sentences(language, against(study, language), word("winners_cells", language)),
-        columns=len(shown), panel=(side + 0.9 + 1.3 / len(shown), 0.27 * len(rows) + 2.0), warnings=warnings(study, language), sharey=True)
+        columns=len(shown),
+        panel=(side + 0.9 + 1.3 / len(shown), 0.27 * len(rows) + 2.0),
+        warnings=warnings(study, language),
+        sharey=True,
+    )
     for axes, outcome in zip(sheet.panels, shown, strict=True):
         table = np.full((len(rows), len(study.policies)), np.nan)
         clear = np.zeros(table.shape, bool)
@@ -60,7 +66,13 @@ def draw_winners(study: Study, pairing: Pairing, language: str) -> Figure:
                 axes.text(column, row, _signed(value) + ("*" if rows[row] in thin else ""), ha="center", va="center", size=7, color=colour)
         axes.axhline(len(rows) - 1.5 - sum(role in members for role in values.ROLES), color=style.GREY, linewidth=0.8)
         axes.set_yticks(range(len(rows)), labels)
-        axes.set_xticks(range(len(study.policies)), [_short(study, policy, language) for policy in study.policies], rotation=40, ha="right", rotation_mode="anchor")
+        axes.set_xticks(
+            range(len(study.policies)),
+            [_short(study, policy, language) for policy in study.policies],
+            rotation=40,
+            ha="right",
+            rotation_mode="anchor",
+        )
         axes.tick_params(length=0)
         for spine in axes.spines.values():
             spine.set_visible(False)
@@ -92,10 +104,20 @@ def draw_flows(study: Study, pairing: Pairing, language: str, policy: str) -> Fi
     columns = min(2, len(changes))
     side = 0.36 * len(names)
     sheet = style.sheet(
-        pairing.runs, language, title=word("flow_change_title", language, policy=title(study, policy, language)),
-        reading=style.sentences(language, against(study, language), word(
-            "flow_change_cells", language, n=study.pairs, years=f"{changes[0].first}–{changes[0].last}"), word("colour_log", language)),
-        rows=math.ceil(len(changes) / columns), columns=columns, panel=(side + 2.1, side + 1.5), warnings=warnings(study, language))
+        pairing.runs,
+        language,
+        title=word("flow_change_title", language, policy=title(study, policy, language)),
+        reading=style.sentences(
+            language,
+            against(study, language),
+            word("flow_change_cells", language, n=study.pairs, years=f"{changes[0].first}–{changes[0].last}"),
+            word("colour_log", language),
+        ),
+        rows=math.ceil(len(changes) / columns),
+        columns=columns,
+        panel=(side + 2.1, side + 1.5),
+        warnings=warnings(study, language),
+    )
     for place, axes in enumerate(sheet.panels):
         if place >= len(changes):
             style.no_data(axes)
@@ -148,10 +170,20 @@ def draw_spread(study: Study, pairing: Pairing, language: str) -> Figure:
     technologies = list(dict.fromkeys(one.technology for one in study.spread))
     several = study.pairs > 1
     sheet = style.sheet(
-        pairing.runs, language, title=word("spread_title", language),
-        reading=style.sentences(language, against(study, language), word("effect_bands", language, n=study.pairs) if several else word("one_pair", language)),
-        rows=len(technologies), columns=len(members), panel=(3.2, 2.0), legend=legend(study, language), warnings=warnings(study, language),
-        sharex=True, sharey="row")
+        pairing.runs,
+        language,
+        title=word("spread_title", language),
+        reading=style.sentences(
+            language, against(study, language), word("effect_bands", language, n=study.pairs) if several else word("one_pair", language)
+        ),
+        rows=len(technologies),
+        columns=len(members),
+        panel=(3.2, 2.0),
+        legend=legend(study, language),
+        warnings=warnings(study, language),
+        sharex=True,
+        sharey="row",
+    )
     when = (reference.quarters + 0.5) / 4.0
     for row, technology in enumerate(technologies):
         base = spread.shares(reference, pairing.rows(reference), technology, members)
@@ -168,7 +200,9 @@ def draw_spread(study: Study, pairing: Pairing, language: str) -> Figure:
                     continue
                 for share, alpha in ((statistics.OUTER, 0.13), (statistics.INNER, 0.25)) if several else ():
                     bounds = [statistics.mean_interval(statistics.by_draw(one, pairing.draw), share) for one in difference[:, shown].T]
-                    axes.fill_between(when[shown], [one.low for one in bounds], [one.high for one in bounds], color=colour, alpha=alpha, linewidth=0)
+                    axes.fill_between(
+                        when[shown], [one.low for one in bounds], [one.high for one in bounds], color=colour, alpha=alpha, linewidth=0
+                    )
                 axes.plot(when[shown], difference[:, shown].mean(axis=0), color=colour, linewidth=1.6)
         for column, group in enumerate(members):
             axes = sheet.axes[row, column]

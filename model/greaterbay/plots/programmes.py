@@ -22,8 +22,11 @@ def strengths(run: StoredRun) -> dict[str, np.ndarray]:
         return {}
     values = run.values("lever_value").mean(axis=0)
     names = run.labels("lever")
-    return {name: values[:, k] for k, name in enumerate(names)
-            if name in levers and not np.allclose(values[:, k], levers[name].neutral, rtol=1e-6, atol=1e-9)}
+    return {
+        name: values[:, k]
+        for k, name in enumerate(names)
+        if name in levers and not np.allclose(values[:, k], levers[name].neutral, rtol=1e-6, atol=1e-9)
+    }
 
 
 def no_levers(study: Study, pairing: Pairing) -> str:
@@ -36,20 +39,39 @@ def draw_timeline(study: Study, pairing: Pairing, language: str) -> Figure:
     levers, count = catalogue.levers(), len(pairing.runs)
     acting = [(k, run, strengths(run)) for k, run in enumerate(pairing.runs)]
     rows = [(k, run, name, values) for k, run, found in acting for name, values in found.items()]
-    most = {name: max(abs(float(v - levers[name].neutral)) for _, _, found in acting for v in found.get(name, [levers[name].neutral])) for _, _, name, _ in rows}
+    most = {
+        name: max(abs(float(v - levers[name].neutral)) for _, _, found in acting for v in found.get(name, [levers[name].neutral]))
+        for _, _, name, _ in rows
+    }
     widest = max(style.text_width(_name(name, language)) for _, _, name, _ in rows)
     sheet = style.sheet(
-        pairing.runs, language, title=word("timeline_title", language), reading=word("timeline_bars", language),
-        panel=(6.4 + 0.075 * widest, 0.6 + 0.32 * len(rows)), legend=[
-            style.Patch(label=title(study, key_of(run), language), facecolor=style.scenario_colour(k, count)) for k, run, found in acting if found],
-        warnings=warnings(study, language))
+        pairing.runs,
+        language,
+        title=word("timeline_title", language),
+        reading=word("timeline_bars", language),
+        panel=(6.4 + 0.075 * widest, 0.6 + 0.32 * len(rows)),
+        legend=[
+            style.Patch(label=title(study, key_of(run), language), facecolor=style.scenario_colour(k, count))
+            for k, run, found in acting
+            if found
+        ],
+        warnings=warnings(study, language),
+    )
     axes = sheet.panels[0]
     for row, (k, run, name, values) in enumerate(rows):
         height = 0.8 * np.abs(values - levers[name].neutral) / most[name]
         edges = np.append(run.quarters, run.quarters[-1] + 1) / 4.0
-        axes.fill_between(edges, -row - 0.4, -row - 0.4 + np.append(height, height[-1]), step="post", color=style.scenario_colour(k, count), linewidth=0)
+        axes.fill_between(
+            edges, -row - 0.4, -row - 0.4 + np.append(height, height[-1]), step="post", color=style.scenario_colour(k, count), linewidth=0
+        )
         strongest = values[int(np.abs(values - levers[name].neutral).argmax())]
-        axes.text(edges[-1] + 0.15, -row - 0.1, word("to_value", language, neutral=f"{levers[name].neutral:g}", value=f"{strongest:.3g}"), va="center", size=style.SMALL_SIZE)
+        axes.text(
+            edges[-1] + 0.15,
+            -row - 0.1,
+            word("to_value", language, neutral=f"{levers[name].neutral:g}", value=f"{strongest:.3g}"),
+            va="center",
+            size=style.SMALL_SIZE,
+        )
     axes.set_yticks([-row for row in range(len(rows))], [_name(name, language) for _, _, name, _ in rows])
     axes.set_ylim(-len(rows) + 0.4, 0.6)
     axes.grid(axis="y", visible=False)
@@ -82,17 +104,30 @@ def draw_strip(study: Study, pairing: Pairing, language: str) -> Figure:
     years = spent[0].full_years[shown_years]
     tables = [table[:, shown_years] for table in tables]
     sheet = style.sheet(
-        pairing.runs, language, title=word("strip_title", language),
+        pairing.runs,
+        language,
+        title=word("strip_title", language),
         reading=word("strip_cells", language),
-        rows=len(spent), panel=(2.0 + 0.4 * len(years), 0.75 + 0.22 * len(paying)), warnings=warnings(study, language), sharex=True)
+        rows=len(spent),
+        panel=(2.0 + 0.4 * len(years), 0.75 + 0.22 * len(paying)),
+        warnings=warnings(study, language),
+        sharex=True,
+    )
     for axes, run, table in zip(sheet.panels, spent, tables, strict=True):
         shown = table[paying] * scale.factor
         image = axes.imshow(np.ma.masked_where(shown <= 0, shown), cmap="YlGnBu", vmin=0, vmax=largest * scale.factor, aspect="auto")
         axes.grid(False)
         for (row, column), value in np.ndenumerate(shown):
             if value > 0:
-                axes.text(column, row, style.short_number(float(value)), ha="center", va="center", size=6.5,
-                          color="white" if value > 0.55 * largest * scale.factor else "black")
+                axes.text(
+                    column,
+                    row,
+                    style.short_number(float(value)),
+                    ha="center",
+                    va="center",
+                    size=6.5,
+                    color="white" if value > 0.55 * largest * scale.factor else "black",
+                )
         axes.set_yticks(range(len(paying)), [names[k] for k in paying])
         axes.set_xticks(range(len(years)), years)
         axes.tick_params(length=0)

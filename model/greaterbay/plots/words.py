@@ -86,16 +86,19 @@ WORDS: dict[str, tuple[str, str]] = {
     "strip_title": ("Who pays what, and when", "谁在何时支付多少"),
     "against": ("Against {policy}.", "相对于“{policy}”。"),
     "effect_bands": (
-        "Lines: mean effect over {n} pairs. Bands: its 50 % (dark) and 90 % (light) interval. Where the band covers zero, no direction is reported.",
+        "Lines: mean effect over {n} pairs. Bands: its 50 % (dark) and 90 % (light) interval. Where the band covers "
+        "zero, no direction is reported.",
         "线：{n} 对的平均效应。带：其 50 %（深）与 90 %（浅）区间。带含零处不报告方向。",
     ),
     "one_pair": ("One pair: no intervals can be drawn.", "仅一对：无法画出区间。"),
     "effect_lines": (
-        "Dots: mean effect. Thick: 50 %, thin: 90 % interval; hollow: covers zero, no direction is reported. Grey: predictive 90 %, one further pair.",
+        "Dots: mean effect. Thick: 50 %, thin: 90 % interval; hollow: covers zero, no direction is reported. Grey: "
+        "predictive 90 %, one further pair.",
         "点：平均效应。粗线：50 %，细线：90 % 区间；空心：区间含零，不报告方向。灰线：预测 90 %（再多一对）。",
     ),
     "ratio_lines": (
-        "Variance of the difference without pairing over that with it, with 90 % interval; right of 1 pairing saves runs. No dot: no difference in any pair.",
+        "Variance of the difference without pairing over that with it, with 90 % interval; right of 1 pairing saves "
+        "runs. No dot: no difference in any pair.",
         "不配对与配对时差值方差之比及其 90 % 区间；大于 1 表示配对节省模拟次数。无点：各对均无差别。",
     ),
     "rank_cells": (
@@ -103,15 +106,18 @@ WORDS: dict[str, tuple[str, str]] = {
         "格：政策居于该名次的概率（%）；按平均效应排序。仅在使用后验抽样时参数才变化。",
     ),
     "frontier_lines": (
-        "Crosses: 90 % intervals. Line: no other policy does more for less. Cost is the present value, with the cost of funds where the money is additional.",
+        "Crosses: 90 % intervals. Line: no other policy does more for less. Cost is the present value, with the cost "
+        "of funds where the money is additional.",
         "十字：90 % 区间。线：没有其他政策以更少的钱做得更多。成本为现值，新增资金含资金边际成本。",
     ),
     "winners_cells": (
-        "Change in % (shares: percentage points). Coloured where the 90 % interval does not cover zero; grey: no direction. * fewer than 30 simulated agents.",
+        "Change in % (shares: percentage points). Coloured where the 90 % interval does not cover zero; grey: no "
+        "direction. * fewer than 30 simulated agents.",
         "变化（%；份额类为百分点）。90 % 区间不含零者着色；灰色：方向不明。* 模拟个体少于 30 个。",
     ),
     "flow_change_cells": (
-        "Mean change a year, {years} (ties: stock at the end), over {n} pairs. Numbers and full colour: unlike zero, at most one in ten of them by chance.",
+        "Mean change a year, {years} (ties: stock at the end), over {n} pairs. Numbers and full colour: unlike zero, "
+        "at most one in ten of them by chance.",
         "{years} 年均变化（合作关系：期末存量），{n} 对平均。标数并着色者异于零，其中偶然者至多一成。",
     ),
     "timeline_bars": (

@@ -18,9 +18,11 @@ from dataclasses import replace
 import numpy as np
 
 from greaterbay.policy import catalogue, named_values
-from greaterbay.policy.coordination import execution, role_gains
+from greaterbay.policy.coordination import execution, role_cities
 from greaterbay.policy.instruments import split_payers
-from greaterbay.region.barriers import pair_barriers
+from greaterbay.policy.local_services import charge_local_services
+from greaterbay.policy.reach import charge_reach
+from greaterbay.region.barriers import KINDS, deepen_zones, pair_barriers
 from greaterbay.region.cuts import WALL
 
 ACTOR_KINDS = ("startup", "small", "leader", "institute")
@@ -33,7 +35,7 @@ class Values:
     Every row of ``policy/named_values.csv`` is an attribute in its shape. Formed from them: ``travel_minutes`` (P, P),
     ``open_technology`` (P, P) the technology barrier without the walls of a run that is cut apart,
     ``recognition_added`` and ``unrecognised`` (P, P) share of titles that do not count, ``park_quality`` (C,),
-    ``first_use_cover`` (C, F), ``visibility``, ``role_gain`` (C, 4). ``joint_fund_chance`` (C, F, K) is what applicants
+    ``first_use_cover`` (C, F), ``visibility``. ``joint_fund_chance`` (C, F, K) is what applicants
     saw granted last quarter. ``behind`` lists for each named value which levers changed it, where, and who pays.
     """
 
@@ -90,13 +92,17 @@ class Values:
             else:
                 weight = self._add(lever, setting, change, done, mask)
             self.behind.setdefault(lever.named_value, []).append(Contribution(order[setting.id], weight, self.payers_of(lever, setting)))
+            if lever.named_value == "coordination" and self.coordination >= 3:
+                # one programme: the role cities take the whole of their roles, and the programme bears the cost
+                roles = role_cities(bay.region)
+                self.division = np.maximum(self.division, roles)
+                self.behind.setdefault("division", []).append(Contribution(order[setting.id], roles, self.payers_of(lever, setting)))
         for value in named_values.table().values():
             if value.over in ("city", "cell") and not value.id.startswith("terms_"):
                 np.clip(getattr(self, value.id), value.low, value.high, out=getattr(self, value.id))
         np.clip(self.terms, 0.0, catalogue.PRESET["high"], out=self.terms)
-        self.open_technology = self.barrier_technology  # what product demand meets: no run is cut off from its markets
-        if bay.walls is not None and not bay.warming:
-            self._put_up(bay.walls)
+        self._barriers = {kind: getattr(self, f"barrier_{kind}") for kind in KINDS}  # before the zones are deepened
+        self._cover = self.first_use_cover_firm  # before a subsidy of premiums
         self._form()
 
     def _put_up(self, walls: np.ndarray) -> None:
@@ -141,15 +147,36 @@ class Values:
 
     def _form(self) -> None:
         """Values that are formed from the named ones."""
-        region = self._bay.region
+        region, p = self._bay.region, self._bay.parameters
+        for kind, matrix in self._barriers.items():
+            deepened = deepen_zones(region, matrix, self.zone_depth, p.coordination.zone_share) if self.zone_depth.any() else matrix
+            setattr(self, f"barrier_{kind}", deepened)
+        self.travel_minutes = self.travel_now
+        if self.node_quality.any():
+            cut = p.market.node_cut * np.where(region.core_city, 0.0, self.node_quality)
+            self.travel_minutes = self.travel_now.copy()
+            self.travel_minutes[: self.cities, : self.cities] *= 1.0 - np.maximum(cut[:, None], cut[None, :])
         # a title counts where the city of destination recognises it; the bay's three jurisdictions only
         self.recognition_added = np.zeros((self.places, self.places))
         self.recognition_added[: self.cities, : self.cities] = self.recognition[None, :]
         self.unrecognised = np.maximum(0.0, recognition_gap(region) - self.recognition_added)
         base = region.park_quality_city
         self.park_quality = base + self.park_upgrade * np.maximum(0.0, base.max() - base)
+        if self.premium_subsidy.any():  # cheaper insurance is bought by more
+            response = self._bay.parameters.conversion.cover_response
+            self.first_use_cover_firm = np.minimum(1.0, self._cover + response * self.premium_subsidy)
         self.first_use_cover = self.first_use_cover_firm[:, :, :3].mean(axis=2)
-        self.role_gain = role_gains(self._bay, self)
+        self.open_technology = self.barrier_technology  # what product demand meets: no run is cut off from its markets
+        if self._bay.walls is not None and not self._bay.warming:
+            self._put_up(self._bay.walls)
+
+    def scale(self, shares: dict[str, np.ndarray]) -> None:
+        """Scale named values to the share by city (C,) that was paid, and form again what is formed from them."""
+        for name, share in shares.items():
+            value = getattr(self, name)
+            setattr(self, name, value * share.reshape((-1,) + (1,) * (value.ndim - 1)))
+        if shares:
+            self._form()
 
     def _cities(self, setting, lever) -> np.ndarray:
         """One for each city that a setting reaches (C,): the targets, inside the payer's jurisdiction where it names one."""
@@ -213,19 +240,14 @@ def recognition_gap(region) -> np.ndarray:
 
 
 def charge_running_costs(bay) -> None:
-    """Public cost of values that cost money all the time: platform, alliances, parks, coordination.
+    """Public cost of values that cost money all the time: actors reached (``reach``), alliances, parks, coordination.
 
     A city for which the whole is not paid gets the paid share of the service (budgets bind).
     """
-    values, p, firms, institutes, region = bay.values, bay.parameters, bay.firms, bay.institutes, bay.region
-    cities, fields = len(region.city_ids), len(region.field_ids)
+    values, p, firms, region = bay.values, bay.parameters, bay.firms, bay.region
+    cities = len(region.city_ids)
     rows = firms.alive_rows()
-    if values.platform_reach.any():
-        actors = np.zeros((cities, fields, len(ACTOR_KINDS)))
-        np.add.at(actors, (firms.city[rows], firms.field[rows], firms.kind[rows]), firms.weight[rows])
-        np.add.at(actors, (institutes.city, institutes.main_field, np.full(institutes.capacity, 3)), 1.0)
-        cost = (actors * values.platform_reach).sum(axis=(1, 2)) * p.partnering.platform_cost
-        values.platform_reach *= bay.budgets.pay_by_city("platform_reach", cost)[:, None, None]
+    charge_reach(bay)
     added = values.alliance_sharing - p.partnering.alliance_base
     if (added > 0).any():
         member = firms.alliances[rows] > 0
@@ -235,12 +257,11 @@ def charge_running_costs(bay) -> None:
     if values.park_upgrade.any():
         inside = firms.in_park[rows] == 1
         number = np.bincount(firms.city[rows][inside], weights=firms.weight[rows][inside], minlength=cities)
-        share = bay.budgets.pay_by_city("park_upgrade", number * values.park_upgrade * p.market.park_cost)
-        base = region.park_quality_city
-        values.park_quality = base + values.park_upgrade * share * np.maximum(0.0, base.max() - base)
+        values.scale({"park_upgrade": bay.budgets.pay_by_city("park_upgrade", number * values.park_upgrade * p.market.park_cost)})
     if values.grant_audit.any():
         cost = values.grant_audit * p.finance.audit_cost * p.finance.grant_share * bay.science_budget_now / 4.0
         values.grant_audit = values.grant_audit * bay.budgets.pay_by_city("grant_audit", cost)
     if values.coordination_wanted > 0:
         cost = p.coordination.cost_per_level * bay.science_budget_now
         bay.budgets.pay_by_city("coordination", cost * values.coordination, wanted=cost * values.coordination_wanted)
+    charge_local_services(bay)

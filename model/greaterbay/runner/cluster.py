@@ -119,7 +119,7 @@ class DaskCluster:
                 pass
             for future in [future for future in running if future.done()]:
                 task, _worker = running.pop(future)
-                failure = self._take(client, future, task)
+                failure = self._gather(client, future, task)
                 if failure and failure.again:
                     self.attempts[task.key] += 1
                     if self.attempts[task.key] <= RETRIES:
@@ -207,7 +207,7 @@ class DaskCluster:
         del waiting[place]
         return task
 
-    def _take(self, client, future, task: Task) -> Failure | None:
+    def _gather(self, client, future, task: Task) -> Failure | None:
         """Store what a task gave."""
         from distributed import KilledWorker
 

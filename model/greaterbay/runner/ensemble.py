@@ -85,8 +85,10 @@ def run_scenarios(
     nothing has been computed). KeyboardInterrupt passes through after the workers are gone; whatever is
     finished stays, and the same call continues from there.
     """
-    wishes = [f"{scenario.id}: budget = \"{scenario.budget}\" is matched by `greaterbay compare {scenario.id} --against ...`, not by a plain run"
-              for scenario in scenarios if getattr(scenario, "budget", "")]
+    wishes = [
+        f'{scenario.id}: budget = "{scenario.budget}" is matched by `greaterbay compare {scenario.id} --against ...`, not by a run alone'
+        for scenario in scenarios if getattr(scenario, "budget", "")
+    ]
     if wishes:
         raise RunError("\n".join(wishes))
     _refuse_twins(scenarios)

@@ -201,6 +201,7 @@ class _Loaded:
 
     def __init__(self, path_or_id: str | os.PathLike[str], overrides: Sequence[str]) -> None:
         self.head: Source | None = None
+        self.warnings: list[Problem] = []
         self.sweep: Sweep | None = None
         self.singles: list[Point] = []  # of a sweep that cannot be used: what of it can be judged by itself
         path, self.problems = find_scenario(path_or_id)
@@ -265,6 +266,7 @@ class _Loaded:
         resolution = Resolution(settings, self.loading.bad, self.loading.missing == 0, self.head)
         scenario = resolution.scenario(self.chain)
         self.problems = list(dict.fromkeys(self.problems + resolution.problems))
+        self.warnings = list(dict.fromkeys(self.warnings + resolution.warnings))
         return scenario
 
     def sorted_problems(self) -> list[Problem]:
@@ -325,6 +327,13 @@ def load_sweep(
 
 def check_file(path_or_id: str | os.PathLike[str], overrides: Sequence[str] = ()) -> list[Problem]:
     """All problems of a scenario, the file's own first, then those of the files it is made of."""
+    return check_and_warn(path_or_id, overrides)[0]
+
+
+def check_and_warn(
+    path_or_id: str | os.PathLike[str], overrides: Sequence[str] = ()
+) -> tuple[list[Problem], list[Problem]]:
+    """As ``check_file``, and the warnings where there are no problems; of a sweep, those of all its points."""
     loaded = _Loaded(path_or_id, overrides)
     loaded.judge()
-    return loaded.sorted_problems()
+    return loaded.sorted_problems(), [] if loaded.problems else loaded.warnings

@@ -79,7 +79,7 @@ class Resolution(Judgement):
             return ""
         sign, _, name = setting.value.partition(":")
         if sign != "same_as" or not ID.fullmatch(name):
-            self.refuse(setting, f'"{setting.value}" names no scenario', '"same_as:" and the id of a scenario, such as "same_as:joint_fund"')
+            self.refuse(setting, f'"{setting.value}" names no scenario', '"same_as:" and an id, such as "same_as:joint_fund"')
         elif name == own:
             self.refuse(setting, "a scenario cannot have its own budget", "the id of another scenario")
         return setting.value

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from greaterbay import clock
-from greaterbay.scenario.schema import SCHEMA, TARGETS, Scenario
+from greaterbay.scenario.schema import FINANCING, RUN_DEFAULTS, SCHEMA, SIGNS, TARGETS, Scenario
 
 
 def toml_of(scenario: Scenario, comment: str = "") -> str:
@@ -17,10 +17,15 @@ def toml_of(scenario: Scenario, comment: str = "") -> str:
     lines += [f"schema = {SCHEMA}", f"id = {_text(scenario.id)}", f"title = {_text(scenario.title)}"]
     if scenario.title_zh:
         lines.append(f"title_zh = {_text(scenario.title_zh)}")
+    if scenario.financing != FINANCING[0]:
+        lines.append(f"financing = {_text(scenario.financing)}")
+    if scenario.budget:
+        lines.append(f"budget = {_text(scenario.budget)}")
     run = scenario.run
     _table(lines, "[run]", {
         "region": run.region, "start": clock.first_day(run.start), "end": clock.last_day(run.end),
         "scale": run.scale, "replicates": run.replicates, "seed": run.seed,
+        "cut": run.cut if run.cut != RUN_DEFAULTS["cut"] else None,
     })
     for lever in scenario.levers.values():
         _table(lines, f"[levers.{lever.id}]", {
@@ -30,6 +35,7 @@ def toml_of(scenario: Scenario, comment: str = "") -> str:
             "end": None if lever.end is None else clock.last_day(lever.end),
             "exit": lever.exit if lever.end is not None else None,
             **{target: getattr(lever, target) for target in TARGETS},
+            "payer": lever.payer,
             "reference": lever.reference or None,
         })
     for probe in scenario.probes.values():
@@ -39,6 +45,9 @@ def toml_of(scenario: Scenario, comment: str = "") -> str:
         })
     for event in scenario.events:
         _table(lines, "[[events]]", {"date": clock.first_day(event.quarter), event.kind: event.rows})
+    if scenario.expects:
+        signs = {sign: text for text, sign in SIGNS.items()}
+        _table(lines, "[expects]", {name: signs[sign] for name, sign in scenario.expects.items()})
     if scenario.parameters:
         _table(lines, "[parameters]", {_text(name): value for name, value in scenario.parameters.items()})
     return "\n".join(lines) + "\n"
