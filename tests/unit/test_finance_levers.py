@@ -6,7 +6,6 @@ from datetime import date
 
 import numpy as np
 import pytest
-from small_bay import untouched
 from trial_bay import change, city, play
 
 from greaterbay.actors.firm import LEADER, STARTUP
@@ -14,6 +13,7 @@ from greaterbay.actors.fund import BANK, GUIDANCE, VENTURE
 from greaterbay.actors.invention import FIRM_INSTITUTE
 from greaterbay.exchange import conversion, finance
 from greaterbay.policy import catalogue
+from small_bay import untouched
 
 LEVERS = list(catalogue.levers())
 CREDIT = {"data_credit": "credit_data", "invest_loan_linkage": "loan_linkage", "startup_credit": "startup_guarantee",
@@ -218,7 +218,8 @@ def test_donors_pay_institutes_that_work_with_firms(make_bay):
     finance.donate(bay)
     got = bay.institutes.cash - before
     value = bay.values.school_credit[city(bay, "guangzhou"), 0, 0]
-    assert got.sum() == pytest.approx(value * bay.parameters.finance.donation * bay.growth_level * ties.weight[joint[here]].sum()) and got.sum() > 0
+    due = value * bay.parameters.finance.donation * bay.growth_level * ties.weight[joint[here]].sum()
+    assert got.sum() == pytest.approx(due) and got.sum() > 0
     assert set(np.flatnonzero(got)) == set(ties.a[joint[here]])
 
 

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from small_bay import untouched
 from trial_bay import change, city, play, scenario, strong, together
 
 from greaterbay import Bay
 from greaterbay.evidence import references
-from greaterbay.policy import catalogue, instruments
+from greaterbay.policy import bases, catalogue, instruments, schedules
 from greaterbay.policy.instruments import Instrument
 from greaterbay.policy.terms import TERMS, UPFRONT, terms_of
 from greaterbay.scenario.schema import LeverSetting
+from small_bay import untouched
 
 LEVERS = list(catalogue.levers())
 PRESETS = {lever.id: lever for lever in catalogue.presets()}
@@ -34,34 +34,35 @@ def figure(name):
 
 def test_twenty_percent_capped_at_five_million_meets_its_cap_at_twenty_five():
     spent = np.array([0.0, 10.0, 24.99, 25.0, 25.01, 400.0])
-    due = instruments.schedule(spent, 0.2, 5.0, np.inf)
+    due = schedules.schedule(spent, 0.2, 5.0, np.inf)
     assert due == pytest.approx([0.0, 2.0, 4.998, 5.0, 5.0, 5.0], rel=1e-12)
     # what was got before counts: 3 of 5 are gone
-    assert instruments.schedule(30.0, 0.2, np.inf, 5.0 - 3.0) == 2.0
-    assert instruments.schedule(30.0, 0.2, np.inf, 5.0 - 7.0) == 0.0
+    assert schedules.schedule(30.0, 0.2, np.inf, 5.0 - 3.0) == 2.0
+    assert schedules.schedule(30.0, 0.2, np.inf, 5.0 - 7.0) == 0.0
 
 
 @pytest.mark.parametrize(
     ("preset", "kink"),
-    [("hz_attraction", 25.0), ("hz_supply_chain", 15.0), ("hz_brand_hall", 10.0), ("hz_belt", 10.0), ("hz_rd_subsidy", 10.0), ("hz_scene", 5.0)],
+    [("hz_attraction", 25.0), ("hz_supply_chain", 15.0),
+     ("hz_brand_hall", 10.0), ("hz_belt", 10.0), ("hz_rd_subsidy", 10.0), ("hz_scene", 5.0)],
 )
 def test_kinks_of_the_documents(preset, kink):
     """Spending at which the rate meets the cap, as worked out from the documents."""
     t = terms_of(PRESETS[preset].terms)
     cap = min(t.cap_year, t.cap_total)
-    below, at, above = instruments.schedule(np.array([0.999, 1.0, 1.001]) * kink, t.rate, cap, np.inf)
+    below, at, above = schedules.schedule(np.array([0.999, 1.0, 1.001]) * kink, t.rate, cap, np.inf)
     assert below == pytest.approx(0.999 * cap) and at == pytest.approx(cap) and above == cap
 
 
 @given(arrays(float, 5, elements=money), st.floats(0, 1), money, money)
 def test_a_schedule_is_between_nothing_and_rate_and_caps(basis, rate, year, total):
-    due = instruments.schedule(basis, rate, year, total)
+    due = schedules.schedule(basis, rate, year, total)
     assert (due >= 0).all() and (due <= rate * basis + 1e-9).all() and (due <= min(year, total)).all()
 
 
 @given(arrays(float, (4, 6), elements=money), st.lists(st.sampled_from(["", "a", "b"]), min_size=4, max_size=4))
 def test_of_one_group_only_the_best_is_kept(due, groups):
-    kept = instruments.best_of(due, groups)
+    kept = schedules.best_of(due, groups)
     for name in ("a", "b"):
         rows = [k for k in range(4) if groups[k] == name]
         if rows:
@@ -73,7 +74,7 @@ def test_of_one_group_only_the_best_is_kept(due, groups):
 
 @given(arrays(float, 7, elements=st.floats(0.01, 1e4)), st.permutations(range(7)), st.floats(0, 1e5))
 def test_a_total_is_shared_out_in_order(wanted, order, total):
-    part = instruments.share_out(wanted, np.array(order), total)
+    part = schedules.share_out(wanted, np.array(order), total)
     assert (wanted * part).sum() == pytest.approx(min(total, wanted.sum()), rel=1e-9, abs=1e-6)
     assert ((part > 0) & (part < 1)).sum() <= 1 or (np.sort(part[(part > 0) & (part < 1)])[-1] > 1 - 1e-9)
     assert (np.diff(part[order]) <= 1e-12).all()
@@ -81,27 +82,27 @@ def test_a_total_is_shared_out_in_order(wanted, order, total):
 
 @given(arrays(float, 4, elements=money), st.integers(1, 8))
 def test_instalments_add_up(amount, number):
-    parts = instruments.instalments(amount, number)
+    parts = schedules.instalments(amount, number)
     assert parts.shape == (number, 4) and parts.sum(axis=0) == pytest.approx(amount, rel=1e-12)
     assert parts[0] == pytest.approx(amount / number)
 
 
 @given(arrays(float, 5, elements=money), arrays(float, 5, elements=st.floats(-10, 1e6)))
 def test_what_is_taken_back_and_written_off_is_what_was_held(held, cash):
-    paid, lost = instruments.taken_back(held, cash)
+    paid, lost = schedules.taken_back(held, cash)
     assert paid + lost == pytest.approx(held) and (paid <= np.maximum(cash, 0)).all() and (paid >= 0).all() and (lost >= 0).all()
 
 
 def test_mean_growth_over_years():
     now, before = np.array([1.728, 2.0, 5.0]), np.array([1.0, 2.0, 0.0])
-    assert instruments.mean_growth(now, before, 3) == pytest.approx([0.2, 0.0, -1.0])  # without a past nobody qualifies
+    assert schedules.mean_growth(now, before, 3) == pytest.approx([0.2, 0.0, -1.0])  # without a past nobody qualifies
 
 
 @pytest.mark.parametrize("share", [0.75, 0.5, 0.0, 1.0])
 def test_co_financing_sums_to_the_whole(share):
-    parts = instruments.split_payers(share, 2, 12, 15)
+    parts = schedules.split_payers(share, 2, 12, 15)
     assert parts.sum() == 1.0 and parts[2] == share and parts[12] == 1.0 - share
-    assert instruments.split_payers(share, 3, 3, 15).tolist() == np.eye(15)[3].tolist()  # one purse
+    assert schedules.split_payers(share, 3, 3, 15).tolist() == np.eye(15)[3].tolist()  # one purse
 
 
 # ---------------------------------------------------------------- presets of the catalogue
@@ -123,12 +124,14 @@ def test_terms_of_presets_are_within_their_bounds(preset):
 
 def test_amounts_are_those_of_the_documents():
     for name, rate, key, cap in (
-        ("hz_attraction", "hz_attract_rate", "cap_total", "hz_attract_cap"), ("hz_scene", "hz_scene_rate", "cap_total", "hz_scene_cap"),
+        ("hz_attraction", "hz_attract_rate", "cap_total", "hz_attract_cap"),
+        ("hz_scene", "hz_scene_rate", "cap_total", "hz_scene_cap"),
         ("hz_brand_hall", "hz_hall_rate", "cap_total", "hz_hall_cap"), ("hz_supply_chain", "hz_supply_rate", "cap_total", "hz_supply_cap"),
         ("hz_belt", "hz_belt_rate", "cap_total", "hz_belt_cap"), ("hz_rd_subsidy", "hz_rd_rate", "cap_year", "hz_rd_cap"),
     ):
         assert PRESETS[name].terms["rate"] == figure(rate) / 100 and PRESETS[name].terms[key] == figure(cap) / 100
-    for name, reward in (("hz_growth_award", "hz_growth_reward"), ("hz_demonstration", "hz_demo_reward"), ("hz_top_award", "hz_top10_reward"),
+    for name, reward in (("hz_growth_award", "hz_growth_reward"), ("hz_demonstration", "hz_demo_reward"),
+                         ("hz_top_award", "hz_top10_reward"),
                          ("hz_size_award", "hz_platform_reward"), ("hz_new_brand", "hz_brand_reward"), ("hz_service_award", "hz_service_reward"),
                          ("hz_relocation_award", "hz_top10_relocation"), ("hz_lagging_aid", "hz_rural_reward")):
         assert PRESETS[name].terms["lump"] == figure(reward) / 100
@@ -154,7 +157,7 @@ def test_what_no_lever_stands_for_is_said():
     stood_for = {document for lever in catalogue.levers().values() for document in lever.documents}
     missing = catalogue.not_represented()
     assert not stood_for & set(missing)
-    known = {name for name in references.all_ids("lever")}
+    known = set(references.all_ids("lever"))
     assert set(missing) <= known
     assert {name for name in known if name[0] == "H"} <= stood_for | set(missing)
     for one in missing.values():
@@ -221,7 +224,8 @@ def test_the_split_can_be_changed_and_a_payer_named(make_bay):
 
 def test_awards_stop_at_the_sunset_and_promises_run_out_as_agreed(make_bay):
     """In force for two quarters, paid in two parts after a quarter's review and half a year later."""
-    extra = ("levers.hz_rd_subsidy.terms.sunset=2021-06-30", "levers.hz_rd_subsidy.terms.performance=0", "levers.hz_rd_subsidy.terms.detection=0")
+    extra = ("levers.hz_rd_subsidy.terms.sunset=2021-06-30",
+             "levers.hz_rd_subsidy.terms.performance=0", "levers.hz_rd_subsidy.terms.detection=0")
     bay = make_bay({"hz_rd_subsidy": {"value": 1.0, "start": date(2021, 1, 1)}}, extra=extra)
     assert bay.values.settings[0].end == 2021 * 4 + 1
     promised = []
@@ -321,8 +325,8 @@ def test_help_with_an_adoption_lets_more_firms_adopt_and_none_fewer(make_bay):
 
 
 def test_a_total_for_all_recipients_binds(make_bay):
-    bay = play(make_bay({"hz_rd_subsidy": 1.0}, extra=("levers.hz_rd_subsidy.terms.cap_budget=100", "levers.hz_rd_subsidy.terms.delay=0",
-                                                        "levers.hz_rd_subsidy.terms.instalments=1", "levers.hz_rd_subsidy.terms.duration=0")), 8)
+    terms = ("cap_budget=100", "delay=0", "instalments=1", "duration=0")
+    bay = play(make_bay({"hz_rd_subsidy": 1.0}, extra=tuple(f"levers.hz_rd_subsidy.terms.{text}" for text in terms)), 8)
     by_year = spent(bay, "hz_rd_subsidy", 8).sum(axis=1).reshape(2, 4).sum(axis=1)
     assert by_year == pytest.approx([100.0, 100.0])
 
@@ -362,7 +366,8 @@ def test_without_detection_nothing_is_taken_back(make_bay):
 def test_every_yuan_is_used_kept_or_diverted(make_bay):
     levers = together()
     bay = play(make_bay({name: value for name, value in levers.items() if name in PRESETS}), 6)
-    record = {name: bay.record.arrays()[name][:6, :11].sum(axis=1) for name in ("awards", "awards_research", "awards_kept", "awards_diverted")}
+    names = ("awards", "awards_research", "awards_kept", "awards_diverted")
+    record = {name: bay.record.arrays()[name][:6, :11].sum(axis=1) for name in names}
     assert (record["awards"] > 0).all()
     assert record["awards"] == pytest.approx(record["awards_research"] + record["awards_kept"] + record["awards_diverted"], rel=1e-5)
     diverted = record["awards_diverted"][2:] / (record["awards_diverted"] + record["awards_research"])[2:]
@@ -467,7 +472,7 @@ def test_two_instruments_for_the_same_money_cost_both_alone(make_bay):
 def test_top_firms_and_partial_rows(make_bay):
     bay = make_bay()
     rows = bay.firms.alive_rows()
-    part = instruments.top_firms(bay, rows, 10)
+    part = bases.top_firms(bay, rows, 10)
     by_field = np.bincount(bay.firms.field[rows], weights=part * bay.firms.weight[rows])
     enough = np.bincount(bay.firms.field[rows], weights=bay.firms.weight[rows]) >= 10
     assert by_field[enough] == pytest.approx(10.0)
