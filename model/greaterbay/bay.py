@@ -632,6 +632,8 @@ class Bay(mesa.Model):
             self.tally.add("firm_relocations_out", here, weight)
             self.tally.add("firm_relocations_in", int(to), weight)
             self.tally.flow("flow_talent_firm_firm", here, int(to), people.weight[staff].sum())
+            if self.region.jurisdiction_city[here] != self.region.jurisdiction_city[to]:
+                self.tally.add("talent_border", int(to), people.weight[staff].sum())
 
     def invest_patient(self, flow: np.ndarray) -> None:
         """Patient capital for pilots: venture and guidance funds of a city (row) pay firms of a city (column).
