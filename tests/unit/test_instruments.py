@@ -132,7 +132,8 @@ def test_amounts_are_those_of_the_documents():
         assert PRESETS[name].terms["rate"] == figure(rate) / 100 and PRESETS[name].terms[key] == figure(cap) / 100
     for name, reward in (("hz_growth_award", "hz_growth_reward"), ("hz_demonstration", "hz_demo_reward"),
                          ("hz_top_award", "hz_top10_reward"),
-                         ("hz_size_award", "hz_platform_reward"), ("hz_new_brand", "hz_brand_reward"), ("hz_service_award", "hz_service_reward"),
+                         ("hz_size_award", "hz_platform_reward"), ("hz_new_brand", "hz_brand_reward"),
+                         ("hz_service_award", "hz_service_reward"),
                          ("hz_relocation_award", "hz_top10_relocation"), ("hz_lagging_aid", "hz_rural_reward")):
         assert PRESETS[name].terms["lump"] == figure(reward) / 100
     assert PRESETS["hz_growth_award"].terms["threshold_sales"] == figure("hz_growth_threshold_rev") / 100
