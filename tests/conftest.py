@@ -42,7 +42,8 @@ def busy_bay():
         "talent_recognition": 0.5, "coordination_level": 2, "finance_barrier": 0.5,
     }
     overrides = [text for name, value in values.items() for text in lever(name, value, "2024-01-01")]
-    bay = Bay(scenario=small_scenario("run.end=2025-12-31", *overrides))
+    awards = (*lever("hz_rd_subsidy", 1.0, "2024-01-01"), 'levers.hz_rd_subsidy.payer="city"')
+    bay = Bay(scenario=small_scenario("run.end=2025-12-31", *overrides, *awards))
     for _ in range(4):
         bay.step()
     return bay

@@ -53,11 +53,12 @@ def differing(one: dict[str, bytes], other: dict[str, bytes]) -> list[str]:
 @contextmanager
 def untouched(bay):
     """Give the bay back as it was: every array and number of its tables, books, tally, values and budgets."""
-    parts = [bay.ledger, bay.values, bay.budgets, bay.places]
+    parts = [bay.ledger, bay.values, bay.budgets, bay.places, bay.instruments, *bay.instruments.all]
     for value in vars(bay).values():
         if isinstance(getattr(value, "arrays", None), dict):
             parts.append(value)
-    holders = [vars(bay), *map(vars, parts), *(part.arrays for part in parts if hasattr(part, "arrays"))]
+    holders = [vars(bay), *map(vars, parts), *(part.arrays for part in parts if hasattr(part, "arrays")),
+               bay.instruments.memory, bay.instruments.notes]
     kept = []
     for holder in holders:
         for key, value in holder.items():

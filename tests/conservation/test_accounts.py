@@ -143,7 +143,8 @@ def test_public_cost_is_what_governments_paid(busy_bay):
     ledger = busy_bay.ledger
     assert used["joint_collaboration_fund"] == pytest.approx(ledger.flow("joint_grant").sum())
     assert used["joint_collaboration_fund"] > 0 and used["guidance_fund"] > 0
-    services = sum(used[name] for name in used if name not in ("joint_collaboration_fund", "guidance_fund"))
+    assert used["hz_rd_subsidy"] == pytest.approx(ledger.flow("award").sum()) and used["hz_rd_subsidy"] > 0
+    services = sum(used[name] for name in used if name not in ("joint_collaboration_fund", "guidance_fund", "hz_rd_subsidy"))
     assert services == pytest.approx(ledger.flow("lever").sum())
 
 
@@ -188,7 +189,7 @@ def test_market_shares_sum_to_one(small_run):
     ("flow_capital_credit", ("credit",)),
     ("flow_capital_venture", ("venture", "patient")),
     ("flow_capital_guidance", ("guidance",)),
-    ("flow_capital_grant_firm", ("grant", "joint_grant")),
+    ("flow_capital_grant_firm", ("grant", "joint_grant", "award")),
 ])
 def test_recorded_money_is_in_the_books(busy_bay, output, instruments):
     """Flow matrices of money are the ledger's payments to firms, place by place."""

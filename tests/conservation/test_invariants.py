@@ -131,6 +131,14 @@ def claim_public_cost(bay):
     bay.budgets.used[0, 0] += 10.0
 
 
+def hold_more_than_was_given(bay):
+    bay.instruments.memory["held"][0, firm(bay)] = 1e3
+
+
+def promise_less_than_nothing(bay):
+    bay.instruments.all[0].owed[firm(bay), -1] = -1.0
+
+
 def enlarge_a_market(bay):
     bay.market_now = bay.market_now * 1.001
 
@@ -189,6 +197,10 @@ CORRUPTIONS = {
     "loans_not_negative": change("firms", "loan", firm, -1.0),
     "arrears_not_negative": change("firms", "arrears", firm, -1.0),
     "public_cost_is_payments": claim_public_cost,
+    "awards_are_accounted_for": count_more("awards_kept"),
+    "returned_awards_are_paid_back": count_more("awards_returned"),
+    "awards_within_caps": hold_more_than_was_given,
+    "promises_are_not_negative": promise_less_than_nothing,
     "budgets_bind": spend_beyond_room,
     "shares_sum_to_one": enlarge_a_market,
     "sales_positive": change("firms", "sales", firm, 0.0),

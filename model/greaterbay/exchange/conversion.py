@@ -477,7 +477,8 @@ def fund_pilots(bay, shown: np.ndarray | None = None) -> None:
             instruments.settle(bay, firm[started], aid[started], payer[started])
             helped = np.flatnonzero(started & (aid > 0.0))
             np.add.at(firms.cash, firm[helped], -aid[helped])
-            bay.ledger.pay("pilot", "firm", firms.city[firm[helped]], "outside", firms.city[firm[helped]], (aid * firms.weight[firm])[helped])
+            place = firms.city[firm[helped]]
+            bay.ledger.pay("pilot", "firm", place, "outside", place, (aid * firms.weight[firm])[helped])
     still = unfunded[inventions.funded[unfunded] == 0]
     bay.tally.set("pilots_waiting", np.bincount(inventions.city[still], weights=inventions.weight[still], minlength=cities))
 

@@ -354,7 +354,8 @@ def invest_venture(bay) -> None:
     minutes = bay.values.travel_minutes[:cities, :cities]
     keys = Keys(*(bay.streams.key(name, quarter) for name in ("venture_pick", "venture_signal")))
     lead, private, public = np.empty(rows.size, np.int64), np.zeros(rows.size), np.zeros(rows.size)
-    venture_rounds(rows, firms.part(StartUps), value, screening_noise(bay, rows), funds.part(Investors), venture, guidance, np.cumsum(funds.capital[venture]),
+    noise = screening_noise(bay, rows)
+    venture_rounds(rows, firms.part(StartUps), value, noise, funds.part(Investors), venture, guidance, np.cumsum(funds.capital[venture]),
                    np.log1p(minutes / 30.0), bay.values.barrier_finance[:cities, :cities], f.venture_size * bay.growth_level, keys, f,
                    lead, private, public)
     done = lead >= 0

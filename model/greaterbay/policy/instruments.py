@@ -24,76 +24,13 @@ from __future__ import annotations
 import numpy as np
 
 from greaterbay.actors.firm import NEVER
-from greaterbay.actors.invention import FIRST_USE, MARKET
-from greaterbay.kernels import lean
 from greaterbay.policy import catalogue
+from greaterbay.policy.bases import NOTES, measure
+from greaterbay.policy.schedules import best_of, in_turn, instalments, mean_growth, schedule, share_out, taken_back
 from greaterbay.policy.terms import FUND, UPFRONT, terms_of
 
 CONDITION_DATA = 4  # quarters of operating data that the third condition asks for
-NOTES = ("pilot", "adoption", "premium", "profit_tax", "taxed_research")  # what phases note for the engine, per real firm
 MEMORY = ("got_year", "got_total", "held", "times")  # (J, rows): paid out or promised this year, so far; not taken back; events
-
-
-# ---------------------------------------------------------------- pure functions
-
-
-def schedule(basis, per_unit, cap_year_left, cap_total_left):
-    """Sum due: a rate of the basis, at most what is left under the caps of the year and in all (arrays or numbers)."""
-    return np.maximum(0.0, np.minimum(per_unit * np.asarray(basis, float), np.minimum(cap_year_left, cap_total_left)))
-
-
-def best_of(due: np.ndarray, groups: list[str]) -> np.ndarray:
-    """Of instruments (J, n) in one group each recipient keeps the largest sum, the first of equals; "" groups with nobody."""
-    kept = due.copy()
-    for name in sorted(set(groups) - {""}):
-        rows = np.array([k for k, group in enumerate(groups) if group == name])
-        if rows.size > 1:
-            best = rows[due[rows].argmax(axis=0)]
-            for k in rows:
-                kept[k, best != k] = 0.0
-    return kept
-
-
-def share_out(wanted: np.ndarray, order: np.ndarray, total: float) -> np.ndarray:
-    """Part of each wanted sum (n,) that a total pays in the given order: all, what is left to the one that crosses it, nothing."""
-    before = np.empty(wanted.size)
-    before[order] = np.concatenate(([0.0], np.cumsum(wanted[order])[:-1])) if wanted.size else wanted
-    return np.clip((total - before) / np.maximum(wanted, 1e-300), 0.0, 1.0)
-
-
-def instalments(amount: np.ndarray, number: int) -> np.ndarray:
-    """Equal parts of awards (number, n); the last part makes the sum exact."""
-    parts = np.repeat(np.asarray(amount, float)[None, :] / number, number, axis=0)
-    parts[-1] = amount - parts[:-1].sum(axis=0)
-    return parts
-
-
-def split_payers(local_share: float, city: int, above: int, payers: int) -> np.ndarray:
-    """Parts of a co-financed cost by payer (payers,): the city's own share, the rest from above (one purse if both are one)."""
-    parts = np.zeros(payers)
-    parts[city] += local_share
-    parts[above] += 1.0 - local_share
-    return parts
-
-
-def mean_growth(now: np.ndarray, before: np.ndarray, years: int) -> np.ndarray:
-    """Mean yearly growth over some years; below any threshold where the past is not known."""
-    known = before > 0.0
-    return np.where(known, (now / np.where(known, before, 1.0)) ** (1.0 / max(years, 1)) - 1.0, -1.0)
-
-
-def taken_back(held: np.ndarray, cash: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Claw-back of awards held: what there is money for, and what is written off."""
-    paid = np.minimum(held, np.maximum(cash, 0.0))
-    return paid, held - paid
-
-
-@lean
-def _in_turn(firm, wanted, left, out):
-    """Sums for single projects of firms, in turn, while the firm's caps last; ``left`` (rows,) is used up."""
-    for k in range(firm.shape[0]):
-        out[k] = min(wanted[k], max(0.0, left[firm[k]]))
-        left[firm[k]] -= out[k]
 
 
 # ---------------------------------------------------------------- the engine
@@ -150,7 +87,8 @@ class Instruments:
             self.holder = np.concatenate((self.holder, np.zeros(more, np.uint64)))
             self.memory = {k: np.concatenate((v, np.zeros((v.shape[0], more))), axis=1) for k, v in self.memory.items()}
             self.first = np.concatenate((self.first, np.full((self.first.shape[0], more), NEVER)), axis=1)
-            self.city, self.arrived, self.penalty = (np.concatenate((v, np.full(more, NEVER))) for v in (self.city, self.arrived, self.penalty))
+            for name in ("city", "arrived", "penalty"):
+                setattr(self, name, np.concatenate((getattr(self, name), np.full(more, NEVER))))
             self.barred = np.concatenate((self.barred, np.zeros(more, bool)))
             self.sales_past = np.concatenate((self.sales_past, np.zeros((more, 5))))
             for one in self.all:
@@ -211,7 +149,8 @@ class Instruments:
         """Sums due on a basis (n,), million CNY per real firm."""
         t, v = self.all[j].terms, self.strength(bay, j, rows)
         if t.one_off:
-            basis = np.minimum(basis, np.maximum(0.0, 1.0 - self.memory["times"][j, rows])) if t.lump else basis * (self.first[j, rows] == NEVER)
+            left = np.maximum(0.0, 1.0 - self.memory["times"][j, rows])  # a row may stand for some who had it and some who had not
+            basis = np.minimum(basis, left) if t.lump else basis * (self.first[j, rows] == NEVER)
         amount = schedule(basis, v * t.per_unit, *self.caps_left(j, rows, v))
         return amount * (v > 0.0) * (4.0 * basis >= t.threshold_spending if t.threshold_spending else 1.0) * self.eligible(bay, j, rows)
 
@@ -221,7 +160,8 @@ class Instruments:
         if not np.isfinite(one.terms.cap_budget):
             return due
         if one.budget_year != bay.quarter // 4:
-            one.budget_year, one.budget_left = bay.quarter // 4, one.terms.cap_budget * float(getattr(bay.values, one.lever.named_value).max())
+            one.budget_year = bay.quarter // 4
+            one.budget_left = one.terms.cap_budget * float(getattr(bay.values, one.lever.named_value).max())
         return due * share_out(due * bay.firms.weight[rows], order, one.budget_left)
 
     # ---------------------------------------------------------------- promises and payments
@@ -306,66 +246,6 @@ class Instruments:
         self.barred[rows], self.penalty[rows] = True, bay.quarter
 
 
-# ---------------------------------------------------------------- what a basis is
-
-
-def measure(bay, basis: str, rows: np.ndarray, t) -> np.ndarray:
-    """Spending of the quarter or number of events per real firm (n,)."""
-    state, f, firms = bay.instruments, bay.parameters.finance, bay.firms
-    if basis == "research":
-        return firms.rd_paid[rows]
-    if basis == "investment":
-        return f.investment_share * firms.sales[rows]
-    if basis == "training":
-        return f.training_share * firms.skill[rows] / firms.weight[rows] * bay.wage_city[firms.city[rows]] / 4.0
-    if basis == "deduction":  # the tax on research that counts more than once, at most the tax that was paid
-        return np.minimum(state.spent("taxed_research", rows) * bay.profit_tax_city[firms.city[rows]], state.spent("profit_tax", rows) / t.rate)
-    if basis in NOTES:
-        return state.spent(basis, rows)
-    if basis == "vat":
-        return f.vat_share * new_product_sales(bay, 4 * max(t.years, 1))[rows]
-    found = np.zeros(firms.capacity)
-    if basis in ("growth", "size", "arrival"):  # the thresholds say who qualifies
-        return np.ones(rows.size)
-    if basis == "top":
-        return top_firms(bay, rows, t.top_number)
-    if basis in ("market_entry", "demonstration"):
-        inventions, count = bay.inventions, bay.institutes.capacity
-        stage = MARKET if basis == "market_entry" else FIRST_USE
-        new = np.flatnonzero((inventions.alive == 1) & (inventions.stage == stage) & (inventions.entered == bay.quarter)
-                             & (inventions.developer >= count))
-        np.add.at(found, inventions.developer[new] - count, inventions.weight[new])
-        return found[rows] / firms.weight[rows]
-    ties, count, outer = bay.ties, bay.institutes.capacity, ~bay.region.core_city
-    new = np.flatnonzero((ties.alive == 1) & (ties.start == bay.quarter))
-    city = bay.node_city().astype(np.int64)
-    for one, other in ((ties.a[new], ties.b[new]), (ties.b[new], ties.a[new])):
-        counts = (one >= count) & (city[one] != city[other])
-        if basis == "periphery_tie":
-            counts &= outer[city[other]]
-        np.add.at(found, one[counts] - count, ties.weight[new][counts])
-    return found[rows] / firms.weight[rows]
-
-
-def new_product_sales(bay, quarters: int) -> np.ndarray:
-    """Sales of a quarter from breakthroughs that reached the market within some quarters, per real firm (rows,)."""
-    inventions, firms, count, p = bay.inventions, bay.firms, bay.institutes.capacity, bay.parameters
-    new = np.flatnonzero((inventions.alive == 1) & (inventions.stage == MARKET) & (bay.quarter - inventions.entered < quarters)
-                         & (inventions.developer >= count) & (inventions.quality >= p.finance.breakthrough))
-    sales = np.zeros(firms.capacity)
-    np.add.at(sales, inventions.developer[new] - count, inventions.weight[new] * p.market.product_size / 4.0)
-    return np.minimum(sales / np.maximum(firms.weight, 1e-300), firms.sales)
-
-
-def top_firms(bay, rows: np.ndarray, number: int) -> np.ndarray:
-    """Part of each row's real firms that is among the largest ``number`` of its field (n,)."""
-    firms, found = bay.firms, np.zeros(rows.size)
-    for f in np.unique(firms.field[rows]):
-        mine = np.flatnonzero(firms.field[rows] == f)
-        found[mine] = share_out(firms.weight[rows[mine]], np.argsort(-firms.sales[rows[mine]], kind="stable"), float(number))
-    return found
-
-
 # ---------------------------------------------------------------- entries
 
 
@@ -419,18 +299,19 @@ def offer(bay, basis: str, firm: np.ndarray, cost: np.ndarray) -> tuple[np.ndarr
     turn = np.arange(firm.size)
     room = np.maximum(bay.budgets.room, 0.0) * (1.0 - 1e-9)
     for j in instruments:
-        one, t, v = state.all[j], state.all[j].terms, state.strength(bay, j, firm)
-        wanted = v * t.rate * cost * state.eligible(bay, j, firm)
+        v = state.strength(bay, j, firm)
+        wanted = v * state.all[j].terms.rate * cost * state.eligible(bay, j, firm)
         by_firm = np.zeros(firms.capacity)
         by_firm[firm] = np.minimum(*state.caps_left(j, firm, v))
         sums = np.zeros(firm.size)
-        _in_turn(firm, wanted, by_firm, sums)
+        in_turn(firm, wanted, by_firm, sums)
         sums = state.within_budget(bay, j, firm, sums, turn)
         better = sums > found
         found[better], chosen[better] = sums[better], j
     for j in instruments:  # only what the payers can pay is offered
         mine = np.flatnonzero(chosen == j)
-        served = bay.budgets.could_pay(state.all[j].payers, firms.city[firm[mine]].astype(np.int64), found[mine] * firms.weight[firm[mine]], room)
+        city = firms.city[firm[mine]].astype(np.int64)
+        served = bay.budgets.could_pay(state.all[j].payers, city, found[mine] * firms.weight[firm[mine]], room)
         found[mine[~served]], chosen[mine[~served]] = 0.0, -1
     return found, chosen
 
@@ -481,6 +362,7 @@ def commit_funds(bay) -> np.ndarray:
             continue
         paid = bay.budgets.pay_commitments(one.position, one.payers, wanted)
         for payer in np.flatnonzero(one.payers.any(axis=0)):
-            bay.ledger.pay("commitment", "government", bay.budgets.place_of_payer[payer], "fund", np.arange(cities), paid * one.payers[:, payer])
+            place = bay.budgets.place_of_payer[payer]
+            bay.ledger.pay("commitment", "government", place, "fund", np.arange(cities), paid * one.payers[:, payer])
         added += paid
     return added

@@ -19,9 +19,9 @@ import numpy as np
 
 from greaterbay.policy import catalogue, named_values
 from greaterbay.policy.coordination import execution, role_cities
-from greaterbay.policy.instruments import split_payers
 from greaterbay.policy.local_services import charge_local_services
 from greaterbay.policy.reach import charge_reach
+from greaterbay.policy.schedules import split_payers
 from greaterbay.region.barriers import KINDS, deepen_zones, pair_barriers
 from greaterbay.region.cuts import WALL
 

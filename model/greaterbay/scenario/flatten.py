@@ -145,7 +145,7 @@ class Flattening:
 
         if (table := self.settings.pop(place, None)) is None:
             return
-        sorts = {name: schema.NUMBER for name in TERMS} | {"sunset": schema.DATE}
+        sorts = dict.fromkeys(TERMS, schema.NUMBER) | {"sunset": schema.DATE}
         for key, value in self._known(place, table.value, sorts):
             self._keep((*place, key), value)
 

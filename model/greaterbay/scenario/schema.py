@@ -271,7 +271,8 @@ class Scenario:
                 "end": _day(setting.end, clock.last_day),
                 "exit": setting.exit,
                 "payer": setting.payer,
-            } | ({"terms": dict(setting.terms)} if setting.terms else {}) | {target: _listed(getattr(setting, target)) for target in (*TARGETS, "reference")}
+                **({"terms": dict(setting.terms)} if setting.terms else {}),
+            } | {target: _listed(getattr(setting, target)) for target in (*TARGETS, "reference")}
         return {
             "schema": SCHEMA,
             "id": self.id,
