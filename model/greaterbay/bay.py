@@ -88,6 +88,7 @@ class Bay(mesa.Model):
         self.streams = Streams(self.seed_used, self.replicate)
         self.start, self.end = run.start, run.end
         self.timings: dict[int, float] = {}
+        self.watch = None  # called after each phase, to measure what a quarter's end no longer shows
         self.warming = True
         self.quarter = self.start - WARM_UP_QUARTERS
         self._build()
