@@ -20,15 +20,14 @@ import numpy as np
 
 from greaterbay import clock
 from greaterbay.actors import population
-from greaterbay.actors.agents import (CityAgent, FirmView, FundAgent, GovernmentAgent, InstituteAgent,
-                                      JurisdictionGovernmentAgent, PersonRow)
+from greaterbay.actors.agents import CityAgent, FirmView, FundAgent, GovernmentAgent, InstituteAgent, JurisdictionGovernmentAgent, PersonRow
+from greaterbay.actors.columns import sums_by_cell
 from greaterbay.actors.fund import BANK, GUIDANCE
 from greaterbay.actors.invention import Ties
-from greaterbay.actors.columns import sums_by_cell
 from greaterbay.actors.network import adjacency_of, nodes_of, profiles
 from greaterbay.actors.places import Places, draw_place
-from greaterbay.counts import count_inventions, count_people
 from greaterbay.clock import WARM_UP_QUARTERS
+from greaterbay.counts import count_inventions, count_people
 from greaterbay.exchange import diffusion, learning, market, mobility
 from greaterbay.exchange.partnering import pick_two
 from greaterbay.kernels import jit, lean, sources_digest

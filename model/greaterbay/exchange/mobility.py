@@ -24,7 +24,6 @@ from collections import namedtuple
 
 import numpy as np
 
-from greaterbay.actors.columns import sums_by_cell
 from greaterbay.actors.person import skill_of
 from greaterbay.exchange.partnering import pick, remember
 from greaterbay.kernels import inlined, jit, lean

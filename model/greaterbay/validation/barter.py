@@ -22,8 +22,8 @@ import numpy as np
 from greaterbay.exchange.learning import barter, trade
 from greaterbay.kernels import jit
 from greaterbay.streams import combine, uniform
-from greaterbay.validation.networks import rewired_ring
 from greaterbay.validation.checks import Measured, exactly, mean_interval
+from greaterbay.validation.networks import rewired_ring
 
 AGENTS, NEIGHBOURS, CATEGORIES, EXPERTS, EXPERT_LEVEL = 500, 10, 5, 0.1, 10.0
 TOLERANCE = 0.01

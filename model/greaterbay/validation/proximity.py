@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from greaterbay.exchange.learning import Partners, tie_speed, trade
 from greaterbay.actors.network import cognitive_distance
+from greaterbay.exchange.learning import Partners, tie_speed, trade
 from greaterbay.kernels import jit
 from greaterbay.validation.worlds import play, released
 

@@ -1,10 +1,11 @@
 """Ahrweiler, Pyka & Gilbert 2011: what universities add to firms, in paired runs.
 
-Protocol. Two bays with the same seed: in one every city's universities grow by ``ADDED`` of the city's research money and people and by
-half in number; in the placebo the same money and people are added to the city's firms. After ``QUARTERS`` quarters: competence (firms'
+Protocol. Two bays with the same seed: the region as it is, and the placebo, a region without universities' research: every city's research
+money and people of universities are added to its firms, and the universities stay as schools with hardly any researchers, so that
+graduates, money and people are the same. After ``QUARTERS`` quarters: competence (firms'
 effective capability in the own field, partners' access included), variety (mean capability distance between firms), speed (share of
-users of a probe technology after three years) and reach (share at the end), and offers (proposals that firms with an institute among
-their partners receive in a quarter). Each is the difference of the logs, university run minus placebo. The levels that firms hold
+users of three probe technologies after three years) and reach (share at the end), and offers (proposals that firms with an institute among
+their partners receive in a quarter). Each is the difference of the logs, with universities less placebo. The levels that firms hold
 themselves stand beside competence.
 """
 
@@ -16,32 +17,26 @@ from greaterbay.actors.network import adjacency_of, nodes_of, own_levels
 from greaterbay.exchange.partnering import look
 from greaterbay.validation.worlds import play, read_table, region_like, released
 
-ADDED, QUARTERS, SCALE = 0.1, 24, 0.02
-PROBE = ("probes.wave.field='intelligent_robots'", "probes.wave.city='guangzhou'", "probes.wave.start=2021-01-01")
+QUARTERS, SCALE = 24, 0.05
+WAVES = {"wave_1": ("intelligent_robots", "guangzhou"), "wave_2": ("digital_services", "shenzhen"), "wave_3": ("biomanufacturing", "foshan")}
+PROBES = tuple(text for name, (field, city) in WAVES.items()
+               for text in (f"probes.{name}.field='{field}'", f"probes.{name}.city='{city}'", f"probes.{name}.start=2021-01-01"))
 MEASURES = ("competence", "own_level", "variety", "speed", "reach", "offers")
 
 
-def tables(kind: str) -> dict[str, list[dict]]:
-    """Changed tables of the region: ``universities`` or ``placebo``."""
+def placebo_tables() -> dict[str, list[dict]]:
+    """Research of universities moved to the firms of their city; universities teach and do hardly anything else."""
     from greaterbay.region.tables import region_folder
 
     folder = region_folder("gba")
-    research = read_table(folder, "research")
+    research, tiers = read_table(folder, "research"), read_table(folder, "institute_tiers")
     for row in research:
-        share = {who: float(row[f"rd_{who}_share"]) for who in ("firm", "university", "institute")}
-        share["university" if kind == "universities" else "firm"] += ADDED
-        row["rd_firm_share"] = repr(share["firm"] / (1.0 + ADDED))
-        row["rd_university_share"] = repr(share["university"] / (1.0 + ADDED))
-        row["rd_institute_share"] = repr(1.0 - float(row["rd_firm_share"]) - float(row["rd_university_share"]))
-        for name in ("rd", "rd_people"):
-            row[name] = repr(float(row[name]) * (1.0 + ADDED))
-    changed = {"research": research}
-    if kind == "universities":
-        institutes = read_table(folder, "institutes")
-        more = [{**row, "id": f"{row['id']}_added", "count": str(max(1, int(row["count"]) // 2))}
-                for row in institutes if row["tier"] == "university"]
-        changed["institutes"] = institutes + more
-    return changed
+        row["rd_firm_share"] = repr(1.0 - float(row["rd_institute_share"]))
+        row["rd_university_share"] = "0"
+    for row in tiers:
+        if row["id"] == "university":
+            row["researcher_weight"], row["facility_per_researcher"] = "0.001", "0"
+    return {"research": research, "institute_tiers": tiers}
 
 
 def played(seed: int, region) -> dict[str, float]:
@@ -64,14 +59,14 @@ def played(seed: int, region) -> dict[str, float]:
         weight = np.where(nodes.is_firm == 1, nodes.weight, 0.0)
         offers.append((received * weight)[linked].sum() / weight[linked].sum())
 
-    bay = released(seed, scale=SCALE, years=QUARTERS / 4, region=region, overrides=PROBE)
+    bay = released(seed, scale=SCALE, years=QUARTERS / 4, region=region, overrides=PROBES)
     play(bay, QUARTERS, watch)
     rows = bay.firms.alive_rows()
     weight = bay.firms.weight[rows]
-    arrays, slot = bay.record.arrays(), bay.technology_names.index("wave")
+    arrays, slots = bay.record.arrays(), [bay.technology_names.index(name) for name in WAVES]
     cities = len(bay.region.city_ids)
-    users, possible = (arrays[f"{name}_technology"][:, :cities, slot].sum(axis=1) for name in ("adopters", "potential"))
-    share = users / np.maximum(possible, 1e-9)
+    users, possible = (arrays[f"{name}_technology"][:, :cities, slots].sum(axis=1) for name in ("adopters", "potential"))
+    share = (users / np.maximum(possible, 1e-9)).mean(axis=1)
     return {
         "competence": float((bay.firms.access[rows] * weight).sum() / weight.sum()),
         "own_level": float((own_levels(bay.firms, rows) * weight).sum() / weight.sum()), "variety": bay.capability_distance(rows),
@@ -80,9 +75,8 @@ def played(seed: int, region) -> dict[str, float]:
 
 
 def measure(seed: int) -> dict[str, float]:
-    """Differences of logs between the run with universities and the placebo."""
-    runs = {}
-    for kind in ("universities", "placebo"):
-        with region_like("gba", tables(kind)) as folder:
-            runs[kind] = played(seed, folder)
-    return {f"ahrweiler_{name}": float(np.log(runs["universities"][name] / runs["placebo"][name])) for name in MEASURES}
+    """Differences of logs between the region with universities and the placebo."""
+    with region_like("gba", placebo_tables()) as folder:
+        placebo = played(seed, folder)
+    universities = played(seed, "gba")
+    return {f"ahrweiler_{name}": float(np.log(universities[name] / placebo[name])) for name in MEASURES}
