@@ -29,7 +29,7 @@ MEASURE = """
 import json, sys
 from greaterbay.validation.run import validate
 from greaterbay.validation.run import EXPERIMENTS
-name, seeds, wanted = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
+name, seeds = sys.argv[1], int(sys.argv[2])
 experiment = next(e for e in EXPERIMENTS if e.id == name)
 # the number of seeds as given, whatever the experiment's factor
 object.__setattr__(experiment, "factor", 1)
@@ -85,8 +85,8 @@ def notice(mutation: Mutation) -> list[str]:
     """Tests and checks that notice the broken mechanism; the first is enough."""
     with broken_copy(mutation) as (top, environment):
         for test in mutation.tests:
-            done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-n", "0", test], cwd=top, env=environment,
-                                  capture_output=True, text=True)
+            command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-n", "0", test]
+            done = subprocess.run(command, cwd=top, env=environment, capture_output=True, text=True)
             if done.returncode == 1:
                 lines = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
                 return [line.split(" - ")[0].split(maxsplit=1)[1] for line in lines] or [test]
@@ -94,7 +94,8 @@ def notice(mutation: Mutation) -> list[str]:
                 raise RuntimeError(f"{mutation.id}: {test} could not be run:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
         if mutation.checks:
             experiment, seeds, *wanted = mutation.checks
-            done = subprocess.run([sys.executable, "-c", MEASURE, experiment, str(seeds), *wanted], cwd=top, env=environment, capture_output=True, text=True)
+            command = [sys.executable, "-c", MEASURE, experiment, str(seeds)]
+            done = subprocess.run(command, cwd=top, env=environment, capture_output=True, text=True)
             if done.returncode != 0:
                 raise RuntimeError(f"{mutation.id}: {experiment} could not be measured:\n{done.stderr[-2000:]}")
             found = json.loads(done.stdout.splitlines()[-1])
@@ -107,10 +108,12 @@ def notice(mutation: Mutation) -> list[str]:
 def table(rows: list[tuple[Mutation, list[str], float]]) -> str:
     """Which test or check caught which broken mechanism."""
     lines = ["# Broken mechanisms", "",
-             "Made by `python tests/mutation/mutants.py`. Each mechanism is broken in a copy of the package, and the tests and checks named in "
-             "`tests/mutation/mutations.toml` are run until one notices.", "", "| mechanism | what is broken | caught by | in `make test` |", "|---|---|---|---|"]
+             "Made by `python tests/mutation/mutants.py`. Each mechanism is broken in a copy of the package, and the tests and checks "
+             "named in `tests/mutation/mutations.toml` are run until one notices.", "",
+             "| mechanism | what is broken | caught by | in `make test` |", "|---|---|---|---|"]
     for mutation, caught, _ in rows:
-        lines.append(f"| `{mutation.id}` | {mutation.what} | {', '.join(f'`{name}`' for name in caught) or '**nobody**'} | {'yes' if mutation.fast else ''} |")
+        names = ", ".join(f"`{name}`" for name in caught) or "**nobody**"
+        lines.append(f"| `{mutation.id}` | {mutation.what} | {names} | {'yes' if mutation.fast else ''} |")
     return "\n".join(lines) + "\n"
 
 

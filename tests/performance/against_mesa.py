@@ -50,10 +50,11 @@ def measure(scale: float, runs: int) -> dict:
 def table(found: list[dict]) -> str:
     """The results as Markdown."""
     lines = ["# Against one Mesa object per agent", "",
-             "One quarter of the core rules (moves, partner choice, learning, invention, adoption) from the same state, one thread, processor "
-             f"time, behind the equivalence test. Python {platform.python_version()}, {platform.machine()}. Trust the ratio.", "",
+             "One quarter of the core rules (moves, partner choice, learning, invention, adoption) from the same state, one thread, "
+             f"processor time, behind the equivalence test. Python {platform.python_version()}, {platform.machine()}. Trust the ratio.", "",
              "| firms | institutes | people | Mesa objects, s | package, s | ratio |", "|---|---|---|---|---|---|"]
-    lines += [f"| {f['firms']:,} | {f['institutes']:,} | {f['people']:,} | {f['slow']:.3f} | {f['fast']:.4f} | {f['slow'] / f['fast']:.0f} |" for f in found]
+    lines += [f"| {f['firms']:,} | {f['institutes']:,} | {f['people']:,} | {f['slow']:.3f} | {f['fast']:.4f} "
+              f"| {f['slow'] / f['fast']:.0f} |" for f in found]
     return "\n".join(lines) + "\n"
 
 

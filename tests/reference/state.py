@@ -159,10 +159,10 @@ def objects(bay, seed: int) -> Core:
                  "alliances": [k for k in range(len(region.alliances)) if bits[node] >> k & 1], "thinned": float(simulated[node])}
         if r < 0:
             actor = Institute(
-                core, city=int(institutes.city[node]), field=int(institutes.main_field[node]), weight=1.0, size=float(institutes.staff[node]),
-                chain=0.0, park_boost=0.0, absorptive=0.6, money=float(institutes.rd_paid[node]), recombination=0.2, uses=set(),
-                research=institutes.field_weight[node].astype(float).tolist(), simulated=float(simulated[node]) * p.invention.institute_rate,
-                **{**given, "thinned": 1.0})
+                core, city=int(institutes.city[node]), field=int(institutes.main_field[node]), weight=1.0,
+                size=float(institutes.staff[node]), chain=0.0, park_boost=0.0, absorptive=0.6, money=float(institutes.rd_paid[node]), recombination=0.2, uses=set(),
+                research=institutes.field_weight[node].astype(float).tolist(),
+                simulated=float(simulated[node]) * p.invention.institute_rate, **{**given, "thinned": 1.0})
             expected = float(places[node])
             quota = int(expected) + (core.random.random() < expected - int(expected))
             actor.quota = lambda quota=quota: quota
@@ -181,8 +181,8 @@ def objects(bay, seed: int) -> Core:
     for node, actor in core.of_node.items():
         actor.past = [core.of_node[int(other)] for other in past[node] if int(other) in core.of_node]
     rows = bay.ties.alive_rows()
-    core.ties = [Tie(core.of_node[int(bay.ties.a[t])], core.of_node[int(bay.ties.b[t])], float(bay.ties.weight[t]), bool(bay.ties.shared[t]))
-                 for t in rows]
+    ties, of_node = bay.ties, core.of_node
+    core.ties = [Tie(of_node[int(ties.a[t])], of_node[int(ties.b[t])], float(ties.weight[t]), bool(ties.shared[t])) for t in rows]
     _search(core, bay, cities, fields)
     setting = mobility.city_setting(bay)
     core.city_value, core.cluster = setting.city_value.tolist(), setting.cluster.tolist()
@@ -231,7 +231,8 @@ def reference_measures(core: Core) -> dict[str, float]:
     counts = [core.made, *({actor: core.count(mean) for actor, mean in core.means.items()} for _ in range(7))]
     return {
         "new_ties": len(new), "new_with_institute": sum(t.explore for t in new),
-        "new_in_other_city": sum(t.one.city != t.two.city for t in new), "new_distance": float(np.mean([t.one.distance(t.two) for t in new])),
+        "new_in_other_city": sum(t.one.city != t.two.city for t in new),
+        "new_distance": float(np.mean([t.one.distance(t.two) for t in new])),
         "learning": sum(core.learned[a] for a in firms), "inventions": float(np.mean([sum(made[a] for a in firms) for made in counts])),
         "inventions_by_institutes": float(np.mean([sum(n for a, n in made.items() if not a.is_firm) for made in counts])),
         "level": float(np.mean([a.levels for a in firms])), "hires": len(core.hired),

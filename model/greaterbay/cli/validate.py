@@ -15,7 +15,8 @@ SUITES = ("literature", "gravity", "regularities", "claims", "invariants")
 @click.command(epilog="Example: greaterbay validate --suite literature --seeds 8 --jobs 2")
 @click.option("--suite", "suites", type=click.Choice([*SUITES, "all"]), multiple=True, default=("literature",), show_default=True,
               help="Which checks. Repeatable.")
-@click.option("--seeds", type=click.IntRange(1, 1000), default=8, show_default=True, help="Seeds of each experiment; fewer widen the intervals.")
+@click.option("--seeds", type=click.IntRange(1, 1000), default=8, show_default=True,
+              help="Seeds of each experiment; fewer widen the intervals.")
 @click.option("--jobs", type=click.IntRange(1, 1024), default=1, show_default=True, help="Processes.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Also write the tables (.md, .csv, .json) into this folder.")
 @click.option("--strict", is_flag=True, help="End with exit code 1 when a check fails.")
@@ -39,7 +40,8 @@ def validate(suites: tuple[str, ...], seeds: int, jobs: int, out: Path | None, s
         for suite in wanted:
             part = [answer for answer in outcome.answers if answer.check.suite == suite]
             if part:
-                report.write_tables(out, suite, part, f"greaterbay validate --suite {suite} --seeds {seeds} --jobs {jobs} --out {out.as_posix()}")
+                command = f"greaterbay validate --suite {suite} --seeds {seeds} --jobs {jobs} --out {out.as_posix()}"
+                report.write_tables(out, suite, part, command)
         if outcome.raw.get("gravity"):
             report.write_coefficients(out, outcome.raw["gravity"])
     if as_json:

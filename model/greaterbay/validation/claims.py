@@ -82,7 +82,8 @@ def measure(seed: int) -> dict[str, float]:
 
     institutes = np.bincount(base.institutes.city, weights=base.institutes.staff, minlength=outer.size)
     first = (institutes.argmax(), total(base, "rd_private", end).argmax(), region.overseas_links_city.argmax())
-    out["t6_order"] = float(np.mean([region.city_ids[at] == name for at, name in zip(first, ("guangzhou", "shenzhen", "hong_kong"), strict=True)]))
+    roles = ("guangzhou", "shenzhen", "hong_kong")
+    out["t6_order"] = float(np.mean([region.city_ids[at] == name for at, name in zip(first, roles, strict=True)]))
 
     def in_market(bay):
         return float(total(bay, "inventions_in_market", slice(-1, None)).sum() / total(bay, "inventions_in_force", slice(-1, None)).sum())

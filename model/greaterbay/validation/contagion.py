@@ -34,8 +34,8 @@ def curve(adjacency: Adjacency, seed: int, outside: float, imitation: float, cit
     for year in range(YEARS):
         new, from_core = np.zeros(AGENTS, np.uint64), np.zeros(AGENTS)
         keys = Keys(streams.key("adopt", year), streams.key("adopt_risk", 0))
-        spread(firms.part(Adopters), adjacency, 0, np.zeros(1, np.int64), np.ones(1, np.uint64), np.zeros(1, np.int64), one, one * 0.0, one * 0.0,
-               cell, np.ones((1, 1)), np.full((1, 1), share[-1]), one * 0.0, np.zeros(1, bool), keys, p, new, from_core)
+        spread(firms.part(Adopters), adjacency, 0, np.zeros(1, np.int64), np.ones(1, np.uint64), np.zeros(1, np.int64), one, one * 0.0,
+               one * 0.0, cell, np.ones((1, 1)), np.full((1, 1), share[-1]), one * 0.0, np.zeros(1, bool), keys, p, new, from_core)
         firms.adopted[:] |= new
         share.append(float((firms.adopted > 0).mean()))
     return np.array(share)
@@ -64,5 +64,6 @@ def measure(seed: int) -> dict[str, float]:
     return {
         "bass_p": p / P, "bass_q": q / Q, "bass_control_no_imitation": no_q / Q,
         "bass_lattice_below": slope["regular"] / Q, "bass_small_world_below": slope["small_world"] / Q,
-        "bass_rises_small_world": (slope["small_world"] - slope["regular"]) / Q, "bass_rises_random": (slope["random"] - slope["small_world"]) / Q,
+        "bass_rises_small_world": (slope["small_world"] - slope["regular"]) / Q,
+        "bass_rises_random": (slope["random"] - slope["small_world"]) / Q,
     }

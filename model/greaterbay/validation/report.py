@@ -74,10 +74,12 @@ def table_csv(found: Sequence[Answer]) -> str:
     """The same as CSV."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(("id", "suite", "mode", "what", "source", "value", "low", "high", "accepted_low", "accepted_high", "status", "seeds", "tried"))
+    writer.writerow(("id", "suite", "mode", "what", "source", "value", "low", "high", "accepted_low", "accepted_high", "status", "seeds",
+                     "tried"))
     for answer in found:
         d = answer.to_dict()
-        writer.writerow([d["id"], d["suite"], d["mode"], d["what"], d["source"], *("" if d[k] is None else f"{d[k]:.6g}" for k in ("value", "low", "high")),
+        numbers = ("" if d[k] is None else f"{d[k]:.6g}" for k in ("value", "low", "high"))
+        writer.writerow([d["id"], d["suite"], d["mode"], d["what"], d["source"], *numbers,
                          *("" if bound is None else f"{bound:g}" for bound in d["accepted"]), d["status"], d["seeds"], d["tried"]])
     return out.getvalue()
 
@@ -89,7 +91,8 @@ NOTES = {
         "is varied through the region table (academies of the lagging city begin to teach).",
     ),
     "claims": (
-        "T1 needs runs with cut borders and is not in this table; claims on levers that the catalogue does not have (T11, T12) are left out.",
+        "T1 needs runs with cut borders and is not in this table; claims on levers that the catalogue does not have (T11, T12) are left "
+        "out.",
     ),
 }
 

@@ -125,8 +125,8 @@ class Outcome:
     raw: dict[str, list[Mapping]]
 
 
-def validate(suites: Sequence[str] = ("literature",), seeds: int = 8, jobs: int = 1, progress: Callable[[int, int, str], None] | None = None,
-             only: Sequence[str] | None = None) -> Outcome:
+def validate(suites: Sequence[str] = ("literature",), seeds: int = 8, jobs: int = 1,
+             progress: Callable[[int, int, str], None] | None = None, only: Sequence[str] | None = None) -> Outcome:
     """Run suites and grade their checks; ``only`` names experiments."""
     experiments = [e for e in chosen(suites) if only is None or e.id in only]
     checks = every_check()

@@ -2,10 +2,10 @@
 
 Protocol. A region of two cities (``regions/two_cities``, made up for the experiment). The policy lets the academies of the lagging city
 teach: its graduates rise by the square root of its schools, research money and people stay as they are, and the graduates of the leading
-city are the same in all runs. Labour markets are *closed* (a border that nobody crosses to work, from outside neither) or *integrated* (a border that costs a
-move nothing). Measured is the output of the simulated firms over the last ``LAST`` quarters: difference of the logs with and without the
-policy, in the leading and in the lagging city. Expected: closed markets keep the gain where the training is; integrated ones take it
-to the strong city; so the lagging city gains less when markets are integrated (interaction).
+city are the same in all runs. Labour markets are *closed* (a border that nobody crosses to work, from outside neither) or *integrated*
+(a border that costs a move nothing). Measured is the output of the simulated firms over the last ``LAST`` quarters: difference of the
+logs with and without the policy, in the leading and in the lagging city. Expected: closed markets keep the gain where the training is;
+integrated ones take it to the strong city; so the lagging city gains less when markets are integrated (interaction).
 """
 
 from __future__ import annotations

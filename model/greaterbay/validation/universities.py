@@ -18,7 +18,8 @@ from greaterbay.exchange.partnering import look
 from greaterbay.validation.worlds import play, read_table, region_like, released
 
 QUARTERS, SCALE = 24, 0.05
-WAVES = {"wave_1": ("intelligent_robots", "guangzhou"), "wave_2": ("digital_services", "shenzhen"), "wave_3": ("biomanufacturing", "foshan")}
+WAVES = {"wave_1": ("intelligent_robots", "guangzhou"), "wave_2": ("digital_services", "shenzhen"),
+         "wave_3": ("biomanufacturing", "foshan")}
 PROBES = tuple(text for name, (field, city) in WAVES.items()
                for text in (f"probes.{name}.field='{field}'", f"probes.{name}.city='{city}'", f"probes.{name}.start=2021-01-01"))
 MEASURES = ("competence", "own_level", "variety", "speed", "reach", "offers")
