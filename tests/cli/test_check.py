@@ -44,12 +44,12 @@ def test_all_problems_of_all_files(capsys):
 def test_problems_for_programs(capsys):
     assert call(["check", "--json", "baseline", f"{BROKEN}/no_replicates.toml"]) == 1
     fine, wrong = json.loads(capsys.readouterr().out)["files"]
-    assert fine == {"file": "baseline", "fine": True, "problems": []}
+    assert fine == {"file": "baseline", "fine": True, "problems": [], "warnings": []}
     (problem,) = wrong["problems"]
     assert (problem["path"], problem["line"]) == (f"{BROKEN}/no_replicates.toml", 7)
     assert (
         problem["message"]
-        == f"{BROKEN}/no_replicates.toml:7: run.replicates: 0 is out of bounds; allowed: at least 1"
+        == f"{BROKEN}/no_replicates.toml:7: run.replicates: 0 is out of bounds; allowed: 1 to 100000"
     )
 
 
@@ -90,7 +90,7 @@ def test_an_interrupt_is_tidy(monkeypatch, capsys):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("greaterbay.cli.check.check_file", interrupt)
+    monkeypatch.setattr("greaterbay.cli.check.check_and_warn", interrupt)
     assert call(["check", "baseline"]) == 130
     assert capsys.readouterr().err.strip() == "Stopped."
 

@@ -160,7 +160,8 @@ def objects(bay, seed: int) -> Core:
         if r < 0:
             actor = Institute(
                 core, city=int(institutes.city[node]), field=int(institutes.main_field[node]), weight=1.0,
-                size=float(institutes.staff[node]), chain=0.0, park_boost=0.0, absorptive=0.6, money=float(institutes.rd_paid[node]), recombination=0.2, uses=set(),
+                size=float(institutes.staff[node]), chain=0.0, park_boost=0.0, absorptive=0.6, money=float(institutes.rd_paid[node]),
+                recombination=0.2, uses=set(),
                 research=institutes.field_weight[node].astype(float).tolist(),
                 simulated=float(simulated[node]) * p.invention.institute_rate, **{**given, "thinned": 1.0})
             expected = float(places[node])

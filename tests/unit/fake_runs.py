@@ -39,6 +39,7 @@ def coords(of: Scenario) -> dict[str, list[str]]:
         "technology": [],
         "technology_kind": [],
         "lever": ["talent_barrier"],
+        "payer": [*CITIES, "nation"],
     }
 
 
@@ -132,4 +133,17 @@ def disk_full(of, replicate, warm_folder=None) -> Result:
 def fill_disk_at_last(of, replicate, warm_folder=None) -> Result:
     """There is room for parts but not for a result file."""
     _limit_files(100_000)
+    return simulate(of, replicate)
+
+
+def nap(of, replicate, warm_folder=None) -> Result:
+    """A replicate that takes a while, so that something can happen meanwhile."""
+    time.sleep(0.25)
+    return simulate(of, replicate)
+
+
+def fill_disk_after_two(of, replicate, warm_folder=None) -> Result:
+    """There is room for two parts."""
+    if replicate == 2:
+        _limit_files(1000)
     return simulate(of, replicate)

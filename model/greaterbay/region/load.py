@@ -37,6 +37,7 @@ class Region:
     city_ids: tuple[str, ...]
     city_names: tuple[str, ...]
     city_names_zh: tuple[str, ...]
+    city_jurisdictions: tuple[str, ...]
     place_ids: tuple[str, ...]
     place_names: tuple[str, ...]
     place_names_zh: tuple[str, ...]
@@ -147,6 +148,8 @@ class Region:
     institute_name_zh: tuple[str, ...]
     institute_tier: ndarray
     """(N,) int8: position in ``tier_ids``."""
+    institute_state_lab: ndarray
+    """(N,) bool: a state key or national laboratory."""
     tier_ids: tuple[str, ...]
     tier_names: tuple[str, ...]
     tier_names_zh: tuple[str, ...]

@@ -111,6 +111,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "focus",
         "facility_per_researcher",
         "teaches",
+        "state_lab",
     ),
     "institutes": ("id", "name", "name_zh", "tier", "city", "city_2", "city_3", "fields", "count"),
     # Where each number comes from; read by people and by the tests, not by the model.
@@ -347,6 +348,7 @@ class RegionIndex:
     city_ids: tuple[str, ...]
     city_names: tuple[str, ...]
     city_names_zh: tuple[str, ...]
+    city_jurisdictions: tuple[str, ...]
     field_ids: tuple[str, ...]
     field_names: tuple[str, ...]
     field_names_zh: tuple[str, ...]
@@ -398,6 +400,7 @@ def index_of(tables: Tables) -> RegionIndex:
         city_ids=cities,
         city_names=_texts(city_rows, "name"),
         city_names_zh=_texts(city_rows, "name_zh"),
+        city_jurisdictions=_texts(city_rows, "jurisdiction"),
         field_ids=fields,
         field_names=_texts(field_rows, "name"),
         field_names_zh=_texts(field_rows, "name_zh"),

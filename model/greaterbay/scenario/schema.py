@@ -11,12 +11,19 @@ from datetime import date
 from typing import Any, Literal
 
 from greaterbay import clock
+from greaterbay.scenario.problems import Problem
 
 SCHEMA = 1
 MOST_PARENTS = 3
+MOST_REPLICATES = 100_000
 SEED_LIMIT = 2**63
+SIGNS = {"+": 1, "-": -1, "0": 0}
 ACTOR_KINDS = ("startup", "small", "leader", "institute")
 EXITS = ("cliff", "ramp")
+# where the money of levers comes from: on top of other programmes, or taken from the same payer's other programmes
+FINANCING = ("additional", "reallocated")
+# what a run cuts apart from its first reported quarter on
+CUTS = ("none", "jurisdictions")
 # Dates further off than this are slips of the pen, and the calendar ends somewhere.
 FIRST_YEAR, LAST_YEAR = 1950, 2149
 LONGEST_TRIP_MINUTES = 24 * 60
@@ -38,11 +45,15 @@ TOP_KEYS = {
     "title_zh": TEXT,
     "extends": TEXT,
     "mixins": TEXTS,
+    "financing": TEXT,
+    "budget": TEXT,
     "run": TABLE,
     "levers": TABLE,
     "probes": TABLE,
     "events": TABLES,
     "parameters": TABLE,
+    "expects": TABLE,
+    "sweep": TABLE,
 }
 RUN_KEYS = {
     "region": TEXT,
@@ -51,6 +62,7 @@ RUN_KEYS = {
     "scale": NUMBER,
     "replicates": INTEGER,
     "seed": INTEGER,
+    "cut": TEXT,
 }
 LEVER_KEYS = {
     "value": NUMBER,
@@ -61,7 +73,9 @@ LEVER_KEYS = {
     "cities": TEXTS,
     "fields": TEXTS,
     "kinds": TEXTS,
+    "payer": TEXT,
     "reference": TEXTS,
+    "terms": TABLE,
 }
 PROBE_KEYS = {"field": TEXT, "city": TEXT, "start": DATE, "title": TEXT, "title_zh": TEXT}
 EVENT_KEYS = {"date": DATE, "travel_minutes": ROWS}
@@ -70,7 +84,7 @@ REQUIRED_TOP = ("schema", "id", "title")
 REQUIRED_PROBE = ("field", "city", "start")
 REQUIRED_EVENT = ("date", "travel_minutes")
 # These name a file or say how it is put together: they are not inherited.
-OWN_KEYS = ("schema", "id", "title", "title_zh", "extends", "mixins")
+OWN_KEYS = ("schema", "id", "title", "title_zh", "extends", "mixins", "expects", "sweep")
 TARGETS = ("cities", "fields", "kinds")
 
 RUN_DEFAULTS: dict[str, Any] = {
@@ -80,12 +94,16 @@ RUN_DEFAULTS: dict[str, Any] = {
     "scale": 0.05,
     "replicates": 16,
     "seed": 20200101,
+    "cut": "none",
 }
 
 
 @dataclass(frozen=True)
 class RunSettings:
-    """What is simulated: ``start`` and ``end`` are the first and the last quarter, both played."""
+    """What is simulated: ``start`` and ``end`` are the first and the last quarter, both played.
+
+    ``cut`` says what is cut apart from the first reported quarter (``none`` or ``jurisdictions``).
+    """
 
     region: str
     start: int
@@ -93,6 +111,7 @@ class RunSettings:
     scale: float
     replicates: int
     seed: int
+    cut: str = "none"
 
     @property
     def quarters(self) -> int:
@@ -107,7 +126,9 @@ class LeverSetting:
     ``value`` has the unit of the catalogue. ``start`` is the quarter in which the lever begins to act (None:
     from the first quarter of the run), ``ramp`` the number of quarters until it has its full value, ``end``
     the last quarter before the exit (None: it stays). ``cities``, ``fields`` and ``kinds`` name whom it
-    reaches; None is everyone.
+    reaches; None is everyone. ``payer`` is a level (city, jurisdiction, nation) or a jurisdiction that pays for its
+    cities; None pays as the catalogue says. ``terms`` are those of a preset that the scenario changes; the sunset of its
+    terms is in ``end`` already.
     """
 
     id: str
@@ -119,7 +140,9 @@ class LeverSetting:
     cities: tuple[str, ...] | None = None
     fields: tuple[str, ...] | None = None
     kinds: tuple[str, ...] | None = None
+    payer: str | None = None
     reference: tuple[str, ...] = ()
+    terms: tuple[tuple[str, float], ...] = ()
 
     def strength(self, quarter: int) -> float:
         """Share of the way from the neutral to the full value in ``quarter``, between 0 and 1.
@@ -171,6 +194,10 @@ class Scenario:
 
     ``chain`` lists the files it was made of, the first ones weakest. ``levers`` holds those that some file
     names, in the order of the catalogue; ``probes`` are in the order of their ids, ``events`` in time.
+    ``financing`` says whether money for levers is additional or reallocated. ``budget`` (``same_as:<scenario>``) asks
+    ``greaterbay compare`` to scale the costly levers until they spend as much as another scenario. ``expects`` holds the
+    signs of effects against the baseline that were written down before the first run. ``warnings`` are no problems, but
+    things a user should know before running.
     ``origins`` gives, for a dotted key such as ``levers.talent_barrier.value``, ``file:line``, ``--set``,
     ``catalogue`` or ``default``.
     """
@@ -186,6 +213,10 @@ class Scenario:
     events: tuple[Event, ...] = ()
     parameters: dict[str, float] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
+    financing: str = "additional"
+    budget: str = ""
+    expects: dict[str, int] = field(default_factory=dict)
+    warnings: tuple[Problem, ...] = ()
 
     def reaching_model(self) -> dict[str, Any]:
         """Everything that changes the numbers of a run, as plain values with a fixed order.
@@ -201,7 +232,8 @@ class Scenario:
                 "ramp": setting.ramp,
                 "end": _label(setting.end),
                 "exit": setting.exit,
-            } | {
+                "payer": setting.payer,
+            } | ({"terms": {key: float(value) for key, value in sorted(setting.terms)}} if setting.terms else {}) | {
                 target: None if getattr(setting, target) is None else sorted(getattr(setting, target))
                 for target in TARGETS
             }
@@ -211,6 +243,7 @@ class Scenario:
             "end": _label(self.run.end),
             "scale": float(self.run.scale),
             "seed": self.run.seed,
+            "financing": self.financing,
             "levers": levers,
             "probes": {
                 probe.id: {"field": probe.field, "city": probe.city, "start": _label(probe.quarter)}
@@ -225,7 +258,7 @@ class Scenario:
                 for event in self.events
             ],
             "parameters": {name: float(value) for name, value in sorted(self.parameters.items())},
-        }
+        } | ({} if self.run.cut == "none" else {"cut": self.run.cut})
 
     def to_dict(self) -> dict[str, Any]:
         """The whole scenario as plain values, for JSON and for the manifest of a result."""
@@ -237,13 +270,17 @@ class Scenario:
                 "ramp_quarters": setting.ramp,
                 "end": _day(setting.end, clock.last_day),
                 "exit": setting.exit,
-            } | {target: _listed(getattr(setting, target)) for target in (*TARGETS, "reference")}
+                "payer": setting.payer,
+            } | ({"terms": dict(setting.terms)} if setting.terms else {}) | {target: _listed(getattr(setting, target)) for target in (*TARGETS, "reference")}
         return {
             "schema": SCHEMA,
             "id": self.id,
             "title": self.title,
             "title_zh": self.title_zh,
             "chain": list(self.chain),
+            "financing": self.financing,
+            "budget": self.budget,
+            "expects": dict(self.expects),
             "run": {
                 "region": self.run.region,
                 "start": _day(self.run.start, clock.first_day),
@@ -251,6 +288,7 @@ class Scenario:
                 "scale": self.run.scale,
                 "replicates": self.run.replicates,
                 "seed": self.run.seed,
+                "cut": self.run.cut,
             },
             "levers": levers,
             "probes": {
