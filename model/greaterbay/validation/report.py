@@ -91,8 +91,8 @@ NOTES = {
         "is varied through the region table (academies of the lagging city begin to teach).",
     ),
     "claims": (
-        "T1 needs runs with cut borders and is not in this table; claims on levers that the catalogue does not have (T11, T12) are left "
-        "out.",
+        "Claims of the source documents, with the estimators fixed before any fitting; claims on levers that the catalogue does not have "
+        "are left out. Synergy (T1) is reported by jurisdiction where scenarios are compared.",
     ),
 }
 
