@@ -17,8 +17,8 @@ BARRIERS = ("technology", "talent", "finance")
 CONVERSION = ("proof_of_concept", "shared_facilities")
 TECHNOLOGY = {"invention.rate": 0.24}  # one fifth more inventions from the same research
 PERIPHERY = {"L17", "L18", "L19", "L31"}
-COLLABORATION = ("technology_barrier", "talent_barrier", "finance_barrier", "talent_recognition", "information_platform", "alliance_sharing",
-                 "coordination_level")
+COLLABORATION = ("technology_barrier", "talent_barrier", "finance_barrier", "talent_recognition", "information_platform",
+                 "alliance_sharing", "coordination_level")
 CUT = ("run.cut='jurisdictions'",)
 
 
@@ -105,7 +105,7 @@ def measure(seed: int) -> dict[str, float]:
     alone = run(seed, parameters={"partnering.alliance_members": 0.0})
     out["t10_alliances"] = float(np.log(ties_of_city(base).sum() / ties_of_city(alone).sum()))
 
-    cover, credit = lever_of("first_use_cover_firm"), lever_of("credit_data")
+    cover, credit = levers_for({"M14"}), lever_of("credit_data")
     if cover:
         out["t11_insurance"] = float(np.log(total(run(seed, cover), "adoptions").sum() / total(base, "adoptions").sum()))
     if credit:
