@@ -212,7 +212,7 @@ def test_assumptions_lie_in_their_range():
         assert record.low <= record.value <= record.high, record.reference
         assert record.low < record.high, record.reference
         assert isinstance(record.data["sensitivity_required"], bool)
-        assert record.data["kind"] in ("region", "parameter", "lever")
+        assert record.data["kind"] in ("region", "parameter", "lever", "check")
         assert record.data["reason"].endswith("."), record.reference
 
 

@@ -29,6 +29,7 @@ COMMANDS = {
     "plot": ("greaterbay.cli.plot:plot", "Draw the pictures of stored results."),
     "summary": ("greaterbay.cli.plot:summary", "Say in a few lines what stored results hold."),
     "export": ("greaterbay.cli.export:export", "Write stored results as tidy CSV."),
+    "validate": ("greaterbay.cli.validate:validate", "Check the model against published results, claims and its books."),
     "levers": ("greaterbay.cli.catalogues:levers", "List the policy levers, or describe one."),
     "outputs": ("greaterbay.cli.catalogues:outputs", "List the outputs of a run."),
     "parameters": ("greaterbay.cli.catalogues:parameters", "List the parameters of the model."),
