@@ -123,6 +123,7 @@ class Bay(mesa.Model):
         self.grant_left = np.zeros(cities)
         self.patient_left, self.joint_left = np.zeros((cities, cities)), np.zeros(cities)
         self.science_budget_now = region.science_budget_city.astype(float).copy()
+        self.cut_city, self.cut_above = np.zeros(cities), np.zeros(cities)  # money of programmes that levers took
         self.output_ratio, self.output_start = np.ones(cities), None
         self.adoption_gain_city = np.zeros(cities)
         self.growth_now, self.growth_level = 0.0, 1.0
@@ -154,8 +155,8 @@ class Bay(mesa.Model):
         self._sizes = self._dimension_sizes()
         self.tally = Tally(self._sizes)
         self.record = Record(self._sizes, self.end - self.start + 1, cities)
-        self.values = Values(self)
         self.budgets = Budgets(self)
+        self.values = Values(self)
         self.market_arrivals = np.zeros(0, np.int64)
         self.market_start = np.bincount(self.firms.field[rows], weights=self.firms.sales[rows] * self.firms.weight[rows], minlength=fields)
         self.market_now, self.market_growth = self.market_start.copy(), np.ones(fields)
@@ -210,7 +211,8 @@ class Bay(mesa.Model):
         region = self.region
         places = len(region.place_ids)
         return {"city": places, "city_to": places, "field": len(region.field_ids), "kind": 3, "stage": 5,
-                "technology": len(self.technologies), "lever": len(catalogue.levers())}
+                "technology": len(self.technologies), "lever": len(catalogue.levers()),
+                "payer": len(region.city_ids) + len(region.jurisdiction_ids) + 1}
 
     def _open_books(self) -> None:
         firms, funds = self.firms, self.funds
@@ -636,7 +638,7 @@ class Bay(mesa.Model):
             "city": list(region.place_ids), "city_to": list(region.place_ids), "field": list(region.field_ids),
             "kind": ["startup", "small", "leader"], "stage": ["laboratory", "proof_of_concept", "pilot", "first_use", "market"],
             "technology": list(self.technology_names), "technology_kind": list(self.technology_kinds),
-            "lever": list(catalogue.levers()),
+            "lever": list(catalogue.levers()), "payer": list(self.budgets.payer_ids),
         }
 
     def firm(self, row: int) -> FirmView:

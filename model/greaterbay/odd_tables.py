@@ -75,7 +75,7 @@ def levers() -> str:
     signs = {-1: "−", 0: "0", 1: "+"}
     return markdown(heads, (
         (f"`{lever.id}`", lever.unit, number(lever.neutral), span(lever.plausible_low, lever.plausible_high),
-         f"{lever.named_value} ({lever.operation})", lever.payer,
+         f"{lever.named_value} ({lever.operation})", catalogue.payer_words(lever),
          f"{lever.primary_outcome}, {signs[lever.expected_sign]}")
         for lever in catalogue.levers().values()))
 

@@ -44,7 +44,7 @@ def test_all_problems_of_all_files(capsys):
 def test_problems_for_programs(capsys):
     assert call(["check", "--json", "baseline", f"{BROKEN}/no_replicates.toml"]) == 1
     fine, wrong = json.loads(capsys.readouterr().out)["files"]
-    assert fine == {"file": "baseline", "fine": True, "problems": []}
+    assert fine == {"file": "baseline", "fine": True, "problems": [], "warnings": []}
     (problem,) = wrong["problems"]
     assert (problem["path"], problem["line"]) == (f"{BROKEN}/no_replicates.toml", 7)
     assert (

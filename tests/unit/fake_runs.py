@@ -39,6 +39,7 @@ def coords(of: Scenario) -> dict[str, list[str]]:
         "technology": [],
         "technology_kind": [],
         "lever": ["talent_barrier"],
+        "payer": [*CITIES, "nation"],
     }
 
 

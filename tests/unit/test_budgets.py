@@ -7,6 +7,7 @@ import pytest
 from trial_bay import change, city, play
 
 from greaterbay.policy import catalogue
+from greaterbay.policy.levers import Contribution
 
 LEVERS = list(catalogue.levers())
 COSTLY = {
@@ -62,7 +63,7 @@ def test_a_lever_that_costs_more_than_there_is_is_paid_in_part(make_bay, name, v
     for _ in range(3):
         bay.step()
         room = bay.parameters.economy.policy_room * bay.science_budget_now / 4.0
-        assert (bay.budgets.used.sum(axis=1) <= room + 1e-9).all() and bay.budgets.room.min() >= -1e-9
+        assert (bay.budgets.used.sum(axis=1)[:11] <= room + 1e-9).all() and bay.budgets.room.min() >= -1e-9
     lacking = short(bay, 3, name)
     assert (lacking > 0).all() and (lacking <= 1).all()
     used, wanted = bay.budgets.used.sum(), bay.budgets.wanted.sum()
@@ -121,6 +122,11 @@ def test_a_level_of_coordination_that_does_not_fit_into_the_room_is_lowered(make
 def open_budgets(bay, room):
     bay.budgets.open_quarter()
     bay.budgets.room[:] = room
+    every_city = np.arange(11)
+    for name, lever in catalogue.levers().items():
+        payers = np.zeros((11, bay.budgets.payers))
+        payers[every_city, every_city] = 1.0
+        bay.values.behind[lever.named_value] = [Contribution(LEVERS.index(name), np.ones(11), payers)]
     return bay.budgets
 
 
@@ -128,13 +134,13 @@ def test_services_by_city_are_paid_as_far_as_the_room_goes(bay):
     budgets = open_budgets(bay, 10.0)
     cost = np.zeros(11)
     cost[:3] = 5.0, 10.0, 40.0
-    share = budgets.pay_by_city("information_platform", cost)
+    share = budgets.pay_by_city("platform_reach", cost)
     assert share[:3] == pytest.approx([1.0, 1.0, 0.25]) and (share[3:] == 1.0).all()
     assert budgets.room[:3] == pytest.approx([5.0, 0.0, 0.0]) and (budgets.room[3:] == 10.0).all()
     assert budgets.used.sum() == pytest.approx(25.0) and budgets.wanted.sum() == pytest.approx(55.0)
     assert bay.ledger.flow("lever").sum() == pytest.approx(25.0)
     # a second lever of the same city finds nothing left
-    assert budgets.pay_by_city("park_upgrading", cost)[2] == 0.0
+    assert budgets.pay_by_city("park_upgrade", cost)[2] == 0.0
 
 
 def test_single_services_are_paid_in_the_order_of_identity(bay):
@@ -142,7 +148,7 @@ def test_single_services_are_paid_in_the_order_of_identity(bay):
     where = np.array([0, 0, 0, 1])
     cost = np.array([6.0, 6.0, 4.0, 3.0])
     identity = np.array([30, 10, 20, 5], np.uint64)
-    paid = budgets.pay_for_service("proof_of_concept", where, cost, identity)
+    paid = budgets.pay_for_service("proof_coverage", where, cost, identity)
     assert paid.tolist() == [False, True, True, True]
     assert budgets.room[0] == pytest.approx(0.0) and budgets.room[1] == pytest.approx(7.0)
     assert budgets.wanted[0].sum() == pytest.approx(16.0) and budgets.used[0].sum() == pytest.approx(10.0)
@@ -151,15 +157,17 @@ def test_single_services_are_paid_in_the_order_of_identity(bay):
 def test_paying_leaves_a_government_as_rich_as_before(bay):
     budgets = open_budgets(bay, 10.0)
     before = bay.government_cash.copy()
-    budgets.pay_by_city("park_upgrading", np.full(11, 3.0))
+    budgets.pay_by_city("park_upgrade", np.full(11, 3.0))
     assert bay.government_cash == pytest.approx(before)  # policy money is raised for the purpose
-    paid = budgets.transfer("guidance_fund", np.full(11, 9.0))
+    paid, payers = budgets.transfer("guidance_share", np.full(11, 9.0))
     assert paid == pytest.approx(7.0)
+    ((place, part),) = payers
+    assert place.tolist() == list(range(11)) and part == pytest.approx(1.0)
 
 
 def test_nothing_asked_nothing_paid(bay):
     budgets = open_budgets(bay, 10.0)
-    assert (budgets.pay_by_city("park_upgrading", np.zeros(11)) == 1.0).all()
+    assert (budgets.pay_by_city("park_upgrade", np.zeros(11)) == 1.0).all()
     assert not budgets.used.any() and bay.ledger.flow("lever").sum() == 0
 
 
@@ -180,4 +188,55 @@ def test_science_budgets_follow_output(bay):
 def test_room_is_a_share_of_the_science_budget(bay):
     change(bay, {"economy.policy_room": 0.25})
     bay.budgets.open_quarter()
-    assert bay.budgets.room == pytest.approx(0.25 * bay.science_budget_now / 4.0)
+    budget = bay.science_budget_now / 4.0
+    assert bay.budgets.room[:11] == pytest.approx(0.25 * budget)
+    mainland = bay.region.jurisdiction_city == 0
+    p = bay.parameters.economy
+    assert bay.budgets.room[11] == pytest.approx(p.jurisdiction_room * budget[mainland].sum())
+    assert bay.budgets.room[14] == pytest.approx(p.nation_room * budget.sum())
+
+
+# ---------------------------------------------------------------- payers above the cities
+
+
+def payer_costs(make_bay, **setting):
+    bay = play(make_bay({"park_upgrading": {"value": 0.6, **setting}}), 2)
+    record = bay.record.arrays()
+    at = LEVERS.index("park_upgrading")
+    return bay, record["public_cost_lever"][1, :, at], record["public_cost"][1]
+
+
+def test_a_jurisdiction_pays_from_its_seat(make_bay):
+    bay, by_payer, by_place = payer_costs(make_bay, payer="jurisdiction")
+    seat = bay.jurisdiction_seat
+    alone = [city(bay, name) for name in ("hong_kong", "macao")]
+    assert by_payer[11] > 0 and by_payer[12:].sum() == 0  # a city that is a jurisdiction has one purse
+    assert by_payer[:11].sum() == pytest.approx(by_payer[alone].sum())
+    assert by_place[seat[0]] == pytest.approx(by_payer[11])
+    _, plain, _ = payer_costs(make_bay)
+    assert by_payer.sum() == pytest.approx(plain.sum(), rel=1e-5)
+
+
+def test_a_named_jurisdiction_pays_for_its_own_cities_only(make_bay):
+    bay, by_payer, _ = payer_costs(make_bay, payer="guangdong")
+    assert by_payer[11] > 0 and by_payer.sum() == pytest.approx(by_payer[11])
+    changed = bay.values.park_upgrade > 0
+    assert (changed == (bay.region.jurisdiction_city == 0)).all()
+
+
+def test_the_nation_pays_from_the_rest_of_china(make_bay):
+    bay, by_payer, by_place = payer_costs(make_bay, payer="nation")
+    assert by_payer[14] > 0 and by_payer.sum() == pytest.approx(by_payer[14])
+    assert by_place[bay.region.place_ids.index("rest_of_china")] == pytest.approx(by_payer[14])
+
+
+def test_reallocated_money_is_missing_elsewhere(make_bay):
+    """What levers took last quarter is cut from grants and core funding; additional money cuts nothing."""
+    found = []
+    for extra in ((), ("financing='reallocated'",)):
+        bay = play(make_bay({"park_upgrading": 0.6}, extra=extra), 4)
+        record = bay.record.arrays()
+        found.append((record["rd_public"][3, :11].sum(), record["public_cost"][2].sum(), bay.cut_city.sum()))
+    (plain, _, none), (cut, spent, taken) = found
+    assert none == 0.0 and taken == pytest.approx(spent, rel=1e-5)
+    assert plain - cut == pytest.approx(spent, rel=0.35) and cut < plain

@@ -7,12 +7,12 @@ from datetime import date
 import numpy as np
 import pytest
 import reading
-from trial_bay import change
+from trial_bay import change, strong
 
 from greaterbay import outputs, parameters, streams
 from greaterbay.actors import firm, fund, institute, invention, person
 from greaterbay.ledger import INSTRUMENTS
-from greaterbay.policy import catalogue
+from greaterbay.policy import catalogue, named_values
 from greaterbay.region.barriers import ATTRIBUTES, KINDS
 
 TABLES = {
@@ -37,6 +37,8 @@ def test_every_parameter_is_read_by_name():
     found = reading.parameters_read(groups) | {
         f"border.{kind}_{name}" for kind in KINDS for name in ATTRIBUTES
     }
+    # what a named value is without levers
+    found |= {value.base for value in named_values.table().values() if value.base in parameters.table()}
     assert set(parameters.table()) - found - PARAMETERS_FOR_OTHERS == set()
     assert {key for key in found if key.split(".")[1] not in ("_replace", "_asdict")} <= set(
         parameters.table()
@@ -84,21 +86,7 @@ def constants(tree):
 @pytest.fixture(scope="module")
 def busy(make_bay):
     """Three years with every lever on."""
-    levers = {
-        "technology_barrier": 0.5,
-        "talent_barrier": 0.5,
-        "finance_barrier": 0.5,
-        "talent_recognition": 0.6,
-        "shared_facilities": 0.4,
-        "information_platform": 0.5,
-        "alliance_sharing": 0.5,
-        "proof_of_concept": 0.5,
-        "joint_collaboration_fund": 0.02,
-        "guidance_fund": 0.2,
-        "park_upgrading": 0.5,
-        "coordination_level": 2,
-    }
-    assert set(levers) == set(catalogue.levers())
+    levers = {name: strong(name) for name in catalogue.levers()}
     probes = {name: {"start": date(2020, 7, 1)} for name in ("humanoid_robots", "battery_materials")}
     bay = change(make_bay(levers, probes), {"market.relocate": 0.01})
     bay.run_to_end()
@@ -114,7 +102,7 @@ def test_every_output_is_non_zero_somewhere(busy):
 def test_every_lever_that_costs_something_is_paid_for(busy):
     cost = np.nan_to_num(busy.record.arrays()["public_cost_lever"]).sum(axis=(0, 1))
     for at, lever in enumerate(catalogue.levers().values()):
-        assert (cost[at] > 0) == (lever.payer != "none"), lever.id
+        assert (cost[at] > 0) == bool(lever.payer), lever.id
 
 
 def test_what_is_short_is_a_share(busy):

@@ -243,7 +243,7 @@ def test_every_parameter_has_references_that_resolve():
 def texts_with_references():
     for path in (
         PACKAGE / "parameters.csv",
-        *(PACKAGE / "policy").glob("*.toml"),
+        *(PACKAGE / "policy").rglob("*.toml"),
         *(PACKAGE / "region" / "gba").glob("sources.csv"),
         *shipped_folder("scenarios").glob("*.toml"),
         *(shipped_folder("scenarios") / "mixins").glob("*.toml"),

@@ -7,65 +7,26 @@ from datetime import date
 
 import numpy as np
 import pytest
-from trial_bay import change, city, play
+from trial_bay import change, city, play, strong
 
 from greaterbay import clock
-from greaterbay.policy import catalogue
+from greaterbay.policy import catalogue, named_values
 from greaterbay.policy.coordination import execution
 from greaterbay.policy.levers import ACTOR_KINDS
 from greaterbay.scenario.schema import LeverSetting
 
 LEVERS = catalogue.levers()
-NAMED = (
-    "travel_minutes",
-    "barrier_technology",
-    "barrier_talent",
-    "barrier_finance",
-    "unrecognised",
-    "recognition_added",
-    "facility_open",
-    "alliance_sharing",
-    "platform_reach",
-    "proof_coverage",
-    "joint_fund_share",
-    "credit_data",
-    "guidance_share",
-    "park_upgrade",
-    "park_quality",
-    "first_use_cover",
-    "first_use_cover_firm",
-    "visibility",
-    "coordination",
-    "role_gain",
-)
-STRONG = {
-    "technology_barrier": 0.5,
-    "talent_barrier": 0.5,
-    "finance_barrier": 0.5,
-    "talent_recognition": 0.6,
-    "shared_facilities": 0.4,
-    "information_platform": 0.5,
-    "alliance_sharing": 0.5,
-    "proof_of_concept": 0.5,
-    "joint_collaboration_fund": 0.02,
-    "guidance_fund": 0.2,
-    "park_upgrading": 0.5,
-    "coordination_level": 2,
+# values that are formed from named ones: named value -> what changes with it
+FORMED = {
+    "recognition": {"recognition_added", "unrecognised"},
+    "park_upgrade": {"park_quality"},
+    "first_use_cover_firm": {"first_use_cover"},
+    "coordination": {"barrier_technology", "visibility", "role_gain"},
 }
-OWN = {  # the values that a lever may change
-    "technology_barrier": {"barrier_technology"},
-    "talent_barrier": {"barrier_talent"},
-    "finance_barrier": {"barrier_finance"},
-    "talent_recognition": {"recognition_added", "unrecognised"},
-    "shared_facilities": {"facility_open"},
-    "information_platform": {"platform_reach"},
-    "alliance_sharing": {"alliance_sharing"},
-    "proof_of_concept": {"proof_coverage"},
-    "joint_collaboration_fund": {"joint_fund_share"},
-    "guidance_fund": {"guidance_share"},
-    "park_upgrading": {"park_upgrade", "park_quality"},
-    "coordination_level": {"coordination", "barrier_technology", "visibility", "role_gain"},
-}
+NAMED = (*named_values.table(), "travel_minutes", *sorted(set().union(*FORMED.values()) - set(named_values.table())))
+STRONG = {name: strong(name) for name in LEVERS}
+# the values that a lever may change
+OWN = {name: {lever.named_value} | FORMED.get(lever.named_value, set()) for name, lever in LEVERS.items()}
 
 
 def named(bay):
@@ -95,8 +56,9 @@ def differing(one, other):
     return {name for name in NAMED if (one[name] != other[name]).any()}
 
 
-def test_the_tables_of_these_tests_cover_the_catalogue():
-    assert set(STRONG) == set(OWN) == set(LEVERS)
+def test_every_lever_has_a_strong_value_and_a_declared_named_value():
+    assert all(STRONG[name] != lever.neutral for name, lever in LEVERS.items())
+    assert {lever.named_value for lever in LEVERS.values()} <= set(named_values.table())
 
 
 @pytest.mark.parametrize("name", LEVERS)
@@ -294,6 +256,7 @@ def test_dated_events_take_effect_in_their_quarter(make_bay):
     scenario = bay.scenario
 
     class Dated:
+        financing = "additional"
         events = (
             type("Event", (), {"quarter": bay.quarter + 1, "kind": "travel_minutes", "rows": (event,)})(),
         )

@@ -67,6 +67,7 @@ def made_up(
         "stage": list(STAGES),
         "technology": technologies,
         "lever": list(LEVERS),
+        "payer": [*list(CITIES)[:11], "guangdong_government", "hong_kong_government", "macao_government", "nation"],
     }
     draw = np.random.default_rng([replicate, 7])
     size = np.array([row[4] for row in CITIES.values()])
@@ -123,8 +124,9 @@ def made_up(
         * (when[:, None] >= len(when) // 2)
         * 1000
     )
-    arrays["public_cost_lever"] = paying[:, :, None] * np.array([0.3, 0.7])
-    arrays["public_cost"] = arrays["public_cost_lever"].sum(axis=2)
+    by_lever = paying[:, :, None] * np.array([0.3, 0.7])
+    arrays["public_cost"] = by_lever.sum(axis=2)
+    arrays["public_cost_lever"] = np.concatenate((by_lever[:, :11], np.zeros((len(when), 3, 2)), by_lever[:, 11:12]), axis=1)
     for output in outputs.table().values():
         if output.is_ratio:
             arrays[output.id] = series.ratio(arrays[output.numerator], arrays[output.denominator])

@@ -11,6 +11,7 @@ from datetime import date
 import numpy as np
 
 from greaterbay import Bay, load_scenario
+from greaterbay.policy import catalogue
 
 SCALE = 0.02
 END = date(2022, 12, 31)
@@ -48,6 +49,13 @@ def change(bay: Bay, changes: dict[str, float]) -> Bay:
         group, name = key.split(".")
         setattr(bay.parameters, group, getattr(bay.parameters, group)._replace(**{name: float(value)}))
     return bay
+
+
+def strong(name: str) -> float:
+    """A strong but plausible value of a lever: the end of its plausible range that is further from neutral."""
+    lever = catalogue.levers()[name]
+    ends = (lever.plausible_low, lever.plausible_high)
+    return max(ends, key=lambda value: abs(value - lever.neutral))
 
 
 def play(bay: Bay, quarters: int) -> Bay:

@@ -163,12 +163,14 @@ def parameters(name: str | None, lang: str, quiet: bool, as_json: bool) -> None:
 
 
 def _lever_card(lever: Any, lang: str) -> dict[str, str]:
+    from greaterbay.policy import catalogue
+
     chinese = lang == "zh"
     sign = {1: "+", -1: "−"}.get(lever.expected_sign, "0")
     return {
         "id": lever.id,
         "name": lever.name_zh if chinese else lever.name,
-        "group": lever.group,
+        "group": lever.group_zh if chinese else lever.group,
         "unit": lever.unit_zh if chinese else lever.unit,
         "neutral": f"{lever.neutral:g}",
         "bounds": f"{lever.low:g} – {lever.high:g}",
@@ -177,7 +179,7 @@ def _lever_card(lever: Any, lang: str) -> dict[str, str]:
         "mechanism": lever.mechanism_zh if chinese else lever.mechanism,
         "modifies": f"{lever.named_value} ({lever.operation})",
         "cost": lever.cost_zh if chinese else lever.cost,
-        "payer": lever.payer,
+        "payer": catalogue.payer_words(lever, chinese),
         "primary outcome": f"{lever.primary_outcome} ({sign})",
         "documents": ", ".join(lever.documents),
         "reference": ", ".join(lever.reference),

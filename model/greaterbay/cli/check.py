@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from greaterbay.cli.options import FINE, WRONG_VALUE, json_option, print_json, quiet_option, set_option
-from greaterbay.scenario.load import check_file
+from greaterbay.scenario.load import check_file, load_scenario
 
 
 @click.command(epilog="Example: greaterbay check scenarios/joint_fund.toml")
@@ -19,9 +19,11 @@ def check(
 ) -> None:
     """Check scenario files and show all problems, each with its file and line.
 
-    FILE is a path or the id of a scenario of the library. The exit code is 1 where anything is wrong.
+    FILE is a path or the id of a scenario of the library. The exit code is 1 where anything is wrong; warnings are
+    about what is allowed and may surprise, such as levers that ask for more money than there is.
     """
     found = {file: check_file(file, overrides) for file in files}
+    warnings = {file: () if problems else load_scenario(file, overrides).warnings for file, problems in found.items()}
     if as_json:
         print_json(
             {
@@ -30,6 +32,7 @@ def check(
                         "file": file,
                         "fine": not problems,
                         "problems": [problem.to_dict() for problem in problems],
+                        "warnings": [warning.to_dict() for warning in warnings[file]],
                     }
                     for file, problems in found.items()
                 ]
@@ -41,6 +44,8 @@ def check(
                 click.echo(str(problem))
             if problems:
                 click.echo(f"{file}: {len(problems)} problem{'s' if len(problems) > 1 else ''}", err=True)
-            elif not quiet:
+            for warning in warnings[file]:
+                click.echo(f"warning: {warning}")
+            if not problems and not quiet:
                 click.echo(f"{file}: fine")
     ctx.exit(WRONG_VALUE if any(found.values()) else FINE)

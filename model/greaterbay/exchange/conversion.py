@@ -250,7 +250,7 @@ def serve_by_proof_centres(bay) -> None:
     draw = bay.streams.uniforms("facility", bay.quarter, inventions.id[new], 1)
     wanted = new[draw < coverage]
     cost = inventions.weight[wanted] * bay.parameters.conversion.proof_cost
-    paid = bay.budgets.pay_for_service("proof_of_concept", inventions.city[wanted], cost, inventions.id[wanted])
+    paid = bay.budgets.pay_for_service("proof_coverage", inventions.city[wanted], cost, inventions.id[wanted])
     inventions.served[wanted[paid]] = 1
 
 
@@ -278,7 +278,7 @@ def allot_facilities(bay) -> None:
     use = np.minimum(1.0, demand / np.maximum(granted.sum(axis=0), 1e-12))
     added = np.maximum(0.0, open_share - p.facility_open) / np.maximum(open_share, 1e-12)
     cost = (granted * use[None, :]).sum(axis=1) * added * p.facility_cost
-    paid = bay.budgets.pay_by_city("shared_facilities", cost)
+    paid = bay.budgets.pay_by_city("facility_open", cost)
     granted *= (1.0 - added * (1.0 - paid))[:, None]
     share = np.clip(granted.sum(axis=0) / np.maximum(demand, 1e-12), 0.0, 1.0)
     # one draw per project for its whole life: who has a place keeps it while places last

@@ -101,12 +101,20 @@ def move_money(bay) -> None:
 
 
 def fund_institutes(bay) -> None:
-    """Core funding of institutes from city governments (what is left of the science budget) and from outside."""
+    """Core funding of institutes from city governments (what is left of the science budget) and from outside.
+
+    Money that levers took from these programmes (``financing = "reallocated"``) is missing in proportion.
+    """
     institutes, ledger, region, f = bay.institutes, bay.ledger, bay.region, bay.parameters.finance
     cities = len(region.city_ids)
     budget = institutes.budget * bay.growth_level
     need = np.bincount(institutes.city, weights=budget, minlength=cities)
-    local = np.minimum(need, bay.science_budget_now / 4.0 * (1.0 - f.grant_share))
+    if bay.cut_city.any() or bay.cut_above.any():
+        local = np.minimum(need, bay.science_budget_now / 4.0 * (1.0 - f.grant_share))
+        missing = np.minimum(local, bay.cut_city * (1.0 - f.grant_share)) + np.minimum(need - local, bay.cut_above)
+        budget = budget * (1.0 - missing / np.maximum(need, 1e-300))[institutes.city]
+        need = need - missing
+    local = np.minimum(need, np.maximum(0.0, bay.science_budget_now / 4.0 - bay.cut_city) * (1.0 - f.grant_share))
     local = np.minimum(local, np.maximum(bay.government_cash, 0.0))
     everywhere = np.arange(cities)
     ledger.pay("core_funding", "government", everywhere, "institute", everywhere, local)
@@ -161,7 +169,8 @@ def give_grants(bay) -> None:
     """Each city spends its grant money on firms in the order of a keyed rank."""
     f, firms, region, quarter = bay.parameters.finance, bay.firms, bay.region, bay.quarter
     cities = len(region.city_ids)
-    money = np.minimum(bay.science_budget_now / 4.0 * f.grant_share, np.maximum(bay.government_cash, 0.0))
+    free = np.maximum(0.0, bay.science_budget_now / 4.0 - bay.cut_city)
+    money = np.minimum(free * f.grant_share, np.maximum(bay.government_cash, 0.0))
     rows = firms.alive_rows()
     rows = rows[np.argsort(bay.streams.uniforms("grant", quarter, firms.id[rows]))]
     cost = f.grant_size * bay.growth_level * firms.weight[rows]
@@ -198,7 +207,7 @@ def pay_joint_fund(bay) -> None:
     crossing = region.jurisdiction_city[firm_city] != region.jurisdiction_city[institute_city]
     both = bay.values.coordination >= 2
     quarterly = share.max(axis=(1, 2)) * bay.science_budget_now / 4.0
-    left = np.minimum(bay.joint_left + quarterly, np.maximum(bay.budgets.room, 0.0))
+    left = bay.budgets.affordable("joint_fund_share", bay.joint_left + quarterly).sum(axis=1)
     side_firm = np.where(crossing, 0.5, 1.0) * project
     side_institute = np.where(crossing & both, 0.5, 0.0) * project
     paid_firm, paid_institute = np.zeros(new.size), np.zeros(new.size)
@@ -213,19 +222,21 @@ def pay_joint_fund(bay) -> None:
     spent = np.bincount(firm_city, weights=paid_firm, minlength=cities) + np.bincount(institute_city, weights=paid_institute, minlength=cities)
     wanted = np.bincount(firm_city, weights=eligible * side_firm, minlength=cities) + np.bincount(
         institute_city, weights=eligible * side_institute, minlength=cities)
-    bay.budgets.spend("joint_collaboration_fund", spent, wanted)
+    payers = bay.budgets.spend("joint_fund_share", spent, np.maximum(wanted, spent))
     demand = np.bincount(firm_city, weights=np.where(eligible, project, 0.0), minlength=cities)
     granted = np.bincount(firm_city, weights=np.where(done, paid_firm + paid_institute, 0.0), minlength=cities)
     chance = np.where(demand > 0.0, granted / np.maximum(demand, 1e-12), 1.0)
     bay.values.joint_fund_chance[:] = (share > 0.0) * chance[:, None, None]
     rows, per_firm = firm[done], 0.5 * (paid_firm + paid_institute)[done] / firms.weight[firm[done]]
     from_firm_side = 0.5 * paid_firm[done] / firms.weight[rows]
-    book_grants(bay, "joint_grant", rows, from_firm_side, firm_city[done])
-    if (paid_institute[done] > 0).any():
-        book_grants(bay, "joint_grant", rows, per_firm - from_firm_side, institute_city[done])
-    for amount, payer in ((0.5 * paid_firm[done], firm_city[done]), (0.5 * paid_institute[done], institute_city[done])):
-        bay.ledger.pay("joint_grant", "government", payer, "institute", institute_city[done], amount)
-        bay.tally.flow("flow_capital_grant_institute", payer, institute_city[done], amount)
+    for side, amount in ((firm_city[done], from_firm_side), (institute_city[done], per_firm - from_firm_side)):
+        for place, part in payers:
+            if (amount * part[side] > 0.0).any():
+                book_grants(bay, "joint_grant", rows, amount * part[side], place[side])
+    for side, amount in ((firm_city[done], 0.5 * paid_firm[done]), (institute_city[done], 0.5 * paid_institute[done])):
+        for place, part in payers:
+            bay.ledger.pay("joint_grant", "government", place[side], "institute", institute_city[done], amount * part[side])
+            bay.tally.flow("flow_capital_grant_institute", place[side], institute_city[done], amount * part[side])
         np.add.at(institutes.cash, institute[done], amount)
         np.add.at(institutes.grant_cash, institute[done], amount)
 
@@ -237,9 +248,10 @@ def renew_funds(bay) -> None:
     share = bay.values.guidance_share
     if share.max() > 0.0:
         wanted = share * bay.science_budget_now / 4.0
-        paid = bay.budgets.transfer("guidance_fund", wanted)
+        paid, payers = bay.budgets.transfer("guidance_share", wanted)
         city = funds.city[guidance]
-        ledger.pay("commitment", "government", city, "fund", city, paid[city])
+        for place, part in payers:
+            ledger.pay("commitment", "government", place[city], "fund", city, (paid * part)[city])
         funds.cash[guidance] += paid[city]
     ending = np.flatnonzero((funds.kind == VENTURE) & (funds.ends <= quarter))
     if ending.size:

@@ -511,7 +511,7 @@ def register_moves(bay, rows: np.ndarray, there: np.ndarray) -> None:
         return
     share = added[bay.people.city[rows], there]
     cost = bay.people.weight[rows] * share * bay.parameters.mobility.registry_cost
-    bay.budgets.pay_by_city("talent_recognition", np.bincount(there, weights=cost, minlength=len(bay.region.city_ids)))
+    bay.budgets.pay_by_city("recognition", np.bincount(there, weights=cost, minlength=len(bay.region.city_ids)))
 
 
 @lean

@@ -1,8 +1,12 @@
 """Phase 1. Governments act: budgets by a revenue rule, then levers take their value for the date.
 
 Revenue rule: a city's science budget grows with the city's output, B(t) = B(2020) * Y(t) / Y(2020). It is paid at the
-beginning of the quarter from the city's tax base (outside the books) less the profit tax already received; what is left beyond it returns
-to the general budget.
+beginning of the quarter from the city's tax base (outside the books) less the profit tax already received; what is left
+beyond it returns to the general budget.
+
+With ``financing = "reallocated"`` what a payer spent on levers last quarter is taken from its other programmes of this
+quarter: from a city's grants and core funding in proportion, and for jurisdictions and the nation from the core funding
+that institutes receive from above, city by city in proportion to it. With ``additional`` money nothing is taken.
 """
 
 from __future__ import annotations
@@ -15,15 +19,29 @@ from greaterbay.policy.levers import charge_running_costs
 def set_budgets(bay) -> None:
     """Every government sets its science budget (fixed order), revenue comes in, the books of levers open."""
     bay.government_agents.do("set_budget")
-    bay.budgets.open_quarter()
     cities = np.arange(bay.government_cash.size)
-    due = bay.science_budget_now / 4.0 + bay.grant_left
+    reallocate(bay)
+    due = np.maximum(0.0, bay.science_budget_now / 4.0 - bay.cut_city) + bay.grant_left
     surplus = np.maximum(0.0, bay.government_cash - due)  # goes back to the general budget, outside the books
     bay.ledger.pay("general_budget", "government", cities, "outside", cities, surplus)
     bay.government_cash -= surplus
     revenue = np.maximum(0.0, due - bay.government_cash)
     bay.ledger.pay("revenue", "outside", cities, "government", cities, revenue)
     bay.government_cash += revenue
+    bay.budgets.open_quarter()
+
+
+def reallocate(bay) -> None:
+    """Money of other programmes that levers took last quarter, by city (C,): from the city's own, and from above."""
+    if bay.scenario.financing != "reallocated" or bay.warming:
+        return
+    budgets, region = bay.budgets, bay.region
+    cities, spent = budgets.cities, budgets.used.sum(axis=1)
+    core = np.bincount(bay.institutes.city, weights=bay.institutes.budget, minlength=cities)
+    jurisdiction = np.bincount(region.jurisdiction_city, weights=core, minlength=len(region.jurisdiction_ids))[region.jurisdiction_city]
+    bay.cut_city[:] = spent[:cities]
+    bay.cut_above[:] = (spent[cities:-1][region.jurisdiction_city] * core / np.maximum(jurisdiction, 1e-300)
+                        + spent[-1] * core / max(core.sum(), 1e-300))
 
 
 def set_levers(bay) -> None:

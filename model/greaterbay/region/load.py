@@ -37,6 +37,7 @@ class Region:
     city_ids: tuple[str, ...]
     city_names: tuple[str, ...]
     city_names_zh: tuple[str, ...]
+    city_jurisdictions: tuple[str, ...]
     place_ids: tuple[str, ...]
     place_names: tuple[str, ...]
     place_names_zh: tuple[str, ...]

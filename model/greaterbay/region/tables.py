@@ -347,6 +347,7 @@ class RegionIndex:
     city_ids: tuple[str, ...]
     city_names: tuple[str, ...]
     city_names_zh: tuple[str, ...]
+    city_jurisdictions: tuple[str, ...]
     field_ids: tuple[str, ...]
     field_names: tuple[str, ...]
     field_names_zh: tuple[str, ...]
@@ -398,6 +399,7 @@ def index_of(tables: Tables) -> RegionIndex:
         city_ids=cities,
         city_names=_texts(city_rows, "name"),
         city_names_zh=_texts(city_rows, "name_zh"),
+        city_jurisdictions=_texts(city_rows, "jurisdiction"),
         field_ids=fields,
         field_names=_texts(field_rows, "name"),
         field_names_zh=_texts(field_rows, "name_zh"),

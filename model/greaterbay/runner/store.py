@@ -381,6 +381,12 @@ def names_of(scenario, coords: Coords) -> dict[str, tuple[str, list[str]]]:
         inside = place < len(region.city_ids)
         jurisdiction[name] = region.jurisdiction_ids[region.jurisdiction_city[place]] if inside else name
         role[name] = ("core" if region.core_city[place] else "periphery") if inside else "outside"
+    inside = len(region.city_ids)
+    payer = {**dict(zip(region.city_ids, region.place_names, strict=False)), "nation": "the nation"}
+    payer_zh = {**dict(zip(region.city_ids, region.place_names_zh, strict=False)), "nation": "国家"}
+    for at, name in enumerate(region.jurisdiction_ids):
+        payer[f"{name}_government"] = f"government of {region.jurisdiction_names[at]}"
+        payer_zh[f"{name}_government"] = f"{region.jurisdiction_names_zh[at]}政府"
     by_label = {
         "city_jurisdiction": ("city", jurisdiction),
         "city_role": ("city", role),
@@ -388,6 +394,8 @@ def names_of(scenario, coords: Coords) -> dict[str, tuple[str, list[str]]]:
         "city_name_zh": ("city", dict(zip(region.place_ids, region.place_names_zh, strict=True))),
         "field_name": ("field", dict(zip(region.field_ids, region.field_names, strict=True))),
         "field_name_zh": ("field", dict(zip(region.field_ids, region.field_names_zh, strict=True))),
+        "payer_name": ("payer", payer),
+        "payer_name_zh": ("payer", payer_zh),
         "lever_name": ("lever", {id: lever.name for id, lever in levers.items()}),
         "lever_name_zh": ("lever", {id: lever.name_zh for id, lever in levers.items()}),
     }

@@ -40,6 +40,7 @@ class Judgement:
         self.bad = bad
         self.complete = complete
         self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
         self.origins: dict[str, str] = {}
 
     def refuse(
@@ -47,6 +48,10 @@ class Judgement:
     ) -> None:
         """Note a problem with a setting, or with an item ``inside`` its list."""
         self.problems.append(setting.source.problem((*setting.place, *inside), what, allowed, hint))
+
+    def warn(self, setting: Setting, what: str, hint: str = "", inside: Place = ()) -> None:
+        """Note something that is allowed and that a user should know."""
+        self.warnings.append(setting.source.problem((*setting.place, *inside), what, "", hint))
 
     def get(self, *place: str, default: Any = None, origin: str = "default") -> Setting | None:
         """The setting at ``place``, its origin noted; None where no file gives it."""

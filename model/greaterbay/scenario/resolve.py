@@ -37,6 +37,8 @@ class Resolution(Judgement):
         self.parameters = parameters.table()
         self.cities: tuple[str, ...] | None = None
         self.fields: tuple[str, ...] | None = None
+        self.jurisdictions: tuple[str, ...] | None = None
+        self.jurisdiction_of: dict[str, str] = {}
 
     def scenario(self, chain: tuple[str, ...]) -> Scenario | None:
         """The scenario, or None where there are problems."""
@@ -47,13 +49,40 @@ class Resolution(Judgement):
         title = self.text("title")
         title_zh = self.text("title_zh")
         run = self.run()
+        financing = self.financing()
         parts = (self.lever_settings(run), self.probes(run), self.events(run), self.parameter_values())
         if self.problems or run is None:
             return None
+        self.overspending(parts[0], parts[3])
         for key in ("schema", "title_zh"):
             if (key,) not in self.settings:
                 self.origins.pop(key)
-        return Scenario(name, title, title_zh, self.head.shown, chain, run, *parts, self.origins)
+        return Scenario(name, title, title_zh, self.head.shown, chain, run, *parts, self.origins, financing, tuple(self.warnings))
+
+    def financing(self) -> str:
+        """Where money for levers comes from."""
+        setting = self.get("financing")
+        if setting is None:
+            return schema.FINANCING[0]
+        self.known(setting, setting.value, schema.FINANCING, "financing")
+        return setting.value
+
+    def overspending(self, levers: dict[str, LeverSetting], parameters: dict[str, float]) -> None:
+        """Warn where levers that cost a share of the science budget ask a city for more than it can spend.
+
+        Other costs depend on what happens in the run; there ``lever_short`` says how much was missing.
+        """
+        room = parameters.get("economy.policy_room", self.parameters["economy.policy_room"].value)
+        costly = [s for s in levers.values() if self.levers[s.id].budget_share and s.payer in (None, "city")
+                  and self.levers[s.id].payer.get("city", 0.0) == 1.0]
+        for setting in sorted(costly, key=lambda setting: -setting.value)[:1]:
+            together = [other for other in costly if _meet(setting, other)]
+            asked = sum(other.value for other in together)
+            if asked > room:
+                names = ", ".join(sorted(other.id for other in together))
+                self.warn(self.settings["levers", setting.id, "value"],
+                          f"{names} ask a city for {number(asked)} of its science budget a year; it can spend {number(room)}",
+                          "levers are then carried out in part (see lever_short in the results)")
 
     def run(self) -> RunSettings | None:
         """The settings of [run]; None where one of them is wrong."""
@@ -111,6 +140,7 @@ class Resolution(Judgement):
                 self.problems.append(Problem(shown_path(Path(path)), int(line), what))
             return None
         self.cities, self.fields = index.city_ids, index.field_ids
+        self.jurisdictions, self.jurisdiction_of = index.jurisdiction_ids, dict(zip(index.city_ids, index.city_jurisdictions, strict=True))
         return region
 
     def scale(self, setting: Setting) -> float | None:
@@ -196,8 +226,29 @@ class Resolution(Judgement):
                 continue
             sort = {"cities": "city", "fields": "field", "kinds": "kind of actor"}[target]
             found[target] = self.names(given[target], known, sort)
+        if given["payer"] is not None:
+            self.payer(lever, given["payer"], given["cities"], found)
         self.references(lever, value, given["reference"], found)
         return LeverSetting(**found) if len(self.problems) == before else None
+
+    def payer(self, lever: Any, setting: Setting, cities: Setting | None, found: dict[str, Any]) -> None:
+        """A level of government, or a jurisdiction whose government pays for its own cities only."""
+        from greaterbay.policy import catalogue
+
+        if not lever.payer:
+            self.refuse(setting, f"{lever.id} costs no public money", hint="leave the payer out")
+            return
+        known = None if self.jurisdictions is None else (*catalogue.PAYERS, *self.jurisdictions)
+        if not self.known(setting, setting.value, known, "payer"):
+            return
+        found["payer"] = setting.value
+        if self.jurisdictions is None or setting.value not in self.jurisdictions:
+            return
+        for index, name in enumerate(found.get("cities") or ()):
+            if self.jurisdiction_of.get(name, setting.value) != setting.value:
+                inside = tuple(city for city, owner in self.jurisdiction_of.items() if owner == setting.value)
+                self.refuse(cities, f"{name} lies outside the payer's jurisdiction {setting.value}", ", ".join(inside),
+                            "or name a payer above: nation", inside=(index,))
 
     def ramp(self, setting: Setting) -> int | None:
         """Number of quarters of a ramp such as "8 quarters" or "2 years"."""
@@ -349,3 +400,10 @@ class Resolution(Judgement):
             if self.within(setting, declared.low, declared.high, declared.unit):
                 found[name] = float(setting.value)
         return found
+
+
+def _meet(one: LeverSetting, other: LeverSetting) -> bool:
+    """Do two levers ever act in the same city at the same time?"""
+    cities = one.cities is None or other.cities is None or set(one.cities) & set(other.cities)
+    early, late = sorted((one, other), key=lambda setting: setting.start or -10**9)
+    return bool(cities) and (early.end is None or late.start is None or late.start <= early.end)

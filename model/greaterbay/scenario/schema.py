@@ -11,12 +11,15 @@ from datetime import date
 from typing import Any, Literal
 
 from greaterbay import clock
+from greaterbay.scenario.problems import Problem
 
 SCHEMA = 1
 MOST_PARENTS = 3
 SEED_LIMIT = 2**63
 ACTOR_KINDS = ("startup", "small", "leader", "institute")
 EXITS = ("cliff", "ramp")
+# where the money of levers comes from: on top of other programmes, or taken from the same payer's other programmes
+FINANCING = ("additional", "reallocated")
 # Dates further off than this are slips of the pen, and the calendar ends somewhere.
 FIRST_YEAR, LAST_YEAR = 1950, 2149
 LONGEST_TRIP_MINUTES = 24 * 60
@@ -38,6 +41,7 @@ TOP_KEYS = {
     "title_zh": TEXT,
     "extends": TEXT,
     "mixins": TEXTS,
+    "financing": TEXT,
     "run": TABLE,
     "levers": TABLE,
     "probes": TABLE,
@@ -61,6 +65,7 @@ LEVER_KEYS = {
     "cities": TEXTS,
     "fields": TEXTS,
     "kinds": TEXTS,
+    "payer": TEXT,
     "reference": TEXTS,
 }
 PROBE_KEYS = {"field": TEXT, "city": TEXT, "start": DATE, "title": TEXT, "title_zh": TEXT}
@@ -107,7 +112,8 @@ class LeverSetting:
     ``value`` has the unit of the catalogue. ``start`` is the quarter in which the lever begins to act (None:
     from the first quarter of the run), ``ramp`` the number of quarters until it has its full value, ``end``
     the last quarter before the exit (None: it stays). ``cities``, ``fields`` and ``kinds`` name whom it
-    reaches; None is everyone.
+    reaches; None is everyone. ``payer`` is a level (city, jurisdiction, nation) or a jurisdiction that pays for its
+    cities; None pays as the catalogue says.
     """
 
     id: str
@@ -119,6 +125,7 @@ class LeverSetting:
     cities: tuple[str, ...] | None = None
     fields: tuple[str, ...] | None = None
     kinds: tuple[str, ...] | None = None
+    payer: str | None = None
     reference: tuple[str, ...] = ()
 
     def strength(self, quarter: int) -> float:
@@ -171,6 +178,8 @@ class Scenario:
 
     ``chain`` lists the files it was made of, the first ones weakest. ``levers`` holds those that some file
     names, in the order of the catalogue; ``probes`` are in the order of their ids, ``events`` in time.
+    ``financing`` says whether money for levers is additional or reallocated. ``warnings`` are no problems, but
+    things a user should know before running.
     ``origins`` gives, for a dotted key such as ``levers.talent_barrier.value``, ``file:line``, ``--set``,
     ``catalogue`` or ``default``.
     """
@@ -186,6 +195,8 @@ class Scenario:
     events: tuple[Event, ...] = ()
     parameters: dict[str, float] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
+    financing: str = "additional"
+    warnings: tuple[Problem, ...] = ()
 
     def reaching_model(self) -> dict[str, Any]:
         """Everything that changes the numbers of a run, as plain values with a fixed order.
@@ -201,6 +212,7 @@ class Scenario:
                 "ramp": setting.ramp,
                 "end": _label(setting.end),
                 "exit": setting.exit,
+                "payer": setting.payer,
             } | {
                 target: None if getattr(setting, target) is None else sorted(getattr(setting, target))
                 for target in TARGETS
@@ -211,6 +223,7 @@ class Scenario:
             "end": _label(self.run.end),
             "scale": float(self.run.scale),
             "seed": self.run.seed,
+            "financing": self.financing,
             "levers": levers,
             "probes": {
                 probe.id: {"field": probe.field, "city": probe.city, "start": _label(probe.quarter)}
@@ -237,6 +250,7 @@ class Scenario:
                 "ramp_quarters": setting.ramp,
                 "end": _day(setting.end, clock.last_day),
                 "exit": setting.exit,
+                "payer": setting.payer,
             } | {target: _listed(getattr(setting, target)) for target in (*TARGETS, "reference")}
         return {
             "schema": SCHEMA,
@@ -244,6 +258,7 @@ class Scenario:
             "title": self.title,
             "title_zh": self.title_zh,
             "chain": list(self.chain),
+            "financing": self.financing,
             "run": {
                 "region": self.run.region,
                 "start": _day(self.run.start, clock.first_day),

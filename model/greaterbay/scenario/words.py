@@ -63,6 +63,8 @@ def timing(setting: LeverSetting, lang: str = "en") -> str:
                 else f"then given up over {quarters(setting.ramp)}"
             )
             parts.append(faded)
+    if setting.payer is not None:
+        parts.append(f"出资方:{setting.payer}" if chinese else f"paid by {setting.payer}")
     for target, label in (("cities", "仅限城市"), ("fields", "仅限领域"), ("kinds", "仅限企业类型")):
         chosen = getattr(setting, target)
         if chosen is not None:
@@ -123,6 +125,9 @@ def differences(here: Scenario, there: Scenario, lang: str = "en") -> list[str]:
             found.append(
                 f"{label}:{one},原为{other}" if chinese else f"The {label} is {one} instead of {other}."
             )
+    if here.financing != there.financing:
+        found.append(f"资金来源:{here.financing},原为{there.financing}" if chinese
+                     else f"Money for levers is {here.financing} instead of {there.financing}.")
     for name in dict.fromkeys((*here.levers, *there.levers)):
         found += _lever_difference(here.levers.get(name), there.levers.get(name), lang)
     for name in dict.fromkeys((*here.probes, *there.probes)):
@@ -189,7 +194,7 @@ def _lever_key(setting: LeverSetting) -> tuple:
         for chosen in (setting.cities, setting.fields, setting.kinds)
     )
     fading = setting.exit if setting.end is not None else None
-    return (setting.value, setting.start, setting.ramp, setting.end, fading, *targets)
+    return (setting.value, setting.start, setting.ramp, setting.end, fading, setting.payer, *targets)
 
 
 def _parameter_differences(here: Scenario, there: Scenario, chinese: bool) -> list[str]:
