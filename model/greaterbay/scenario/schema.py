@@ -55,6 +55,7 @@ RUN_KEYS = {
     "scale": NUMBER,
     "replicates": INTEGER,
     "seed": INTEGER,
+    "posterior": TEXT,
 }
 LEVER_KEYS = {
     "value": NUMBER,
@@ -85,12 +86,16 @@ RUN_DEFAULTS: dict[str, Any] = {
     "scale": 0.05,
     "replicates": 16,
     "seed": 20200101,
+    "posterior": "none",
 }
 
 
 @dataclass(frozen=True)
 class RunSettings:
-    """What is simulated: ``start`` and ``end`` are the first and the last quarter, both played."""
+    """What is simulated: ``start`` and ``end`` are the first and the last quarter, both played.
+
+    ``posterior`` names the draws of the parameters (see ``greaterbay.evidence.posteriors``); "none": central values.
+    """
 
     region: str
     start: int
@@ -98,6 +103,7 @@ class RunSettings:
     scale: float
     replicates: int
     seed: int
+    posterior: str = "none"
 
     @property
     def quarters(self) -> int:
@@ -238,7 +244,23 @@ class Scenario:
                 for event in self.events
             ],
             "parameters": {name: float(value) for name, value in sorted(self.parameters.items())},
-        }
+        } | ({"posterior": self.posterior().digest} if self.run.posterior != "none" else {})
+
+    def posterior(self):
+        """The draws of the parameters that the replicates use, or None with central values."""
+        from greaterbay.evidence import posteriors
+
+        return None if self.run.posterior == posteriors.NONE else posteriors.load(self.run.posterior)
+
+    def draw(self, replicate: int) -> int:
+        """Number of the draw behind a replicate, -1 with central values."""
+        drawn = self.posterior()
+        return -1 if drawn is None else drawn.draw(replicate)
+
+    def parameters_of(self, replicate: int) -> dict[str, float]:
+        """Parameters of a replicate that differ from the table: those of its draw, and over them what a file sets."""
+        drawn = self.posterior()
+        return dict(self.parameters) if drawn is None else drawn.values(replicate) | self.parameters
 
     def to_dict(self) -> dict[str, Any]:
         """The whole scenario as plain values, for JSON and for the manifest of a result."""
@@ -266,6 +288,7 @@ class Scenario:
                 "scale": self.run.scale,
                 "replicates": self.run.replicates,
                 "seed": self.run.seed,
+                "posterior": self.run.posterior,
             },
             "levers": levers,
             "probes": {

@@ -15,6 +15,7 @@ RUN_LABELS = {
         "scale": "scale",
         "replicates": "replicates",
         "seed": "seed",
+        "posterior": "posterior draws",
     },
     "zh": {
         "region": "区域",
@@ -23,6 +24,7 @@ RUN_LABELS = {
         "scale": "缩放比例",
         "replicates": "重复次数",
         "seed": "随机种子",
+        "posterior": "后验参数",
     },
 }
 
