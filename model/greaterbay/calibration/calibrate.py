@@ -54,9 +54,15 @@ class Ensemble:
         return tuple(np.array(side) for side in zip(*self.pairs, strict=True)) if self.pairs else None
 
 
-def calibrate(study: Study, out: str | os.PathLike, jobs: int = 1, simulator: Simulator = simulate,
-              on_progress: Callable[[Progress], None] | None = None, most_runs: int = MOST_RUNS,
-              most_minutes: float = MOST_MINUTES) -> Path:
+def calibrate(
+    study: Study,
+    out: str | os.PathLike,
+    jobs: int = 1,
+    simulator: Simulator = simulate,
+    on_progress: Callable[[Progress], None] | None = None,
+    most_runs: int = MOST_RUNS,
+    most_minutes: float = MOST_MINUTES,
+) -> Path:
     """Run the study and write its posterior folder ``out``/<id>; returns it. Kept runs under ``out``/runs are used again."""
     out = Path(out)
     bench = Bench(study, out, jobs, simulator, on_progress, most_runs, most_minutes)
@@ -97,22 +103,37 @@ def calibrate(study: Study, out: str | os.PathLike, jobs: int = 1, simulator: Si
     c = study.checks
     prior = design(2048, p, study.seed + 77)
     found = {
-        "confirmation": confirmation, "chain": chain, "not_implausible": shares,
+        "confirmation": confirmation,
+        "chain": chain,
+        "not_implausible": shares,
         "waves": {str(k): ensemble.waves.count(k) for k in dict.fromkeys(ensemble.waves)},
         "emulators": _emulator_table(study, emulator, ensemble),
         "fit": diagnostics.fit_table(study, emulator, draws, prior, prior_values),
         "ridges": diagnostics.ridges(study, draws),
-        "recovery": diagnostics.recovery(study, ensemble.units, ensemble.values, ensemble.twins, int(c["truths"]), int(q["walkers"]),
-                                         int(c["truth_steps"]), study.seed + 5),
+        "recovery": diagnostics.recovery(
+            study,
+            ensemble.units,
+            ensemble.values,
+            ensemble.twins,
+            int(c["truths"]),
+            int(q["walkers"]),
+            int(c["truth_steps"]),
+            study.seed + 5,
+        ),
         "left_out": diagnostics.left_out(study, emulator, int(q["walkers"]), int(c["truth_steps"]), study.seed + 9, prior),
         "posterior": _marginals(study, draws),
         "scale": None,
     }
     if int(c["scale_runs"]):
         found["scale"] = _scale_check(study, bench, draws, emulator)
-    found["budget"] = {"runs": bench.progress.runs, "failed": len(bench.failures), "failures": sorted(set(bench.failures.values()))[:5],
-                       "seconds_per_run": float(np.mean(bench.seconds)) if bench.seconds else 0.0,
-                       "minutes": float(sum(bench.seconds) / 60.0 / 2.0), "jobs": jobs}
+    found["budget"] = {
+        "runs": bench.progress.runs,
+        "failed": len(bench.failures),
+        "failures": sorted(set(bench.failures.values()))[:5],
+        "seconds_per_run": float(np.mean(bench.seconds)) if bench.seconds else 0.0,
+        "minutes": float(sum(bench.seconds) / 60.0 / 2.0),
+        "jobs": jobs,
+    }
     found["acceptance"] = diagnostics.acceptance(study, found)
     return write_posterior(study, draws, found, out / study.id, emulator, ensemble)
 
@@ -135,17 +156,29 @@ def _confirm(study: Study, emulator, units: np.ndarray, seen: np.ndarray) -> dic
     small = np.array([0.1 * t.spread for t in study.targets])
     distance = np.abs(np.nanmean(gap, axis=0)) / np.sqrt(error**2 + small**2 + own.mean(axis=0))
     worst = int(np.nanargmax(distance))
-    return {"runs": int(units.shape[0]), "worst": float(distance[worst]), "worst_target": study.targets[worst].id,
-            "within": float(np.mean(distance <= FAR)),
-            "distance": {t.id: float(d) for t, d in zip(study.targets, distance, strict=True)}}
+    return {
+        "runs": int(units.shape[0]),
+        "worst": float(distance[worst]),
+        "worst_target": study.targets[worst].id,
+        "within": float(np.mean(distance <= FAR)),
+        "distance": {t.id: float(d) for t, d in zip(study.targets, distance, strict=True)},
+    }
 
 
 def _emulator_table(study: Study, emulator, ensemble: Ensemble) -> list[dict]:
     values = ensemble.values[np.isfinite(ensemble.values).all(axis=1)]
     _, _, noise = emulator.predict(ensemble.units)
-    return [{"target": t.id, "kind": f.kind, "left_out_sd": float(np.sqrt(np.mean(f.left_out**2))), "noise_sd": float(np.sqrt(noise[:, k].mean())),
-             "ensemble_sd": float(values[:, k].std()), "explained": float(1.0 - np.mean(f.left_out**2) / max(values[:, k].var(), 1e-20))}
-            for k, (t, f) in enumerate(zip(study.targets, emulator.figures, strict=True))]
+    return [
+        {
+            "target": t.id,
+            "kind": f.kind,
+            "left_out_sd": float(np.sqrt(np.mean(f.left_out**2))),
+            "noise_sd": float(np.sqrt(noise[:, k].mean())),
+            "ensemble_sd": float(values[:, k].std()),
+            "explained": float(1.0 - np.mean(f.left_out**2) / max(values[:, k].var(), 1e-20)),
+        }
+        for k, (t, f) in enumerate(zip(study.targets, emulator.figures, strict=True))
+    ]
 
 
 def _marginals(study: Study, draws: np.ndarray) -> list[dict]:
@@ -153,10 +186,23 @@ def _marginals(study: Study, draws: np.ndarray) -> list[dict]:
     for j, free in enumerate(study.free):
         natural = free.natural(draws[:, j])
         five, quarter, median, three, ninety_five = (float(v) for v in np.quantile(natural, diagnostics.QUANTILES))
-        rows.append({"parameter": free.id, "label": free.label, "label_zh": free.label_zh, "low": free.low, "high": free.high,
-                     "scale": free.scale, "median": median, "low50": quarter, "high50": three, "low90": five, "high90": ninety_five,
-                     "sd_ratio": float(draws[:, j].std() / diagnostics.PRIOR_SD), "at_edge": bool(min((draws[:, j] < 0.05).mean(), 1.0) > 0.5
-                                                                                                 or (draws[:, j] > 0.95).mean() > 0.5)})
+        rows.append(
+            {
+                "parameter": free.id,
+                "label": free.label,
+                "label_zh": free.label_zh,
+                "low": free.low,
+                "high": free.high,
+                "scale": free.scale,
+                "median": median,
+                "low50": quarter,
+                "high50": three,
+                "low90": five,
+                "high90": ninety_five,
+                "sd_ratio": float(draws[:, j].std() / diagnostics.PRIOR_SD),
+                "at_edge": bool(min((draws[:, j] < 0.05).mean(), 1.0) > 0.5 or (draws[:, j] > 0.95).mean() > 0.5),
+            }
+        )
     return rows
 
 
@@ -166,12 +212,17 @@ def _scale_check(study: Study, bench: Bench, draws: np.ndarray, emulator) -> dic
     count = int(c["scale_runs"])
     units = draws[np.linspace(0, draws.shape[0] - 1, count).astype(int)]
     numbers = range(SCALE_OFFSET, SCALE_OFFSET + count)
-    small, large = bench.figures("scale check, study's scale", units, numbers), bench.figures("scale check, larger", units, numbers, c["scale"])
+    small, large = (
+        bench.figures("scale check, study's scale", units, numbers),
+        bench.figures("scale check, larger", units, numbers, c["scale"]),
+    )
     gap = large - small
     mean, error = np.nanmean(gap, axis=0), np.nanstd(gap, axis=0, ddof=1) / np.sqrt(count)
     noise = np.sqrt(emulator.predict(units)[2].mean(axis=0))
-    rows = [{"target": t.id, "difference": float(m), "error": float(e), "half_noise": float(0.5 * s), "within": bool(abs(m) - 2 * e <= 0.5 * s)}
-            for t, m, e, s in zip(study.targets, mean, error, noise, strict=True)]
+    rows = [
+        {"target": t.id, "difference": float(m), "error": float(e), "half_noise": float(0.5 * s), "within": bool(abs(m) - 2 * e <= 0.5 * s)}
+        for t, m, e, s in zip(study.targets, mean, error, noise, strict=True)
+    ]
     return {"scale": c["scale"], "runs": count, "within": float(np.mean([r["within"] for r in rows])), "figures": rows}
 
 
@@ -191,14 +242,27 @@ def write_posterior(study: Study, draws: np.ndarray, found: dict, folder: Path, 
     write_json(folder / "diagnostics.json", plain(found))
     if ensemble is not None:
         rows = [",".join(["wave", *(f.id for f in study.free), *(t.id for t in study.targets)])]
-        rows += [",".join([str(wave), *(f"{u:.6g}" for u in unit), *(f"{v:.6g}" for v in value)])
-                 for wave, unit, value in zip(ensemble.waves, ensemble.units, ensemble.values, strict=True)]
+        rows += [
+            ",".join([str(wave), *(f"{u:.6g}" for u in unit), *(f"{v:.6g}" for v in value)])
+            for wave, unit, value in zip(ensemble.waves, ensemble.units, ensemble.values, strict=True)
+        ]
         _write(folder / "ensemble.csv", ("\n".join(rows) + "\n").encode())
     manifest = {
-        "id": study.id, "title": study.title, "numbers": greaterbay.NUMBERS, "version": greaterbay.__version__, "study_digest": study.digest(),
-        "evidence_digest": evidence_digest(), "draws_sha256": hashlib.sha256(content).hexdigest(), "parameters": names,
-        "draws": len(values), "seed": study.seed, "scale": study.scale, "end": study.end, "scenario": study.scenario,
-        "made": datetime.now(UTC).isoformat(timespec="seconds"), "twins": ensemble.pairs if ensemble is not None else [],
+        "id": study.id,
+        "title": study.title,
+        "numbers": greaterbay.NUMBERS,
+        "version": greaterbay.__version__,
+        "study_digest": study.digest(),
+        "evidence_digest": evidence_digest(),
+        "draws_sha256": hashlib.sha256(content).hexdigest(),
+        "parameters": names,
+        "draws": len(values),
+        "seed": study.seed,
+        "scale": study.scale,
+        "end": study.end,
+        "scenario": study.scenario,
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "twins": ensemble.pairs if ensemble is not None else [],
         "command": f"greaterbay calibrate {Path(study.path).name}",
     }
     write_json(folder / "manifest.json", plain(manifest))
@@ -218,7 +282,7 @@ def read_ensemble(study: Study, folder: Path) -> Ensemble:
         raise posteriors.PosteriorError(f"{folder / 'ensemble.csv'}: columns are not those of study {study.id}; calibrate again")
     table = np.array(rows[1:], float)
     ensemble = Ensemble(p, len(study.targets))
-    ensemble.add(table[:, 1: 1 + p], table[:, 1 + p:], 0)
+    ensemble.add(table[:, 1 : 1 + p], table[:, 1 + p :], 0)
     ensemble.waves = [int(k) for k in table[:, 0]]
     with open(folder / "manifest.json", encoding="utf-8") as file:
         ensemble.pairs = [tuple(pair) for pair in json.load(file)["twins"]]

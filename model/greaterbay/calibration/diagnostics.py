@@ -22,7 +22,9 @@ INFORMED = 0.3
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
-def recovery(study, units: np.ndarray, values: np.ndarray, twins, truths: int, walkers: int, steps: int, seed: int, rich: bool = True) -> dict:
+def recovery(
+    study, units: np.ndarray, values: np.ndarray, twins, truths: int, walkers: int, steps: int, seed: int, rich: bool = True
+) -> dict:
     """Fit synthetic truths; per parameter the posterior sd over the prior's, rank correlation, and coverage pooled over all."""
     from scipy.stats import spearmanr
 
@@ -39,8 +41,13 @@ def recovery(study, units: np.ndarray, values: np.ndarray, twins, truths: int, w
     for number, k in enumerate(chosen):
         seen = values[k][facts.used] + np.where(facts.ordering, 0.0, facts.spread * draw.standard_normal(facts.used.size))
         measure = seen + facts.spread * draw.standard_normal(facts.used.size)
-        truth = replace(facts, point=np.where(facts.ordering, 0.0, seen), sign=np.where(measure > 0.0, 1.0, -1.0),
-                        pooled=np.ones(facts.used.size), confidence=np.full(facts.used.size, 1.0 - 1e-9))
+        truth = replace(
+            facts,
+            point=np.where(facts.ordering, 0.0, seen),
+            sign=np.where(measure > 0.0, 1.0, -1.0),
+            pooled=np.ones(facts.used.size),
+            confidence=np.full(facts.used.size, 1.0 - 1e-9),
+        )
         draws, _ = posterior(emulator, truth, units.shape[1], walkers, steps, 400, seed + number)
         mean.append(draws.mean(axis=0))
         sd.append(draws.std(axis=0))
@@ -54,9 +61,13 @@ def recovery(study, units: np.ndarray, values: np.ndarray, twins, truths: int, w
         rank = float(spearmanr(mean[:, j], truth[:, j])[0])
         strength = "strong" if ratio <= STRONG and rank >= RANK else "weak" if ratio <= WEAK else "none"
         rows.append({"parameter": free.id, "sd_ratio": ratio, "rank": rank, "identified": strength})
-    return {"truths": int(chosen.size), "parameters": rows,
-            "coverage50": float(np.mean(inside50)), "coverage90": float(np.mean(inside90)),
-            "error": float(np.sqrt(((mean - truth) ** 2).mean()) / PRIOR_SD)}
+    return {
+        "truths": int(chosen.size),
+        "parameters": rows,
+        "coverage50": float(np.mean(inside50)),
+        "coverage90": float(np.mean(inside90)),
+        "error": float(np.sqrt(((mean - truth) ** 2).mean()) / PRIOR_SD),
+    }
 
 
 def folds(targets: Sequence) -> list[list[int]]:
@@ -93,12 +104,21 @@ def left_out(study, emulator, walkers: int, steps: int, seed: int, prior: np.nda
             informed = bool(np.max(np.abs(correlation[k][np.array(use)]), initial=0.0) > INFORMED)
             row = {"target": target.id, "group": target.group, "informed": informed}
             if target.ordering:
-                row |= {"inside90": bool(after["holds"][k] > 0.05), "holds": float(after["holds"][k]), "holds_prior": float(before["holds"][k]),
-                        "error": float(1 - after["holds"][k]), "error_prior": float(1 - before["holds"][k])}
+                row |= {
+                    "inside90": bool(after["holds"][k] > 0.05),
+                    "holds": float(after["holds"][k]),
+                    "holds_prior": float(before["holds"][k]),
+                    "error": float(1 - after["holds"][k]),
+                    "error_prior": float(1 - before["holds"][k]),
+                }
             else:
                 gap = target.point - after["mean"][k]
-                row |= {"inside90": bool(abs(gap) <= 1.645 * after["sd"][k]), "z": float(gap / after["sd"][k]), "error": float(abs(gap)),
-                        "error_prior": float(abs(target.point - before["mean"][k]))}
+                row |= {
+                    "inside90": bool(abs(gap) <= 1.645 * after["sd"][k]),
+                    "z": float(gap / after["sd"][k]),
+                    "error": float(abs(gap)),
+                    "error_prior": float(abs(target.point - before["mean"][k])),
+                }
             rows.append(row)
     return rows
 
@@ -117,18 +137,41 @@ def fit_table(study, emulator, draws: np.ndarray, prior: np.ndarray, prior_value
         seen = prior_values[:, k]
         seen = seen[np.isfinite(seen)]
         met = float((seen > 0).mean()) if t.ordering else float((np.abs(seen - t.point) <= 1.645 * t.spread).mean())
-        row = {"target": t.id, "estimator": t.estimator, "reference": t.reference, "section": t.section, "place": t.place, "group": t.group,
-               "fitted": t.fitted, "ordering": t.ordering, "scale": t.scale, "point": t.point, "spread": t.spread,
-               "mean": float(after["mean"][k]), "run_sd": float(after["run_sd"][k]), "sd": float(after["sd"][k]),
-               "prior_mean": float(before["mean"][k]), "prior_sd": float(before["sd"][k]), "met_by_prior": met,
-               "counts": 0.01 <= met <= 0.90}
+        row = {
+            "target": t.id,
+            "estimator": t.estimator,
+            "reference": t.reference,
+            "section": t.section,
+            "place": t.place,
+            "group": t.group,
+            "fitted": t.fitted,
+            "ordering": t.ordering,
+            "scale": t.scale,
+            "point": t.point,
+            "spread": t.spread,
+            "mean": float(after["mean"][k]),
+            "run_sd": float(after["run_sd"][k]),
+            "sd": float(after["sd"][k]),
+            "prior_mean": float(before["mean"][k]),
+            "prior_sd": float(before["sd"][k]),
+            "met_by_prior": met,
+            "counts": 0.01 <= met <= 0.90,
+        }
         if t.ordering:
-            row |= {"holds": float(after["holds"][k]), "inside90": bool(after["holds"][k] >= 0.1), "inside99": bool(after["holds"][k] >= 0.01)}
+            row |= {
+                "holds": float(after["holds"][k]),
+                "inside90": bool(after["holds"][k] >= 0.1),
+                "inside99": bool(after["holds"][k] >= 0.01),
+            }
         else:
             z = (t.point - row["mean"]) / row["sd"]
-            row |= {"z": float(z), "inside90": bool(abs(z) <= 1.645), "inside99": bool(abs(z) <= 2.576),
-                    "score": interval_score(t.point, row["mean"], row["sd"]),
-                    "score_prior": interval_score(t.point, row["prior_mean"], row["prior_sd"])}
+            row |= {
+                "z": float(z),
+                "inside90": bool(abs(z) <= 1.645),
+                "inside99": bool(abs(z) <= 2.576),
+                "score": interval_score(t.point, row["mean"], row["sd"]),
+                "score_prior": interval_score(t.point, row["prior_mean"], row["prior_sd"]),
+            }
         rows.append(row)
     return rows
 
@@ -137,8 +180,11 @@ def ridges(study, draws: np.ndarray) -> list[dict]:
     """Pairs of parameters that the posterior knows together only (correlation above 0.6 in size)."""
     correlation = np.corrcoef(draws.T)
     one, two = np.triu_indices(len(study.free), 1)
-    return [{"first": study.free[a].id, "second": study.free[b].id, "correlation": float(correlation[a, b])}
-            for a, b in zip(one, two, strict=True) if abs(correlation[a, b]) > 0.6]
+    return [
+        {"first": study.free[a].id, "second": study.free[b].id, "correlation": float(correlation[a, b])}
+        for a, b in zip(one, two, strict=True)
+        if abs(correlation[a, b]) > 0.6
+    ]
 
 
 def acceptance(study, found: dict) -> list[dict]:
@@ -173,14 +219,30 @@ def acceptance(study, found: dict) -> list[dict]:
     add("left-out figures inside the 90 % interval", f"{share:.0%}", "82 to 97 %", 0.82 <= share <= 0.97, 0.75 <= share)
     informed = [r for r in rows_out if r["informed"]]
     error, prior = (float(np.mean([r[key] for r in informed])) if informed else 0.0 for key in ("error", "error_prior"))
-    add("error of informed left-out figures over the prior's", f"{error / max(prior, 1e-12):.2f}", "0.50 or less", error <= 0.5 * prior,
-        error <= prior)
+    add(
+        "error of informed left-out figures over the prior's",
+        f"{error / max(prior, 1e-12):.2f}",
+        "0.50 or less",
+        error <= 0.5 * prior,
+        error <= prior,
+    )
     confirm = found["confirmation"]
-    add("confirmed draws: mean distance of emulator and runs", f"{confirm['worst']:.1f} s.e. ({confirm['worst_target']})", "at most 2 for 95 % of figures",
-        confirm["within"] >= 0.95, confirm["within"] >= 0.85)
+    add(
+        "confirmed draws: mean distance of emulator and runs",
+        f"{confirm['worst']:.1f} s.e. ({confirm['worst_target']})",
+        "at most 2 for 95 % of figures",
+        confirm["within"] >= 0.95,
+        confirm["within"] >= 0.85,
+    )
     if found.get("scale"):
         small = found["scale"]["within"]
-        add("scale check: differences below half the run noise", f"{small:.0%} of figures", "all, or corrected", small >= 0.999, small >= 0.8)
+        add(
+            "scale check: differences below half the run noise",
+            f"{small:.0%} of figures",
+            "all, or corrected",
+            small >= 0.999,
+            small >= 0.8,
+        )
     budget = found["budget"]
     add("runs", budget["runs"], "at most 2,500", budget["runs"] <= 2500)
     add("minutes on two cores", f"{budget['minutes']:.0f}", "at most 45", budget["minutes"] <= 45, budget["minutes"] <= 60)

@@ -73,8 +73,13 @@ class Emulator:
         return [f.kind for f in self.figures]
 
 
-def fit(units: np.ndarray, values: np.ndarray, weights: np.ndarray | None = None, twins: tuple[np.ndarray, np.ndarray] | None = None,
-        rich: bool = True) -> Emulator:
+def fit(
+    units: np.ndarray,
+    values: np.ndarray,
+    weights: np.ndarray | None = None,
+    twins: tuple[np.ndarray, np.ndarray] | None = None,
+    rich: bool = True,
+) -> Emulator:
     """Emulators of ``values`` (n, figures) at ``units`` (n, p); rows with gaps are left out.
 
     ``twins``: pairs of rows (index arrays) with the same parameters and different seeds; ``weights`` (n,) let the runs in
@@ -138,9 +143,9 @@ def _enrich(figure: Figure, units: np.ndarray, y: np.ndarray, weights: np.ndarra
     order = np.argsort(-weights, kind="stable")[:MOST_PROCESS]
     one, two = np.triu_indices(p)
     square = np.zeros(p)
-    np.add.at(square, one, figure.coefficients[1 + p:] ** 2)
-    np.add.at(square, two, figure.coefficients[1 + p:] ** 2)
-    share = np.sqrt(figure.coefficients[1: 1 + p] ** 2 + square)
+    np.add.at(square, one, figure.coefficients[1 + p :] ** 2)
+    np.add.at(square, two, figure.coefficients[1 + p :] ** 2)
+    share = np.sqrt(figure.coefficients[1 : 1 + p] ** 2 + square)
     scales = 0.05 + share / max(share.max(), 1e-12)
     residual = (y - phi @ figure.coefficients)[order]
     x, noises = 2.0 * units[order] * scales, max(noise, 1e-10) / np.minimum(weights[order], 1.0)

@@ -5,7 +5,10 @@ from __future__ import annotations
 GRANT_CITIES = ("shenzhen", "guangzhou", "dongguan", "foshan", "zhuhai", "zhongshan", "huizhou", "jiangmen")
 
 ESTIMATORS = {
-    **{f"grants_share_{city}": f"log share of {city} in the inventions of the nine mainland cities, first two years" for city in GRANT_CITIES},
+    **{
+        f"grants_share_{city}": f"log share of {city} in the inventions of the nine mainland cities, first two years"
+        for city in GRANT_CITIES
+    },
     "grants_total": "log inventions a year of the nine mainland cities, first two years",
     "grants_population": "slope of log inventions on log population over the nine mainland cities, minus one",
     "conversion_force": "logit share of inventions in force that reached the market, fourth year",

@@ -43,9 +43,15 @@ class Facts:
         """The facts of a study's targets; ``use`` (targets,) chooses."""
         chosen = np.flatnonzero(np.asarray(use, bool))
         kept = [targets[k] for k in chosen]
-        return cls(chosen, np.array([t.point for t in kept]), np.array([t.spread for t in kept]),
-                   np.array([max(t.pooled, 1) for t in kept], float), np.array([t.ordering for t in kept], bool), np.ones(len(kept)),
-                   np.array([t.probability for t in kept]))
+        return cls(
+            chosen,
+            np.array([t.point for t in kept]),
+            np.array([t.spread for t in kept]),
+            np.array([max(t.pooled, 1) for t in kept], float),
+            np.array([t.ordering for t in kept], bool),
+            np.ones(len(kept)),
+            np.array([t.probability for t in kept]),
+        )
 
 
 def probability_holds(mean, variance):

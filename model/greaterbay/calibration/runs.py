@@ -43,11 +43,13 @@ class Run:
     parameters: tuple[tuple[str, float], ...]
     replicate: int
     folder: str
+    mark: str = ""
+    """Further content that the numbers depend on, such as the digest of scenario files."""
 
     @property
     def digest(self) -> str:
         """Name of the run's file."""
-        content = [greaterbay.NUMBERS, self.scenario, self.overrides, self.parameters, self.replicate]
+        content = [greaterbay.NUMBERS, self.scenario, self.overrides, self.parameters, self.replicate, self.mark]
         return hashlib.sha256(canonical_json(content).encode()).hexdigest()[:32]
 
     @property
@@ -83,9 +85,15 @@ def perform(run: Run, simulator: Simulator = simulate, source: str = "") -> Fail
             return Failure("the source of greaterbay changed while it was running; start the command again", fatal=True)
         begun = time.perf_counter()
         figures = simulator(run.scenario, run.overrides, dict(run.parameters), run.replicate)
-        write_json(run.path, {"parameters": dict(run.parameters), "replicate": run.replicate,
-                              "figures": {k: (None if not math.isfinite(v) else float(v)) for k, v in figures.items()},
-                              "seconds": round(time.perf_counter() - begun, 3)})
+        write_json(
+            run.path,
+            {
+                "parameters": dict(run.parameters),
+                "replicate": run.replicate,
+                "figures": {k: (None if not math.isfinite(v) else float(v)) for k, v in figures.items()},
+                "seconds": round(time.perf_counter() - begun, 3),
+            },
+        )
     except Exception as error:  # a run at the edge of the prior may break the model: it is put aside and reported
         return Failure(f"{type(error).__name__}: {error}", traceback.format_exc(), isinstance(error, (MemoryError, OSError)))
     return None
@@ -109,6 +117,11 @@ def read_run(run: Run) -> dict | None:
         return None
 
 
+def executor_for(work: Callable[[Run], Failure | None], jobs: int):
+    """What makes runs: this process, or worker processes of one thread each."""
+    return InProcess(work) if jobs == 1 else LocalProcesses(work, jobs)
+
+
 @dataclass
 class Progress:
     """How far a study is: ``runs`` of ``most`` in all, the stage, and seconds since it began."""
@@ -126,8 +139,16 @@ class Progress:
 class Bench:
     """Makes runs and keeps count: at most ``most_runs`` in all and ``most_minutes`` of new work."""
 
-    def __init__(self, study, folder: Path, jobs: int = 1, simulator: Simulator = simulate,
-                 on_progress: Callable[[Progress], None] | None = None, most_runs: int = 2_500, most_minutes: float = 45.0) -> None:
+    def __init__(
+        self,
+        study,
+        folder: Path,
+        jobs: int = 1,
+        simulator: Simulator = simulate,
+        on_progress: Callable[[Progress], None] | None = None,
+        most_runs: int = 2_500,
+        most_minutes: float = 45.0,
+    ) -> None:
         self.study, self.folder, self.jobs, self.simulator = study, Path(folder), jobs, simulator
         self.on_progress = on_progress or (lambda _progress: None)
         self.most_runs, self.most_seconds = most_runs, 60.0 * most_minutes
@@ -155,8 +176,7 @@ class Bench:
         state.runs += len(runs)
         self._tell()
         work = partial(perform, simulator=self.simulator, source=source_digest())
-        executor = InProcess(work) if self.jobs == 1 else LocalProcesses(work, self.jobs)
-        for run, failure in executor.run(missing):
+        for run, failure in executor_for(work, self.jobs).run(missing):
             if failure is not None and failure.fatal:
                 raise RuntimeError(failure.text)
             if failure is None:

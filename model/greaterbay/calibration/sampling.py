@@ -33,7 +33,9 @@ def next_wave(emulator, facts: Facts, count: int, dimensions: int, cut: float, s
         if good.shape[0] >= count:
             break
         spread = np.cov(kept.T) + 1e-4 * np.eye(dimensions)
-        more = kept[draw.integers(kept.shape[0], size=CANDIDATES)] + draw.multivariate_normal(np.zeros(dimensions), spread / 4.0, CANDIDATES)
+        more = kept[draw.integers(kept.shape[0], size=CANDIDATES)] + draw.multivariate_normal(
+            np.zeros(dimensions), spread / 4.0, CANDIDATES
+        )
         more = more[((more >= 0.0) & (more <= 1.0)).all(axis=1)]
         good = np.vstack((good, more[implausibility(emulator, facts, more) <= cut]))
         kept = good if good.shape[0] >= dimensions + 2 else kept
@@ -43,8 +45,9 @@ def next_wave(emulator, facts: Facts, count: int, dimensions: int, cut: float, s
     return good[draw.permutation(max(min(good.shape[0], 4 * count), count))[:count]], share
 
 
-def posterior(emulator, facts: Facts, dimensions: int, walkers: int, steps: int, draws: int, seed: int,
-              start: np.ndarray | None = None) -> tuple[np.ndarray, dict[str, float]]:
+def posterior(
+    emulator, facts: Facts, dimensions: int, walkers: int, steps: int, draws: int, seed: int, start: np.ndarray | None = None
+) -> tuple[np.ndarray, dict[str, float]]:
     """Draws (draws, dimensions) of the posterior on the unit cube with a flat prior, and how the chain did.
 
     The first 40 % of the steps are left out; half of the moves are differential evolution, half stretches.
@@ -65,8 +68,9 @@ def posterior(emulator, facts: Facts, dimensions: int, walkers: int, steps: int,
     first = candidates[np.argsort(-level, kind="stable")[:walkers]]
     random = np.random.RandomState(seed)
     first = np.clip(first + 1e-3 * random.standard_normal(first.shape), 1e-6, 1.0 - 1e-6)
-    sampler = emcee.EnsembleSampler(walkers, dimensions, log_posterior, vectorize=True,
-                                    moves=[(emcee.moves.DEMove(), 0.5), (emcee.moves.StretchMove(), 0.5)])
+    sampler = emcee.EnsembleSampler(
+        walkers, dimensions, log_posterior, vectorize=True, moves=[(emcee.moves.DEMove(), 0.5), (emcee.moves.StretchMove(), 0.5)]
+    )
     state = emcee.State(first, random_state=np.random.RandomState(seed + 1).get_state())
     sampler.run_mcmc(state, steps, progress=False, skip_initial_state_check=True)
     burn = int(0.4 * steps)

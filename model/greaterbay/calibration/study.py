@@ -24,8 +24,24 @@ RELATIONS = ("=", "between", "holds")
 SCALES = ("plain", "log", "logit")
 MOST_RUNS = 2_500
 MOST_MINUTES = 45
-TARGET_KEYS = {"id", "estimator", "reference", "place", "relation", "value", "scale", "tolerance", "discrepancy", "reason", "group",
-               "fitted", "transfer", "probability", "pooled", "section"}
+TARGET_KEYS = {
+    "id",
+    "estimator",
+    "reference",
+    "place",
+    "relation",
+    "value",
+    "scale",
+    "tolerance",
+    "discrepancy",
+    "reason",
+    "group",
+    "fitted",
+    "transfer",
+    "probability",
+    "pooled",
+    "section",
+}
 FREE_KEYS = {"id", "members", "low", "high", "scale", "reference", "reason", "label", "label_zh"}
 WAVE_KEYS = {"per_parameter": int, "twins": int, "later": int, "waves": int, "cut": float}
 POSTERIOR_KEYS = {"walkers": int, "steps": int, "draws": int, "confirmed": int, "refits": int}
@@ -132,11 +148,13 @@ class Study:
 
     def overrides(self, scale: float | None = None) -> list[str]:
         """What the study sets over its scenario."""
-        texts = [f"run.scale={self.scale if scale is None else scale}", f"run.end={self.end}", f"run.seed={self.seed}",
-                 "run.replicates=1"]
+        texts = [f"run.scale={self.scale if scale is None else scale}", f"run.end={self.end}", f"run.seed={self.seed}", "run.replicates=1"]
         for name, probe in self.probes.items():
-            texts += [f'probes.{name}.field="{probe["field"]}"', f'probes.{name}.city="{probe["city"]}"',
-                      f"probes.{name}.start={probe['start']}"]
+            texts += [
+                f'probes.{name}.field="{probe["field"]}"',
+                f'probes.{name}.city="{probe["city"]}"',
+                f"probes.{name}.start={probe['start']}",
+            ]
         return texts
 
     def parameters(self, unit: Sequence[float]) -> dict[str, float]:
@@ -189,8 +207,13 @@ def load_study(path: str | os.PathLike | None = None) -> Study:
     table = _read(path)
     for key in sorted(set(table) - {"study", "probes", "waves", "posterior", "checks"}):
         problems.append(f"{path.name}: unknown table [{key}]; allowed: study, probes, waves, posterior, checks")
-    head = _fields(table.get("study", {}), {"id": str, "title": str, "scenario": str, "scale": float, "end": str, "seed": int},
-                   {"targets": str, "priors": str}, f"{path.name}: [study]", problems)
+    head = _fields(
+        table.get("study", {}),
+        {"id": str, "title": str, "scenario": str, "scale": float, "end": str, "seed": int},
+        {"targets": str, "priors": str},
+        f"{path.name}: [study]",
+        problems,
+    )
     waves = _fields(table.get("waves", {}), WAVE_KEYS, {}, f"{path.name}: [waves]", problems)
     posterior = _fields(table.get("posterior", {}), POSTERIOR_KEYS, {}, f"{path.name}: [posterior]", problems)
     checks = _fields(table.get("checks", {}), CHECK_KEYS, {}, f"{path.name}: [checks]", problems)
@@ -198,8 +221,22 @@ def load_study(path: str | os.PathLike | None = None) -> Study:
     free, ridges = _free(path.parent / head.get("priors", "priors.toml"), problems)
     if problems:
         raise StudyError(problems)
-    study = Study(head["id"], head["title"], str(path), head["scenario"], head["scale"], head["end"], head["seed"],
-                  dict(table.get("probes", {})), free, targets, waves, posterior, checks, ridges)
+    study = Study(
+        head["id"],
+        head["title"],
+        str(path),
+        head["scenario"],
+        head["scale"],
+        head["end"],
+        head["seed"],
+        dict(table.get("probes", {})),
+        free,
+        targets,
+        waves,
+        posterior,
+        checks,
+        ridges,
+    )
     if study.runs_planned() > MOST_RUNS:
         raise StudyError([f"{path.name}: {study.runs_planned()} runs are planned; allowed: at most {MOST_RUNS}"])
     return study
@@ -244,7 +281,9 @@ def _targets(path: Path, problems: list[str]) -> tuple[Target, ...]:
     for number, entry in enumerate(_read(path).get("target", []), 1):
         where = f"{path.name}: target {entry.get('id', number)!r}"
         faults: list[str] = [f"unknown key {key!r}" for key in sorted(set(entry) - TARGET_KEYS)]
-        missing = [key for key in ("id", "estimator", "reference", "place", "relation", "discrepancy", "reason", "group") if key not in entry]
+        missing = [
+            key for key in ("id", "estimator", "reference", "place", "relation", "discrepancy", "reason", "group") if key not in entry
+        ]
         if missing:
             problems.append(f"{where}: {', '.join(missing)} missing")
             continue
@@ -270,9 +309,24 @@ def _targets(path: Path, problems: list[str]) -> tuple[Target, ...]:
         else:
             point = 0.0 if entry["relation"] == "holds" else on_scale(numbers[0], scale)
         found[entry["id"]] = Target(
-            entry["id"], entry["estimator"], entry["reference"], entry["place"], entry["relation"], point, tolerance,
-            float(entry["discrepancy"]), entry["reason"], entry["group"], bool(entry.get("fitted", True)), entry.get("transfer", ""),
-            float(entry.get("probability", 0.9)), int(entry.get("pooled", 1)), numbers, scale, entry.get("section", ""))
+            entry["id"],
+            entry["estimator"],
+            entry["reference"],
+            entry["place"],
+            entry["relation"],
+            point,
+            tolerance,
+            float(entry["discrepancy"]),
+            entry["reason"],
+            entry["group"],
+            bool(entry.get("fitted", True)),
+            entry.get("transfer", ""),
+            float(entry.get("probability", 0.9)),
+            int(entry.get("pooled", 1)),
+            numbers,
+            scale,
+            entry.get("section", ""),
+        )
     return tuple(found.values())
 
 
@@ -297,6 +351,17 @@ def _free(path: Path, problems: list[str]) -> tuple[tuple[Free, ...], tuple[Mapp
             faults.append("scale is linear, or log with a low end above 0")
         faults += [f"unknown reference {r!r}" for r in references.split(entry["reference"]) if references.resolve(r) is None]
         problems += [f"{where}: {fault}" for fault in faults]
-        found.append(Free(entry["id"], float(entry["low"]), float(entry["high"]), entry["scale"], entry["reference"], entry["reason"],
-                          entry["label"], entry["label_zh"], members))
+        found.append(
+            Free(
+                entry["id"],
+                float(entry["low"]),
+                float(entry["high"]),
+                entry["scale"],
+                entry["reference"],
+                entry["reason"],
+                entry["label"],
+                entry["label_zh"],
+                members,
+            )
+        )
     return tuple(found), tuple(table.get("ridge", []))

@@ -67,9 +67,17 @@ class Observer:
         ties = bay.ties.alive_rows()
         ties = ties[bay.ties.type[ties] == FIRM_FIRM]
         a, b = bay.ties.a[ties] - count, bay.ties.b[ties] - count
-        self.pairs.append((firms.city[a].astype(int), firms.city[b].astype(int), firms.field[a].astype(int), firms.field[b].astype(int),
-                           bay.ties.weight[ties].copy(), profiles(firms, a, bay.region.relatedness_field),
-                           profiles(firms, b, bay.region.relatedness_field)))
+        self.pairs.append(
+            (
+                firms.city[a].astype(int),
+                firms.city[b].astype(int),
+                firms.field[a].astype(int),
+                firms.field[b].astype(int),
+                bay.ties.weight[ties].copy(),
+                profiles(firms, a, bay.region.relatedness_field),
+                profiles(firms, b, bay.region.relatedness_field),
+            )
+        )
         rows = np.flatnonzero((inventions.alive == 1) & (inventions.field == bay.region.field_ids.index("new_materials")))
         weight = inventions.weight[rows]
         self.materials.append((weight[inventions.stage[rows] == MARKET].sum(), weight.sum()))
@@ -175,14 +183,15 @@ def _technology(bay, observer, arrays, region) -> dict[str, float]:
             amount = float(np.nansum(arrays[output.id][:, :, :cities].astype(float)))
             total += amount
             imported += amount if output.channel == "import" else 0.0
-    return {"technology_domestic": logit(1.0 - imported / max(total, 1e-12)),
-            "loans_small": logit((sum(a for a, _ in observer.loans) + 1e-9) / max(sum(b for _, b in observer.loans), 1e-6))}
+    return {
+        "technology_domestic": logit(1.0 - imported / max(total, 1e-12)),
+        "loans_small": logit((sum(a for a, _ in observer.loans) + 1e-9) / max(sum(b for _, b in observer.loans), 1e-6)),
+    }
 
 
 def _people(bay, observer, arrays, region) -> dict[str, float]:
     cities, nine = len(region.city_ids), _mainland(region)
-    moves = sum(float(np.nansum(arrays[o.id][:, :cities, :cities].astype(float)))
-                for o in flows() if o.flow == "talent")
+    moves = sum(float(np.nansum(arrays[o.id][:, :cities, :cities].astype(float))) for o in flows() if o.flow == "talent")
     talent = arrays["talent"][:, :cities].astype(float)
     years = talent.shape[0] / QUARTERS_PER_YEAR
     vacancies = arrays["vacancies"][:, :cities].astype(float)
@@ -190,7 +199,8 @@ def _people(bay, observer, arrays, region) -> dict[str, float]:
     others = [c for c in nine if c != gz]
     return {
         "move_rate": _log(moves / years / talent.sum(axis=1).mean()),
-        "talent_gap": _log((vacancies[:, others].sum() + HALF) / talent[:, others].sum()) - _log((vacancies[:, gz].sum() + HALF) / talent[:, gz].sum()),
+        "talent_gap": _log((vacancies[:, others].sum() + HALF) / talent[:, others].sum())
+        - _log((vacancies[:, gz].sum() + HALF) / talent[:, gz].sum()),
     }
 
 
@@ -214,7 +224,7 @@ def _firms(bay, observer, arrays, region) -> dict[str, float]:
     inside = np.concatenate([growth[b] / (growth[b].std() + 1e-12) for b in bins])
     counts = np.concatenate(observer.counts)
     return {
-        "size_tail": _log(float(np.mean(arrays["size_tail"][-4 * QUARTERS_PER_YEAR:]))),
+        "size_tail": _log(float(np.mean(arrays["size_tail"][-4 * QUARTERS_PER_YEAR :]))),
         "growth_slope": slope,
         "growth_shape": np.abs(inside).mean() / inside.std(),
         "arrivals": _log(counts.var() / max(counts.mean(), 1e-12) / 1.5),
@@ -235,7 +245,7 @@ def _network(bay, arrays) -> dict[str, float]:
 
     def path(ends: np.ndarray) -> float:
         half = ends.size // 2
-        one, two = ends[:half], ends[half: 2 * half]
+        one, two = ends[:half], ends[half : 2 * half]
         graph = coo_matrix((np.ones(half), (one, two)), shape=(nodes.size, nodes.size)).tocsr()
         parts, label = connected_components(graph, directed=False)
         giant = np.flatnonzero(label == np.bincount(label).argmax())
@@ -289,10 +299,14 @@ def _pairs(bay, observer, arrays, region) -> dict[str, float]:
     expected = pair_null(matches[border], eligible[border], travel[border])
     hk, mo = jurisdiction[index("hong_kong")], jurisdiction[index("macao")]
     kind = [frozenset(pair) for pair in zip(jurisdiction[one][border], jurisdiction[two][border], strict=True)]
-    residual = {name: _residual(matches[border], expected, np.array([k == wanted for k in kind])) for name, wanted in (
-        ("hm", frozenset((hk, mo))),
-        ("gh", frozenset((jurisdiction[index("shenzhen")], hk))),
-        ("gm", frozenset((jurisdiction[index("shenzhen")], mo))))}
+    residual = {
+        name: _residual(matches[border], expected, np.array([k == wanted for k in kind]))
+        for name, wanted in (
+            ("hm", frozenset((hk, mo))),
+            ("gh", frozenset((jurisdiction[index("shenzhen")], hk))),
+            ("gm", frozenset((jurisdiction[index("shenzhen")], mo))),
+        )
+    }
     found["hongkong_macao_first"] = residual["hm"] - residual["gh"]
     found["hongkong_macao_second"] = residual["hm"] - residual["gm"]
 
@@ -316,7 +330,7 @@ def _pairs(bay, observer, arrays, region) -> dict[str, float]:
     found["industry_gap"] = -np.polyfit(gap, np.log((ties + HALF) / (expected + HALF)), 1, w=np.sqrt(expected + HALF))[0]
     distance = np.log(region.distance_km[:cities, :cities][a, b])
     found["distance_slope"] = -float(_poisson(sm, ties, eligible, distance).params[1])
-    possible = (firms_only[a, field] * firms_only[b, field])
+    possible = firms_only[a, field] * firms_only[b, field]
     expected = pair_null(smart, possible, travel[inside])
     pair = {index("guangzhou"), index("shenzhen")}
     chosen = np.array([{x, y} == pair for x, y in zip(a, b, strict=True)])

@@ -19,8 +19,14 @@ VERDICTS_ZH = {"pass": "通过", "warn": "留意", "fail": "未通过"}
 @click.argument("study", required=False, type=click.Path(path_type=Path), metavar="[STUDY.toml]")
 @click.option("--jobs", type=click.IntRange(min=1), default=1, metavar="N", help="Processes (default: 1).")
 @click.option("--resume", is_flag=True, help="Go on with the runs that DIR keeps from an interrupted calibration.")
-@click.option("--out", type=click.Path(path_type=Path), default="calibration_out", show_default=True, metavar="DIR",
-              help="Where runs are kept and the posterior folder is made.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default="calibration_out",
+    show_default=True,
+    metavar="DIR",
+    help="Where runs are kept and the posterior folder is made.",
+)
 @click.option("--report", is_flag=True, help="Print the acceptance table of a finished calibration and stop.")
 @lang_option
 @quiet_option
@@ -66,8 +72,9 @@ def _print_report(study, out: Path, lang: str, quiet: bool, as_json: bool) -> No
 
     place = next((folder for folder in (out / study.id, posteriors.folder_of(study.id)) if (folder / "diagnostics.json").is_file()), None)
     if place is None:
-        raise WrongValue(f"no finished calibration of study {study.id} in {out} or among the committed posteriors; "
-                         "`greaterbay calibrate` makes one")
+        raise WrongValue(
+            f"no finished calibration of study {study.id} in {out} or among the committed posteriors; `greaterbay calibrate` makes one"
+        )
     try:
         posteriors.load(str(place.resolve()))
         with open(place / "diagnostics.json", encoding="utf-8") as file:
@@ -91,7 +98,9 @@ def _print_report(study, out: Path, lang: str, quiet: bool, as_json: bool) -> No
         grid.add_column(head, overflow="fold")
     for row in found["acceptance"]:
         verdict = row["verdict"]
-        grid.add_row(row["what"], str(row["value"]), row["wanted"], Text(VERDICTS_ZH[verdict] if chinese else verdict, style=VERDICTS[verdict]))
+        grid.add_row(
+            row["what"], str(row["value"]), row["wanted"], Text(VERDICTS_ZH[verdict] if chinese else verdict, style=VERDICTS[verdict])
+        )
     screen = console()
     screen.print(grid)
     screen.print(f"{'报告' if chinese else 'report'}: {place / 'report.md'}", soft_wrap=True)
@@ -103,8 +112,15 @@ def _bar(hidden: bool):
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[failed]}"), TimeElapsedColumn(),
-               TextColumn("left"), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[failed]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
     bar = Progress(*columns, console=Console(stderr=True, highlight=False), disable=hidden, speed_estimate_period=600)
     task = bar.add_task("", total=None, failed="")
 

@@ -57,8 +57,10 @@ def _orphans(lang: str, quiet: bool, as_json: bool) -> None:
         _print_ids(row["id"] for row in rows)
     else:
         chinese = lang == "zh"
-        _print_table(("类别", "标识", "依据", "含义") if chinese else ("sort", "id", "rests on", "what"),
-                     [(row["sort"], row["id"], row["reference"] or "–", row["label_zh" if chinese else "label"]) for row in rows])
+        _print_table(
+            ("类别", "标识", "依据", "含义") if chinese else ("sort", "id", "rests on", "what"),
+            [(row["sort"], row["id"], row["reference"] or "–", row["label_zh" if chinese else "label"]) for row in rows],
+        )
 
 
 def _list(unused: bool, lang: str, quiet: bool, as_json: bool) -> None:
@@ -95,8 +97,20 @@ def _one(name: str, lang: str, as_json: bool) -> None:
     from greaterbay.cli.options import console
 
     chinese = lang == "zh"
-    heads = {"id": "标识", "says": "内容", "kind": "类型", "period": "时期", "place": "地域", "use": "用途", "gloss": "说明", "document": "来源",
-             "locator": "位置", "read_by": "读取者", "fingerprint": "指纹", "status": "状态"}
+    heads = {
+        "id": "标识",
+        "says": "内容",
+        "kind": "类型",
+        "period": "时期",
+        "place": "地域",
+        "use": "用途",
+        "gloss": "说明",
+        "document": "来源",
+        "locator": "位置",
+        "read_by": "读取者",
+        "fingerprint": "指纹",
+        "status": "状态",
+    }
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True, style="bold")
     grid.add_column(overflow="fold")

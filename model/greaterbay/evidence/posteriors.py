@@ -89,22 +89,28 @@ def _load(folder: str, stamp: tuple) -> Posterior:
     place = Path(folder)
     if None in stamp:
         allowed = ", ".join([NONE, *known()]) or NONE
-        raise PosteriorError(f"no posterior at {place} ({' and '.join(FILES)} are needed); allowed: {allowed}, or a folder "
-                             "that `greaterbay calibrate` made")
+        raise PosteriorError(
+            f"no posterior at {place} ({' and '.join(FILES)} are needed); allowed: {allowed}, or a folder that `greaterbay calibrate` made"
+        )
     try:
         with open(place / "manifest.json", encoding="utf-8") as file:
             manifest = json.load(file)
         content = (place / "draws.csv").read_bytes()
         numbers, digest, names = manifest["numbers"], manifest["draws_sha256"], tuple(manifest["parameters"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise PosteriorError(f"{place / 'manifest.json'}: damaged ({type(error).__name__}: {error}); make it again with "
-                             "`greaterbay calibrate`") from None
+        raise PosteriorError(
+            f"{place / 'manifest.json'}: damaged ({type(error).__name__}: {error}); make it again with `greaterbay calibrate`"
+        ) from None
     if numbers != greaterbay.NUMBERS:
-        raise PosteriorError(f"posterior {place.name} was made with numbers version {numbers}, this model has {greaterbay.NUMBERS}: "
-                             "its draws do not fit; make it again with `greaterbay calibrate`, or use --posterior none")
+        raise PosteriorError(
+            f"posterior {place.name} was made with numbers version {numbers}, this model has {greaterbay.NUMBERS}: "
+            "its draws do not fit; make it again with `greaterbay calibrate`, or use --posterior none"
+        )
     if hashlib.sha256(content).hexdigest() != digest:
-        raise PosteriorError(f"{place / 'draws.csv'}: changed since it was made (its digest differs from the manifest's); make it "
-                             "again with `greaterbay calibrate`, or use --posterior none")
+        raise PosteriorError(
+            f"{place / 'draws.csv'}: changed since it was made (its digest differs from the manifest's); make it "
+            "again with `greaterbay calibrate`, or use --posterior none"
+        )
     try:
         table = list(csv.DictReader(content.decode().splitlines()))
         rows = tuple(tuple(float(row[name]) for name in names) for row in table)

@@ -29,8 +29,8 @@ def readers() -> dict[str, list[str]]:
     for path in sorted((PACKAGE / "policy").rglob("*.toml")) + sorted((PACKAGE / "policy").rglob("*.csv")):
         who = "levers"
         for line in _text(path).splitlines():
-            if heading := re.match(r"\[+([^\]]+)\]+", line):
-                who = f"lever {heading[1]}"
+            if heading := re.match(r"\[+([a-z_0-9.]+)\]+$|id\s*=\s*\"([^\"]+)\"", line.strip()):
+                who = f"lever {heading[1] or heading[2]}"
             note(line, who)
     for path in sorted((PACKAGE / "region").glob("*/sources.csv")):
         for line in _text(path).splitlines()[1:]:
@@ -79,11 +79,20 @@ def orphans() -> list[dict]:
     for parameter in _parameters():
         given = references.split(parameter["reference"])
         if not any(r.split(":")[0] in ("figure", "paper", "lever") for r in given):
-            rows.append({"sort": "parameter", "id": parameter["id"], "reference": " ".join(given), "label": parameter["label"],
-                         "label_zh": parameter["label_zh"]})
+            rows.append(
+                {
+                    "sort": "parameter",
+                    "id": parameter["id"],
+                    "reference": " ".join(given),
+                    "label": parameter["label"],
+                    "label_zh": parameter["label_zh"],
+                }
+            )
     for lever in catalogue.levers().values():
         if not any(r.split(":")[0] in ("figure", "paper", "lever") for r in lever.reference) and not lever.documents:
-            rows.append({"sort": "lever", "id": lever.id, "reference": " ".join(lever.reference), "label": lever.name, "label_zh": lever.name_zh})
+            rows.append(
+                {"sort": "lever", "id": lever.id, "reference": " ".join(lever.reference), "label": lever.name, "label_zh": lever.name_zh}
+            )
     return rows
 
 
@@ -101,18 +110,22 @@ def verify(folder: Path) -> tuple[int, list[str]]:
             problems.append(f"document {name}: {folder / data['file']} cannot be read ({error})")
             continue
         if hashlib.sha256(text.encode()).hexdigest() != data["sha256_characters"]:
-            problems.append(f"document {name}: {folder / data['file']} holds another text (found {len(text)} characters, known {data['characters']})")
+            problems.append(
+                f"document {name}: {folder / data['file']} holds another text (found {len(text)} characters, known {data['characters']})"
+            )
         texts[name] = text
     for name in references.all_ids("figure"):
         data = references.resolve(f"figure:{name}").data
         mark, text = data.get("fingerprint"), texts.get(data["document"])
         if mark is None or text is None:
             continue
-        passage = text[mark["offset"]: mark["offset"] + mark["length"]]
+        passage = text[mark["offset"] : mark["offset"] + mark["length"]]
         if hashlib.sha256(passage.encode()).hexdigest() == mark["sha256"]:
             checked += 1
         else:
-            problems.append(f"figure {name}: characters {mark['offset']} to {mark['offset'] + mark['length']} of {data['document']} are others")
+            problems.append(
+                f"figure {name}: characters {mark['offset']} to {mark['offset'] + mark['length']} of {data['document']} are others"
+            )
     return checked, problems
 
 

@@ -178,7 +178,8 @@ class Resolution(Judgement):
             folder = Path(os.path.abspath(setting.source.folder / name))
             if not os.path.isdir(folder):
                 known = [posteriors.NONE, *posteriors.known()]
-                self.refuse(setting, f'no posterior "{name}"', f"{', '.join(known)}, or a folder that calibrate made", did_you_mean(name, known))
+                allowed = f"{', '.join(known)}, or a folder that calibrate made"
+                self.refuse(setting, f'no posterior "{name}"', allowed, did_you_mean(name, known))
                 return None
             name = str(folder)
         try:
