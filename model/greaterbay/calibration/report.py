@@ -125,7 +125,8 @@ def _fit(study, found) -> str:
             )
         )
     return (
-        "## Fit: figures of the documents against the model\n\nThe model's value is the mean of the posterior predictive with the 90 % interval "
+        "## Fit: figures of the documents against the model\n\nThe model's value is the mean of the posterior predictive with the 90 % "
+        "interval "
         "of single runs; of an ordering it is the probability that it holds. *Inside* allows for tolerance and discrepancy.\n\n"
         + table(("figure", "source", "place", "fitted", "target", "model", "z", "inside 90 %", "met by prior draws"), rows)
     )
@@ -140,7 +141,7 @@ def _left_out(found) -> str:
                     r["target"],
                     r["group"],
                     "yes" if r["informed"] else "no",
-                    f"holds with {r['holds']:.2f} (prior {r['holds_prior']:.2f})",
+                    f"holds {r['holds']:.2f} (prior {r['holds_prior']:.2f})",
                     "yes" if r["inside90"] else "**no**",
                 )
             )
@@ -155,7 +156,8 @@ def _left_out(found) -> str:
                 )
             )
     return (
-        "## Left-out figures, five folds by group\n\nEach figure as predicted by a posterior that has not seen its group. *Informed*: the kept "
+        "## Left-out figures, five folds by group\n\nEach figure as predicted by a posterior that has not seen its group. *Informed*: the "
+        "kept "
         "figures tell something about it (emulator correlation above 0.3).\n\n"
         + table(("figure", "group", "informed", "prediction", "inside 90 %"), rows)
     )
@@ -164,8 +166,10 @@ def _left_out(found) -> str:
 def _checks(study, found) -> str:
     r, c = found["recovery"], found["confirmation"]
     text = (
-        f"## Recovery, confirmation, emulators, scale\n\n{r['truths']} synthetic truths: error {r['error']:.2f} prior sd; 50 % intervals cover "
-        f"{r['coverage50']:.1%}, 90 % intervals {r['coverage90']:.1%} of truths × parameters.\n\n{c['runs']} posterior draws were run: emulator and "
+        f"## Recovery, confirmation, emulators, scale\n\n{r['truths']} synthetic truths: error {r['error']:.2f} prior sd; 50 % intervals "
+        "cover "
+        f"{r['coverage50']:.1%}, 90 % intervals {r['coverage90']:.1%} of truths × parameters.\n\n{c['runs']} posterior draws were run: "
+        "emulator and "
         f"runs agree within two standard errors for {c['within']:.0%} of the figures (farthest: {c['worst_target']}, {c['worst']:.1f}); "
         f"{c['refits']} refits. Chain: acceptance {found['chain']['acceptance']:.2f}, largest shift between its halves "
         f"{found['chain']['shift_of_halves']:.2f} sd.\n\n"
@@ -179,7 +183,8 @@ def _checks(study, found) -> str:
         s = found["scale"]
         off = [(f["target"], number(f["difference"]), number(f["error"]), number(f["half_noise"])) for f in s["figures"] if not f["within"]]
         text += (
-            f"\n\nScale: {s['runs']} draws at scale {s['scale']:g} against {study.scale:g}, same seeds: {s['within']:.0%} of the figures differ by "
+            f"\n\nScale: {s['runs']} draws at scale {s['scale']:g} against {study.scale:g}, same seeds: {s['within']:.0%} of the figures "
+            "differ by "
             "less than half the run noise (two standard errors allowed)."
         )
         if off:

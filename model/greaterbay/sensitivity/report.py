@@ -113,7 +113,8 @@ def write_screening(results: dict, out: Path, lang: str) -> list[Path]:
         ]
         parts.append(
             f"## {name}\n\nMean effect {number(found['mean_effect'])}, sd over the design {number(found['sd_effect'])}; it has the sign "
-            f"of its mean in {found['same_sign']:.0%} of the pairs. The emulator behind the Sobol indices explains {found['explained']:.0%} "
+            f"of its mean in {found['same_sign']:.0%} of the pairs. The emulator behind the Sobol indices explains "
+            f"{found['explained']:.0%} "
             "of the variance"
             + ("" if found["explained"] >= 0.5 else " (too little: do not read the indices)")
             + ".\n\n"
