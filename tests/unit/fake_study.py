@@ -21,7 +21,7 @@ _SQUARE = 0.4 * np.random.default_rng(4).normal(size=(FIGURES, 5))
 def mean_figures(unit: np.ndarray) -> np.ndarray:
     """Figures without noise (n, 16) at points (n, 6); the last parameter is ignored."""
     x = 2.0 * np.atleast_2d(unit)[:, :5] - 1.0
-    return x @ _LINEAR.T + x**2 @ _SQUARE.T + 0.3 * np.sin(3.0 * x[:, :1])
+    return x @ _LINEAR.T + x**2 @ _SQUARE.T
 
 
 def simulate(scenario, overrides, parameters, replicate) -> dict[str, float]:
@@ -34,8 +34,17 @@ def simulate(scenario, overrides, parameters, replicate) -> dict[str, float]:
 
 
 def target(k: int, point: float, **more) -> Target:
-    given = {"tolerance": 0.03, "discrepancy": 0.04, "reason": "stand-in.", "group": f"g{k // 2}", "place": "bay" if k < 8 else "national",
-             "relation": "=", "scale": "plain", "reference": "figure:gba_sars", "transfer": "none"} | more
+    given = {
+        "tolerance": 0.03,
+        "discrepancy": 0.04,
+        "reason": "stand-in.",
+        "group": f"g{k // 2}",
+        "place": "bay" if k < 8 else "national",
+        "relation": "=",
+        "scale": "plain",
+        "reference": "figure:gba_sars",
+        "transfer": "none",
+    } | more
     return Target(f"t{k}", f"f{k}", given.pop("reference"), given.pop("place"), given.pop("relation"), point, **given)
 
 
@@ -44,11 +53,13 @@ def study(**settings) -> Study:
     points = mean_figures(np.array([TRUTH]))[0]
     targets = [target(k, float(points[k])) for k in range(FIGURES - 1)] + [target(FIGURES - 1, 0.0, relation="holds", probability=0.95)]
     waves = {"per_parameter": 12, "twins": 12, "later": 40, "waves": 2, "cut": 3.0}
-    posterior = {"walkers": 32, "steps": 300, "draws": 60, "confirmed": 12, "refits": 1}
-    checks = {"truths": 8, "truth_steps": 150, "scale": 0.1, "scale_runs": 0}
+    posterior = {"walkers": 28, "steps": 240, "draws": 60, "confirmed": 12, "refits": 1}
+    checks = {"truths": 6, "truth_steps": 100, "scale": 0.1, "scale_runs": 0}
     for table in (waves, posterior, checks):
         table.update({key: settings.pop(key) for key in list(settings) if key in table})
-    return Study("stand_in", "Stand-in", "study.toml", "baseline", 0.05, "2027-12-31", 7, {}, FREE, tuple(targets), waves, posterior, checks)
+    return Study(
+        "stand_in", "Stand-in", "study.toml", "baseline", 0.05, "2027-12-31", 7, {}, FREE, tuple(targets), waves, posterior, checks
+    )
 
 
 class Stops:

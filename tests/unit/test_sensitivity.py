@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import fake_study
 import numpy as np
 import pytest
 
-import fake_study
 from greaterbay.calibration import emulator, sampling
 from greaterbay.calibration.study import load_study
 from greaterbay.evidence import posteriors
