@@ -1,6 +1,7 @@
 # make demo    the baseline and one coordination scenario, with pictures, under out/
 # make test    all tests
 # make bench   how long a run takes
+# make pairing what paired random numbers are worth
 # make lint    style of the code
 # make odd     tables of model/ODD.md from what the package declares
 # make lock    new versions in constraints.txt
@@ -18,7 +19,7 @@ KERNELS := $(wildcard model/greaterbay/*.py model/greaterbay/actors/*.py model/g
              model/greaterbay/policy/*.py)
 
 .DELETE_ON_ERROR:
-.PHONY: env warm demo test bench lint odd lock clean
+.PHONY: env warm demo test bench pairing lint odd lock clean
 
 env: $(READY)
 
@@ -45,7 +46,10 @@ test: $(WARM)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadscope
 
 bench: $(WARM)
-	$(BIN)/python tests/performance/bench.py
+	$(BIN)/python tests/performance/bench.py --ensemble 100
+
+pairing: $(WARM)
+	$(BIN)/python tests/performance/pairing.py
 
 lint: $(READY)
 	$(BIN)/ruff check model tests

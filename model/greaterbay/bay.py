@@ -10,9 +10,11 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import logging
 import os
 import zlib
 from collections import OrderedDict, namedtuple
+from contextlib import suppress
 from pathlib import Path
 
 import mesa
@@ -25,20 +27,22 @@ from greaterbay.actors.agents import (CityAgent, FirmView, FundAgent, Government
 from greaterbay.actors.fund import BANK, GUIDANCE
 from greaterbay.actors.invention import Ties
 from greaterbay.actors.columns import sums_by_cell
-from greaterbay.actors.network import adjacency_of, nodes_of, profiles
+from greaterbay.actors.network import adjacency_of, nodes_of, profiles, update_degrees
 from greaterbay.actors.places import Places, draw_place
-from greaterbay.counts import count_inventions, count_people
+from greaterbay.counts import count_inventions, count_people, stocks_by_city
 from greaterbay.clock import WARM_UP_QUARTERS
-from greaterbay.exchange import diffusion, learning, market, mobility
+from greaterbay.exchange import diffusion, finance, learning, market, mobility
 from greaterbay.exchange.partnering import pick_two
 from greaterbay.kernels import jit, lean, sources_digest
 from greaterbay.ledger import Ledger, LedgerError
 from greaterbay.parameters import Parameters
 from greaterbay.policy import catalogue
 from greaterbay.policy.budgets import Budgets
+from greaterbay.policy.instruments import Instruments
 from greaterbay.policy.levers import Values
 from greaterbay.record import Record, Tally
 from greaterbay.region import load_region
+from greaterbay.region import cuts
 from greaterbay.region.barriers import pair_barriers
 from greaterbay.streams import Streams, identity_of, uniform
 from greaterbay.timeline import play
@@ -108,6 +112,8 @@ class Bay(mesa.Model):
         # mainland: jurisdictions in one customs territory with the rest of China
         self.mainland_city = region.customs_pair[at, len(region.jurisdiction_ids)] == 0.0
         self.base_barriers = pair_barriers(region, self.parameters)
+        self.walls = None  # pairs of cities between which nothing passes, from release on
+        self.side_city = cuts.sides(region, "none")
         self.spillover_reference = None
         self.firms = population.make_firms(self)
         self.institutes = population.make_institutes(self)
@@ -124,6 +130,7 @@ class Bay(mesa.Model):
         self.patient_left, self.joint_left = np.zeros((cities, cities)), np.zeros(cities)
         self.science_budget_now = region.science_budget_city.astype(float).copy()
         self.cut_city, self.cut_above = np.zeros(cities), np.zeros(cities)  # money of programmes that levers took
+        self.money_path, self.extra_budget = np.ones(cities), np.zeros(cities)  # path of public money, and what it adds this quarter
         self.output_ratio, self.output_start = np.ones(cities), None
         self.adoption_gain_city = np.zeros(cities)
         self.growth_now, self.growth_level = 0.0, 1.0
@@ -145,6 +152,10 @@ class Bay(mesa.Model):
         self.newcomer_share = np.array([0.8, 0.2]) * region.outside_people_response / max(1e-12, float(
             (np.array([0.8, 0.2]) * region.outside_people_response).sum()))
         self.outside_response = region.outside_people_response
+        self.team_ids = np.array([identity_of("team", name) for name in region.city_ids], np.uint64)
+        self.homes_left, self.team_left = np.zeros(cities), np.zeros(cities)  # homes not yet let, grants not yet called
+        self.arrivals_city, self.arrivals_before = np.zeros(cities), np.zeros(cities)  # people who came, this and last quarter
+        self.welfare_paid, self.welfare_paid_before = np.ones(cities), np.ones(cities)  # share of movers' claims that was paid
         jobs = np.array([max(64, 1 << int(np.ceil(np.log2(max(1.0, n * 0.25))))) for n in self.talent_start / self.person_weight_city])
         self.post_places = jobs.astype(np.int64)
         self._tables_of_technologies()
@@ -157,6 +168,8 @@ class Bay(mesa.Model):
         self.record = Record(self._sizes, self.end - self.start + 1, cities)
         self.budgets = Budgets(self)
         self.values = Values(self)
+        self.consortium_node = np.zeros(self.institutes.capacity + self.firms.capacity, np.uint64)
+        self.instruments = Instruments(self)
         self.market_arrivals = np.zeros(0, np.int64)
         self.market_start = np.bincount(self.firms.field[rows], weights=self.firms.sales[rows] * self.firms.weight[rows], minlength=fields)
         self.market_now, self.market_growth = self.market_start.copy(), np.ones(fields)
@@ -175,6 +188,7 @@ class Bay(mesa.Model):
         self.see_network()
         self.counted = None  # the count of the quarter that closes (books.close_quarter)
         self.people_total, self.inventions_total, self.in_market_total = people.total, inventions.total, inventions.total_market
+        self.stocks = stocks_by_city(self, people, inventions)
 
     def _seat(self, jurisdiction: int) -> int:
         """Seat of a jurisdiction: its city with the most researchers in institutes."""
@@ -374,6 +388,7 @@ class Bay(mesa.Model):
         """From here on nothing is held: references are taken, books of people and inventions begin."""
         self.warming = False
         firms = self.firms
+        self._cut_apart()
         rows = firms.alive_rows()
         self.list_members()
         self.people_in = self.people_out = 0.0
@@ -396,6 +411,18 @@ class Bay(mesa.Model):
         self.output_ratio = np.ones(len(self.region.city_ids))
         self.tally.open_quarter()
 
+    def _cut_apart(self) -> None:
+        """The scenario may cut jurisdictions apart from here on; ties that cross end."""
+        cut = self.scenario.run.cut
+        self.walls, self.side_city = cuts.walls(self.region, cut), cuts.sides(self.region, cut)
+        if self.walls is None:
+            return
+        rows = self.ties.alive_rows()
+        side = self.side_city[self.node_city()]
+        self.ties.clear(rows[side[self.ties.a[rows]] != side[self.ties.b[rows]]])
+        update_degrees(self.ties, self.institutes, self.firms)
+        self.see_network()
+
     # ---------------------------------------------------------------- stepping
 
     def step(self) -> None:
@@ -414,6 +441,7 @@ class Bay(mesa.Model):
         self.people_in = self.people_out = 0.0
         self.people_before, self.inventions_before, self.in_market_before = (
             self.people_total, self.inventions_total, self.in_market_total)
+        self.stocks_before = self.stocks
         self.firms_before = float(self.firms.weight[self.firms.alive == 1].sum())
         try:
             play(self)
@@ -511,8 +539,10 @@ class Bay(mesa.Model):
         cities, fields = len(region.city_ids), len(region.field_ids)
         rows = self.firms.alive_rows()
         number = sums_by_cell(self.firms.city[rows], self.firms.field[rows], self.firms.weight[rows], cities, fields)
-        near = np.exp(-self.values.travel_minutes[:cities, :cities] / p.conversion.reach_travel
-                      - p.partnering.candidate_border * self.values.barrier_technology[:cities, :cities])
+        barrier = self.values.barrier_technology[:cities, :cities]
+        if self.values.disposal_uniform.any():  # results under uniform rules are offered as if there were no barrier
+            barrier = barrier * (1.0 - self.values.disposal_uniform)[:, None]
+        near = np.exp(-self.values.travel_minutes[:cities, :cities] / p.conversion.reach_travel - p.partnering.candidate_border * barrier)
         wanted = number[None, :, :] * region.relatedness_field[:, None, :] ** 2  # (F of the invention, C, F)
         by_city = near[:, None, :] * wanted.sum(axis=2)[None, :, :]
         out = np.empty(inventions.size, np.int64)
@@ -544,6 +574,7 @@ class Bay(mesa.Model):
         count, fields = self.institutes.capacity, len(self.region.field_ids)
         city, weight = firms.city[rows].astype(np.int64), firms.weight[rows]
         self.ledger.pay("liquidation", "firm", city, "outside", city, firms.cash[rows] * weight)
+        finance.cover_losses(self, rows)
         desk = self.row_of_fund(BANK)
         np.add.at(funds.committed, desk[city], -firms.loan[rows] * weight)
         self.tally.add("credit_losses", city, firms.loan[rows] * weight)
@@ -552,7 +583,7 @@ class Bay(mesa.Model):
         np.add.at(funds.committed, firms.fund[backed].astype(np.int64), -private)
         guidance = self.row_of_fund(GUIDANCE)
         np.add.at(funds.committed, guidance[firms.city[backed]], -firms.invested_public[backed] * firms.weight[backed])
-        dead = np.zeros(count + firms.capacity, bool)
+        dead = np.zeros(count + firms.capacity + 1, bool)  # the last for nobody, who is -1
         dead[rows + count] = True
         mobility.dismiss(people.part(mobility.Dismissed), dead)
         self.end_ties(dead)
@@ -658,9 +689,9 @@ class Bay(mesa.Model):
 
 @lean
 def _forget(column, dead):
-    """Nodes that are gone become -1."""
+    """Nodes that are gone become -1; ``dead`` (N + 1,)."""
     for i in range(column.shape[0]):
-        if column[i] >= 0 and dead[column[i]]:
+        if dead[column[i]]:  # -1 is the last place, which is not marked
             column[i] = -1
 
 
@@ -693,18 +724,28 @@ def _transitivity(offset, neighbour):
 
 
 def _write_state(path: Path, state: dict[str, np.ndarray]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Keep a warm-up for other scenarios; where it cannot be written they play their own."""
     buffer = io.BytesIO()
     np.savez(buffer, **state)
     content = zlib.compress(buffer.getvalue(), 1)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(hashlib.sha256(content).digest() + content)
-    os.replace(temporary, path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(hashlib.sha256(content).digest() + content)
+        os.replace(temporary, path)
+    except OSError as error:
+        logging.getLogger(__name__).warning("the warm-up is not kept: %s", error)
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _read_state(path: Path) -> dict[str, np.ndarray] | None:
     """The state, or None when the file is damaged (then the warm-up is run again)."""
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError:  # removed meanwhile
+        return None
     if len(content) < 33 or hashlib.sha256(content[32:]).digest() != content[:32]:
         return None
     with np.load(io.BytesIO(zlib.decompress(content[32:]))) as file:

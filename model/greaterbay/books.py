@@ -9,10 +9,11 @@ from collections import namedtuple
 
 import numpy as np
 
+from greaterbay import outputs
 from greaterbay.actors.fund import BANK
 from greaterbay.actors.invention import FIRM_FIRM, INSTITUTE_INSTITUTE, TIE_TYPES
 from greaterbay.actors.network import own_levels
-from greaterbay.counts import count_inventions, count_people, repeats
+from greaterbay.counts import count_inventions, count_people, repeats, stocks_by_city
 from greaterbay.kernels import lean
 
 
@@ -20,6 +21,7 @@ class BooksError(RuntimeError):
     """An invariant does not hold; the message names it, the quarter and the amounts."""
 
 
+PUBLIC_COST = ("lever", "joint_grant", "team_grant", "commitment", "award", "guarantee", "budget_path")  # instruments that pay for levers
 Counted = namedtuple("Counted", ["people", "inventions"])
 TiesRead = namedtuple("TiesRead", ["alive", "a", "b", "type", "weight"])
 INVARIANTS: dict[str, object] = {}
@@ -50,6 +52,20 @@ def people_balance(bay):
     """People now = before + in - out (graduates and newcomers in, retired and leavers out)."""
     now = _people(bay).total
     return abs(now - (bay.people_before + bay.people_in - bay.people_out)), 1e-6 * max(now, 1.0)
+
+
+def _balance(now, before, booked):
+    """Largest gap of a stock by city to what it was and what was booked since."""
+    return float(np.abs(now - (before + booked)).max()), 1e-6 * max(1.0, float(now.max()))
+
+
+@invariant
+def people_balance_by_city(bay):
+    """People of a city = before + arrivals - departures + graduates - retired."""
+    t, cities = bay.tally.arrays, len(bay.region.city_ids)
+    moves = sum(array for name, array in t.items() if name.startswith("flow_talent_"))
+    booked = moves.sum(axis=0) - moves.sum(axis=1) + t["graduates"] - t["retired"]
+    return _balance(_people(bay).talent, bay.stocks_before.people, booked[:cities])
 
 
 @invariant
@@ -217,8 +233,43 @@ def arrears_not_negative(bay):
 def public_cost_is_payments(bay):
     """Public cost of levers = payments that governments made for them."""
     cost = float(bay.budgets.used.sum())
-    flows = sum(bay.ledger.flow(name).sum() for name in ("lever", "joint_grant", "commitment"))
+    flows = sum(bay.ledger.flow(name).sum() for name in PUBLIC_COST)
     return abs(cost - float(flows)), 1e-6 * max(1.0, cost)
+
+
+@invariant
+def awards_are_accounted_for(bay):
+    """Every yuan awarded goes to research, is kept, or is diverted."""
+    t = bay.tally.arrays
+    paid = float(bay.ledger.flow("award").sum())
+    used = float(sum(t[name].sum() for name in ("awards_research", "awards_kept", "awards_diverted")))
+    return abs(paid - used) + abs(paid - float(t["awards"].sum())), 1e-6 * max(1.0, paid)
+
+
+@invariant
+def returned_awards_are_paid_back(bay):
+    """What is taken back from recipients arrives at governments."""
+    paid = float(bay.ledger.flow("clawback").sum())
+    return abs(paid - float(bay.tally.arrays["awards_returned"].sum())), 1e-6 * max(1.0, paid)
+
+
+@invariant
+def awards_within_caps(bay):
+    """Nobody gets more than the caps of an instrument, per real firm, nor returns more than it got."""
+    worst, state = 0.0, bay.instruments
+    for j, one in enumerate(state.all):
+        most = 2.0  # the largest share of the terms that can be in force
+        for cap, book in ((one.terms.cap_year, "got_year"), (one.terms.cap_total, "got_total")):
+            if np.isfinite(cap):
+                worst = max(worst, float(state.memory[book][j].max(initial=0.0)) - most * cap)
+        worst = max(worst, float((state.memory["held"][j] - state.memory["got_total"][j]).max(initial=0.0)))
+    return worst, 1e-6
+
+
+@invariant
+def promises_are_not_negative(bay):
+    """What is promised to recipients and not yet paid is not negative."""
+    return float(max([0.0, *(-one.owed.min(initial=0.0) for one in bay.instruments.all)])), 1e-9
 
 
 @invariant
@@ -254,6 +305,15 @@ def firm_balance(bay):
 
 
 @invariant
+def firm_balance_by_city(bay):
+    """Firms of a city = before + entries - exits + moved in - moved out."""
+    t, rows, cities = bay.tally.arrays, _live(bay), len(bay.region.city_ids)
+    now = np.bincount(bay.firms.city[rows], weights=bay.firms.weight[rows], minlength=cities)
+    booked = t["firm_entries"] - t["firm_exits"] + t["firm_relocations_in"] - t["firm_relocations_out"]
+    return _balance(now, bay.stocks_before.firms, booked[:cities])
+
+
+@invariant
 def relocations_balance(bay):
     """Who leaves a city arrives in another."""
     tally = bay.tally.arrays
@@ -284,6 +344,21 @@ def inventions_balance(bay):
     now = _inventions(bay).total
     tally = bay.tally.arrays
     return abs(now - (bay.inventions_before + float(tally["inventions"].sum() - tally["lapsed"].sum()))), 1e-6 * max(1.0, now)
+
+
+@invariant
+def inventions_balance_by_city(bay):
+    """Inventions in force of a city = before + new - lapsed."""
+    t, cities = bay.tally.arrays, len(bay.region.city_ids)
+    return _balance(_inventions(bay).in_force, bay.stocks_before.inventions, (t["inventions"] - t["lapsed"])[:cities])
+
+
+@invariant
+def stages_add_up(bay):
+    """Results on their way and in the market are part of the inventions in force of their city."""
+    counted = _inventions(bay)
+    over = counted.pipeline.sum(axis=1) - counted.in_force
+    return float(np.maximum(0.0, over.max())), 1e-6 * max(1.0, float(counted.in_force.max()))
 
 
 @invariant
@@ -367,6 +442,51 @@ def inventions_by_field_add_up(bay):
     return abs(float(t["inventions"].sum() - t["inventions_field"].sum())), 1e-6 * max(1.0, float(t["inventions"].sum()))
 
 
+def _received_across(bay, names):
+    """What every place receives from the bay's cities of another jurisdiction, by the flow matrices (P,)."""
+    at = bay.region.jurisdiction_city
+    total = sum(bay.tally.arrays[name] for name in names)[: at.size, : at.size]
+    found = np.zeros(bay.tally.sizes["city"])
+    found[: at.size] = (total * (at[:, None] != at[None, :])).sum(axis=0)
+    return found
+
+
+def _border_gap(bay, name, flows):
+    received = _received_across(bay, flows)
+    return float(np.abs(received - bay.tally.arrays[name]).max()), 1e-6 * max(1.0, float(received.max()))
+
+
+@invariant
+def licences_balance(bay):
+    """Licences, sales and joint uses that leave one jurisdiction arrive in another."""
+    return _border_gap(bay, "technology_border", [f"flow_technology_{channel}_{kind}" for channel in ("licence", "sale", "joint")
+                                                  for kind in ("firm", "institute")])
+
+
+@invariant
+def licences_are_paid(bay):
+    """What users pay for licences reaches owners: payments need a transfer, and imports need their payment."""
+    t, ledger = bay.tally.arrays, bay.ledger
+    priced = sum(t[f"flow_technology_{channel}_{kind}"].sum() for channel in ("licence", "sale") for kind in ("firm", "institute"))
+    paid = float(ledger.flow("licence").sum())
+    gap = abs(float(ledger.flow("import").sum() - t["imports_cost"].sum()))
+    highest = 4.0 * bay.parameters.transfer.price * float(priced)  # no price is above four times that of quality one
+    return gap + max(0.0, paid - highest), 1e-6 * max(1.0, paid)
+
+
+@invariant
+def border_talent_adds_up(bay):
+    """People recorded as arriving across a border are those of the flow matrices."""
+    names = [name for name in bay.tally.arrays if name.startswith("flow_talent_")]
+    return _border_gap(bay, "talent_border", names)
+
+
+@invariant
+def border_capital_adds_up(bay):
+    """Venture and guidance capital recorded as arriving across a border is that of the flow matrices."""
+    return _border_gap(bay, "capital_border", ("flow_capital_venture", "flow_capital_guidance"))
+
+
 @invariant
 def wages_and_rents_positive(bay):
     """Wages and rents are positive and finite."""
@@ -393,6 +513,16 @@ def barriers_not_negative(bay):
 
 
 @invariant
+def walls_hold(bay):
+    """Nothing passes between cities that the run cuts apart: no tie, person, licence or capital in any flow matrix."""
+    if bay.walls is None:
+        return 0.0, 0.0
+    cities = bay.walls.shape[0]
+    crossing = [np.abs(bay.tally.arrays[o.id][:cities, :cities][bay.walls]).sum() for o in outputs.flows()]
+    return float(sum(crossing)), 0.0
+
+
+@invariant
 def learning_from_core_within_learning(bay):
     """Learning traced to the core is part of all learning."""
     t = bay.tally.arrays
@@ -415,6 +545,7 @@ def close_quarter(bay) -> None:
     check(bay)
     bay.people_total, bay.inventions_total = bay.counted.people.total, bay.counted.inventions.total
     bay.in_market_total = bay.counted.inventions.total_market
+    bay.stocks = stocks_by_city(bay, bay.counted.people, bay.counted.inventions)
     bay.counted = None
     if not bay.warming:
         bay.record.keep(bay.tally)
@@ -436,6 +567,9 @@ def measure(bay) -> None:
     tally.set("talent", people.talent)
     tally.set("talent_idle", people.idle)
     tally.set("employed", people.employed)
+    tally.set("skill_sum", bay.city_skills())
+    split = firms.production_city[rows] != city
+    tally.set("firms_split", by_city(weight * split))
     tally.set("wage_sum", people.employed * bay.wage_city)
     tally.set("rent", bay.rent_city)
     tally.set("population", region.population_city)

@@ -17,6 +17,7 @@ InventionsRead = namedtuple("InventionsRead", ["alive", "city", "weight", "stage
 PeopleCount = namedtuple("PeopleCount", [
     "talent", "idle", "employed", "heads", "total", "at_work", "placeless", "weightless", "without_employer", "elsewhere",
 ])
+Stocks = namedtuple("Stocks", ["people", "firms", "inventions"])
 InventionCount = namedtuple("InventionCount", [
     "pipeline", "in_force", "in_market", "total", "total_market", "stageless", "without_owner", "without_developer",
 ])
@@ -87,6 +88,13 @@ def count_inventions(bay) -> InventionCount:
     return InventionCount(pipeline, in_force, pipeline[:, MARKET], *found)
 
 
+def stocks_by_city(bay, people: PeopleCount, inventions: InventionCount) -> Stocks:
+    """People, firms and inventions in force by city (C,), weighted: what the next quarter's balances start from."""
+    rows = bay.firms.alive_rows()
+    firms = np.bincount(bay.firms.city[rows], weights=bay.firms.weight[rows], minlength=len(bay.region.city_ids))
+    return Stocks(people.talent, firms, inventions.in_force)
+
+
 @lean
 def _repeats(keys, counts, table):
     """Number of keys that count and were met before, by a table with open places (0 is an empty place: a key 0 is counted apart)."""
@@ -116,5 +124,6 @@ def repeats(keys: np.ndarray, counts: np.ndarray | None = None) -> int:
     ``counts`` (0/1) says which keys are looked at; None for all.
     """
     counts = np.ones(keys.size, np.int8) if counts is None else counts
-    table = np.zeros(1 << max(4, int(1.5 * counts.sum(dtype=np.int64)).bit_length()), np.uint64)
+    # at most four fifths full, and small enough for the processor's cache
+    table = np.zeros(1 << max(4, int(1.25 * counts.sum(dtype=np.int64)).bit_length()), np.uint64)
     return int(_repeats(np.ascontiguousarray(keys, np.uint64), counts, table))

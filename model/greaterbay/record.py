@@ -32,7 +32,9 @@ class Tally:
         shapes = {o.id: [sizes[d] for d in o.dims[1:]] for o in outputs.table().values() if not o.is_ratio}
         ends = np.cumsum([int(np.prod(shape)) for shape in shapes.values()])
         self.all = np.zeros(int(ends[-1]))  # every array is a part of this one
-        self.arrays = {name: part.reshape(shape) for (name, shape), part in zip(shapes.items(), np.split(self.all, ends[:-1]), strict=True)}
+        self._flat = dict(zip(shapes, np.split(self.all, ends[:-1]), strict=True))
+        self._further = {name: shape[1:] for name, shape in shapes.items()}
+        self.arrays = {name: part.reshape(shapes[name]) for name, part in self._flat.items()}
 
     def open_quarter(self) -> None:
         """All zero."""
@@ -40,14 +42,13 @@ class Tally:
 
     def add(self, name: str, index, amount) -> None:
         """Add amounts at an index (array, or tuple of arrays) along the output's dimensions."""
-        target = self.arrays[name]
         index = index if isinstance(index, tuple) else (index,)
-        flat = np.ascontiguousarray(index[0], np.int64)
-        for length, part in zip(target.shape[1:], index[1:], strict=True):
-            flat = flat * length + part
+        flat, further = np.ascontiguousarray(index[0], np.int64), self._further[name]
         if flat.size:
+            for length, part in zip(further, index[1:], strict=True):
+                flat = flat * length + part
             amount = np.ascontiguousarray(amount, np.float64)
-            if amount.size not in (1, flat.size) or not _add(target.reshape(-1), flat, amount):
+            if amount.size not in (1, flat.size) or not _add(self._flat[name], flat, amount):
                 raise IndexError(f"output {name}: an index lies outside its dimensions, or there are not as many amounts")
 
     def set(self, name: str, values) -> None:

@@ -20,6 +20,7 @@ from greaterbay.kernels import inlined, lean
 
 STREAMS = (
     "initial",
+    "introduction",
     "look", "offer", "offer_city", "job_utility", "job_rank", "age", "graduates", "newcomers", "leave",
     "layoff", "rounding",
     "seek", "candidate", "tie_utility", "tie_life",
@@ -29,7 +30,7 @@ STREAMS = (
     "grant", "venture_signal", "venture_pick", "credit", "exit_fund", "joint_fund",
     "growth_variance", "growth_shock", "entry", "entry_traits", "exit", "relocate", "relocate_city",
     "adopt", "adopt_risk", "probe",
-    "execution",
+    "execution", "award", "clawback", "direct", "training", "teams", "named", "site_offer", "disposal",
 )
 
 
@@ -168,6 +169,12 @@ def _fill_normal(key, identities, number, out):
         out[i] = normal(key, identities[i], number)
 
 
+@lean
+def _fill_keys(keys, quarter, out):
+    for i in range(keys.shape[0]):
+        out[i] = combine(keys[i], quarter)
+
+
 class Streams:
     """The streams of one replicate.
 
@@ -182,16 +189,19 @@ class Streams:
             raise ValueError(f"seed {seed}: allowed 0 <= seed < 2**63")
         self.seed, self.replicate = int(seed), int(replicate)
         self._base = identity_of("greaterbay", seed, replicate)
-        self._keys = {name: np.uint64(combine(self._base, stream_key(name))) for name in STREAMS}
-        self._of_quarter: dict[tuple[str, int], np.uint64] = {}
+        self._keys = np.array([combine(self._base, stream_key(name)) for name in STREAMS], np.uint64)
+        self._of_quarter: dict[int, dict[str, np.uint64]] = {}
 
     def key(self, name: str, quarter: int) -> np.uint64:
         """Key of a stream in a quarter, the first argument of every draw."""
-        found = self._of_quarter.get((name, quarter))
+        keys = self._of_quarter.get(quarter)
+        if keys is None:  # of all streams at once: one call of a kernel and not fifty
+            out = np.empty_like(self._keys)
+            _fill_keys(self._keys, np.uint64(quarter), out)
+            keys = self._of_quarter[quarter] = dict(zip(STREAMS, out, strict=True))
+        found = keys.get(name)
         if found is None:
-            if name not in self._keys:
-                raise KeyError(f"unknown stream {name!r}; streams are declared in greaterbay.streams.STREAMS")
-            found = self._of_quarter[name, quarter] = np.uint64(combine(self._keys[name], np.uint64(quarter)))
+            raise KeyError(f"unknown stream {name!r}; streams are declared in greaterbay.streams.STREAMS")
         return found
 
     def uniforms(self, name: str, quarter: int, identities: np.ndarray, number: int = 0) -> np.ndarray:

@@ -49,7 +49,7 @@ def test_problems_for_programs(capsys):
     assert (problem["path"], problem["line"]) == (f"{BROKEN}/no_replicates.toml", 7)
     assert (
         problem["message"]
-        == f"{BROKEN}/no_replicates.toml:7: run.replicates: 0 is out of bounds; allowed: at least 1"
+        == f"{BROKEN}/no_replicates.toml:7: run.replicates: 0 is out of bounds; allowed: 1 to 100000"
     )
 
 

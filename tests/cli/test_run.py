@@ -100,7 +100,30 @@ def test_only_runs_one_replicate(place, capsys):
         (["--seed", str(2**63)], 1, "seed"),
         (["--set", "levers.talent_bariers.value=0.3"], 1, "talent_barrier"),
         (["--only", "-1"], 1, "--only"),
+        (["--only", "4294967296"], 1, "--only"),
+        (["--only", "first"], 1, "--only"),
         (["--jobs", "0"], 1, "--jobs"),
+        (["--jobs", "100000"], 1, "--jobs"),
+        (["--replicates", "10000000"], 1, "1 to 100000"),
+        (["--replicates", "1.5"], 1, "replicates"),
+        (["--replicates", ""], 1, "run.replicates"),
+        (["--scale", "nan"], 1, "scale"),
+        (["--scale", "half"], 1, "not a valid float"),
+        (["--seed", "abc"], 1, "not a valid integer"),
+        (["--until", "tomorrow"], 1, "end"),
+        (["--until", "2019-12-31"], 1, "before it starts"),
+        (["--set", "levers"], 1, "KEY=VALUE"),
+        (["--set", "run.seed=1\nrun.scale=1"], 1, "KEY=VALUE"),
+        (["--set", "id=5"], 1, "id"),
+        (["--set", "levers.talent_recognition.value=much"], 1, "text stands in quotes"),
+        (["--executor", "cloud"], 1, "--executor"),
+        (["--executor", "dask"], 2, "--scheduler"),
+        (["--scheduler", "tcp://127.0.0.1:8786"], 1, "only with --executor dask"),
+        (["--executor", "dask", "--scheduler", "tcp://127.0.0.1:8786", "--jobs", "2"], 1, "only with --executor local"),
+        (["--executor", "dask", "--scheduler", "127.0.0.1:8786"], 1, "tcp://HOST:PORT"),
+        (["--executor", "dask", "--scheduler", "tcp://127.0.0.1:port"], 1, "tcp://HOST:PORT"),
+        (["--jobs"], 2, "--jobs"),
+        (["--replicate", "3"], 2, "--replicates"),
         (["--unknown"], 2, "--unknown"),
     ],
 )
@@ -141,6 +164,52 @@ def test_a_failed_replicate_gives_exit_code_3(place, capsys, monkeypatch):
     assert "Replicates that failed and are left out: one 1. Tracebacks: runs/parts/*/*.error.txt" in said.err
 
 
+def test_a_sweep_runs_all_its_points(place, capsys):
+    Path("many.toml").write_text(SCENARIO.format(id="many") + "[sweep.grid]\nrun.seed = [3, 4]\n", encoding="utf-8")
+    assert call(["run", "many.toml", "one.toml", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [one["scenario"] for one in found] == ["many_001", "many_002", "one"]
+    assert sorted(path.name for path in Path("runs").glob("*.nc")) == ["many_001.nc", "many_002.nc", "one.nc"]
+    assert call(["run", "many.toml", "--seed", "7"]) == 1
+    assert capsys.readouterr().err == "--set: run.seed: many.toml sweeps this; allowed: another key\n"
+
+
+def test_no_hint_names_dozens_of_files(place, capsys):
+    seeds = ", ".join(map(str, range(12)))
+    Path("many.toml").write_text(SCENARIO.format(id="many") + f"[sweep.grid]\nrun.seed = [{seeds}]\n", encoding="utf-8")
+    assert call(["run", "many.toml", "--replicates", "1"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "next: greaterbay plot runs/*.nc --out runs/pictures"
+
+
+def test_quiet_and_json_say_what_failed_and_nothing_else(place, capsys, monkeypatch):
+    use(monkeypatch, fail_second)
+    assert call(["run", "one.toml", "--quiet"]) == 3
+    said = capsys.readouterr()
+    assert said.out == "" and len(said.err.splitlines()) == 2 and "left out: one 1" in said.err
+    assert call(["run", "one.toml", "--json", "--quiet"]) == 3
+    (found,) = json.loads(capsys.readouterr().out)
+    assert found["failed"] == {"1": "FloatingPointError: wage is not finite in 2024Q3"} and found["replicates"] == [0]
+
+
+def test_nothing_succeeds(place, capsys, monkeypatch):
+    use(monkeypatch, fail_second)
+    assert call(["run", "one.toml", "--only", "1"]) == 3
+    said = capsys.readouterr()
+    assert said.out == "" and "left out: one 1" in said.err and not Path("runs/one.nc").exists()
+
+
+@pytest.mark.parametrize("blocked", ["runs/parts", "runs/one.nc"])
+def test_something_in_the_way(place, capsys, blocked):
+    if blocked.endswith(".nc"):
+        Path(blocked).mkdir(parents=True)
+    else:
+        Path("runs").mkdir()
+        Path(blocked).write_text("", encoding="utf-8")
+    assert call(["run", "one.toml"]) == 1
+    said = capsys.readouterr().err
+    assert f"cannot write {'to ' if blocked.endswith('parts') else ''}{blocked}" in said and "Traceback" not in said
+
+
 def test_ctrl_c_says_what_is_kept(place, capsys, monkeypatch):
     def stopped(of, replicate, warm_folder=None):
         if replicate == 1:
@@ -150,6 +219,7 @@ def test_ctrl_c_says_what_is_kept(place, capsys, monkeypatch):
     use(monkeypatch, stopped)
     assert call(["run", "one.toml"]) == 130
     said = capsys.readouterr().err
+    assert "1 of 2 replicates done, about " in said and " left\n" in said
     assert "What is finished is kept in runs; the same command continues from there." in said
     assert len(list((place / "runs").glob("parts/*/0.npz"))) == 1 and not (place / "runs" / "one.nc").exists()
 

@@ -7,7 +7,7 @@ import pytest
 
 from greaterbay import books
 from greaterbay.actors.fund import BANK
-from greaterbay.actors.invention import LABORATORY, MARKET
+from greaterbay.actors.invention import ABANDONED, LABORATORY, MARKET
 from greaterbay.ledger import SECTORS, LedgerError
 from greaterbay.streams import identity_of
 from small_bay import untouched
@@ -105,11 +105,11 @@ def count_more(output: str, index=(0,), amount: float = 1000.0):
     return spoil
 
 
-def pay_unbooked(payer: str, instrument: str = "grant", receiver: str = "outside"):
+def pay_unbooked(payer: str, instrument: str = "grant", receiver: str = "outside", amount: float = 1000.0):
     """Book a payment that moves nobody's own money."""
 
     def spoil(bay):
-        bay.ledger.pay(instrument, payer, 0, receiver, 0, 1000.0)
+        bay.ledger.pay(instrument, payer, 0, receiver, 0, amount)
 
     return spoil
 
@@ -140,6 +140,12 @@ def put_everything_on_the_market(bay):
     table.stage[(table.alive == 1) & (table.stage == LABORATORY)] = MARKET
 
 
+def claim_more_on_the_way(bay):
+    """A result given up that counts less than nothing: more are on their way than in force."""
+    row = invention(bay)
+    bay.inventions.weight[row], bay.inventions.stage[row] = -1e9, ABANDONED
+
+
 def raise_a_barrier_at_home(bay):
     bay.values.barrier_talent[0, 1] = 0.1
 
@@ -158,6 +164,7 @@ def make_a_tie_matrix_lopsided(bay):
 
 CORRUPTIONS = {
     "people_balance": add_person_without_booking,
+    "people_balance_by_city": count_more("graduates", (1,)),
     "people_have_places": change("people", "city", person, -1),
     "people_weights_positive": change("people", "weight", person, 0.0),
     "employers_exist": change("people", "employer", person, lambda bay, _: dead_firm(bay)),
@@ -186,10 +193,13 @@ CORRUPTIONS = {
     "shares_sum_to_one": enlarge_a_market,
     "sales_positive": change("firms", "sales", firm, 0.0),
     "firm_balance": change("firms", "weight", firm, lambda _, weight: 2.0 * weight),
+    "firm_balance_by_city": count_more("firm_entries", (2,)),
     "relocations_balance": count_more("firm_relocations_in"),
     "firms_have_places": move_firm_without_place,
     "levels_between_zero_and_one": change("firms", "capability", lambda bay: (firm(bay), 0), 1.5),
     "inventions_balance": forget_an_invention,
+    "inventions_balance_by_city": count_more("lapsed", (3,)),
+    "stages_add_up": claim_more_on_the_way,
     "stages_are_declared": change("inventions", "stage", invention, 9),
     "market_balance": put_everything_on_the_market,
     "developers_exist": change("inventions", "developer", invention, lambda bay, _: dead_firm(bay)),
@@ -201,6 +211,10 @@ CORRUPTIONS = {
     "adoption_within_bounds": count_more("adopters_technology", (0, 0), 1e9),
     "conversions_by_field_add_up": count_more("conversions_field", (0, 0)),
     "inventions_by_field_add_up": count_more("inventions_field", (0, 0)),
+    "licences_balance": count_more("flow_technology_licence_firm", (0, 9)),
+    "licences_are_paid": pay_unbooked("firm", "licence", "institute", 1e7),
+    "border_talent_adds_up": count_more("talent_border", (9,)),
+    "border_capital_adds_up": count_more("flow_capital_venture", (9, 1)),
     "wages_and_rents_positive": spoil_wage,
     "productivity_finite": change("firms", "productivity", firm, np.nan),
     "barriers_not_negative": raise_a_barrier_at_home,

@@ -134,3 +134,16 @@ def fill_disk_at_last(of, replicate, warm_folder=None) -> Result:
     """There is room for parts but not for a result file."""
     _limit_files(100_000)
     return simulate(of, replicate)
+
+
+def nap(of, replicate, warm_folder=None) -> Result:
+    """A replicate that takes a while, so that something can happen meanwhile."""
+    time.sleep(0.25)
+    return simulate(of, replicate)
+
+
+def fill_disk_after_two(of, replicate, warm_folder=None) -> Result:
+    """There is room for two parts."""
+    if replicate == 2:
+        _limit_files(1000)
+    return simulate(of, replicate)

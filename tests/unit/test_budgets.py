@@ -7,6 +7,7 @@ import pytest
 from trial_bay import change, city, play
 
 from greaterbay.policy import catalogue
+from greaterbay.policy.coordination import role_cities
 from greaterbay.policy.levers import Contribution
 
 LEVERS = list(catalogue.levers())
@@ -110,9 +111,12 @@ def test_a_level_of_coordination_that_does_not_fit_into_the_room_is_lowered(make
     change(bay, {"economy.policy_room": 4.0 * cost * levels})
     play(bay, 1)
     assert bay.values.coordination == carried_out
-    assert bay.values.role_gain.any() == (carried_out == 3)
+    assert bay.values.division.any() == (carried_out == 3)
     paid = costs(bay, 1)[0, :, LEVERS.index("coordination_level")]
-    assert paid == pytest.approx(cost * carried_out * bay.science_budget_now, rel=1e-5)
+    level, roles = cost * carried_out * bay.science_budget_now, role_cities(bay.region) > 0
+    assert paid[~roles] == pytest.approx(level[~roles], rel=1e-5)
+    # in one programme role cities also pay for what they offer to the others
+    assert (paid[roles] > 1.5 * level[roles]).all() if carried_out == 3 else paid == pytest.approx(level, rel=1e-5)
     assert (paid <= bay.parameters.economy.policy_room * bay.science_budget_now / 4.0 + 1e-9).all()
 
 

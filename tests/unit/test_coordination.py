@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from trial_bay import change, city, play
+from trial_bay import change, city, crossing, play
 
-from greaterbay.actors.invention import FIRST_USE, LABORATORY, PILOT, PROOF
-from greaterbay.policy.coordination import ROLE_STAGES, execution, role_gains
+from greaterbay.actors.invention import FIRST_USE
+from greaterbay.exchange import conversion, market
+from greaterbay.policy.coordination import (
+    ROLES,
+    cultivated,
+    demonstrated,
+    eased,
+    execution,
+    platform_with_offers,
+    role_cities,
+    taken,
+)
 from greaterbay.region.barriers import pair_barriers
 from greaterbay.scenario.schema import LeverSetting
 
@@ -71,45 +81,147 @@ def test_a_level_lowers_the_policy_part_of_the_technology_barrier(still, level):
 
 @pytest.mark.parametrize("level", [0, 1, 2])
 def test_no_division_of_labour_below_one_programme(still, level):
-    assert not at_level(still, level).role_gain.any()
+    values = at_level(still, level)
+    assert not values.division.any()
+    barrier = values.barrier_technology[:11, :11]
+    assert eased(still, barrier, "overseas") is barrier and platform_with_offers(still) is values.platform_reach
 
 
-def test_roles_raise_their_stages_for_who_can_reach_them(still):
-    values, region, p = at_level(still, 3), still.region, still.parameters
-    near = np.exp(-values.travel_minutes[:11, :11] / p.conversion.reach_travel)
-    through = near * np.clip(1.0 - values.barrier_technology[:11, :11], 0.0, 1.0)
-    expected = np.zeros((11, 4))
-    for name, role in region.roles:
-        for stage in ROLE_STAGES[role]:
-            expected[:, stage] += p.coordination.role_gain * through[:, city(still, name)]
-    assert values.role_gain == pytest.approx(expected) and (expected > 0).any(axis=0).all()
+def test_in_one_programme_the_role_cities_take_their_whole_roles(still):
+    values = at_level(still, 3)
+    assert values.division.tolist() == role_cities(still.region).tolist() and values.division.sum() == 4
 
 
-def test_documented_roles_and_their_stages(still):
-    roles = dict(still.region.roles)
-    assert roles == {
+def test_documented_roles(still):
+    assert dict(still.region.roles) == {
         "guangzhou": "cultivate",
         "shenzhen": "demonstrate",
         "hong_kong": "overseas",
         "macao": "transfer",
     }
-    assert ROLE_STAGES["cultivate"] == (LABORATORY, PROOF) and ROLE_STAGES["demonstrate"] == (
-        PILOT,
-        FIRST_USE,
-    )
+    assert set(ROLES) == set(dict(still.region.roles).values())
 
 
-def test_a_role_behind_an_infinite_border_helps_its_own_side_alone(still):
-    values = at_level(still, 3)
-    values.barrier_technology = values.barrier_technology * 1e9
-    gains, at = role_gains(still, values), still.region.jurisdiction_city
-    # Guangzhou alone cultivates: the laboratory stage gains in Guangdong only
-    assert (gains[at == at[0], LABORATORY] > 0).all() and (gains[at != at[0], LABORATORY] == 0).all()
+def divided(bay, share=1.0, **setting):
+    bay.values.settings = [LeverSetting("division_of_labour", share, **setting)]
+    bay.values.refresh()
+    return bay.values.division
 
 
-def test_role_gain_zero_no_roles(make_bay):
-    bay = change(make_bay(), {"coordination.role_gain": 0})
-    assert not at_level(bay, 3).role_gain.any()
+def test_the_lever_and_its_targets(still):
+    done = execution(still, 0)
+    assert divided(still) == pytest.approx(done)
+    assert taken(still, "demonstrate") == pytest.approx(done * role_cities(still.region, "demonstrate"))
+    only = divided(still, cities=("macao",))
+    assert np.flatnonzero(only).tolist() == [city(still, "macao")]
+    assert not taken(still, "cultivate").any() and taken(still, "transfer").any()
+
+
+def test_a_role_city_is_reached_through_a_lower_barrier(still):
+    divided(still)
+    barrier, p = still.values.barrier_technology[:11, :11], still.parameters.coordination
+    there, done = city(still, "hong_kong"), execution(still, 0)
+    found = eased(still, barrier, "overseas")
+    assert found[:, there] == pytest.approx(barrier[:, there] * (1.0 - p.role_relief * done[there]))
+    others = np.arange(11) != there
+    assert (found[:, others] == barrier[:, others]).all()
+
+
+def test_overseas_links_and_trials_come_into_reach(make_bay):
+    bay = make_bay()
+    barrier = bay.values.barrier_technology[:11, :11]
+    before, gains = market.overseas_reach(bay, barrier), conversion.stage_gains(bay)
+    divided(bay, cities=("hong_kong",))
+    after = market.overseas_reach(bay, eased(bay, bay.values.barrier_technology[:11, :11], "overseas"))
+    assert after > before
+    change_ = conversion.stage_gains(bay) - gains
+    at = bay.region.jurisdiction_city
+    assert (change_[at == 0, :, FIRST_USE] > 0).all() and not change_[:, :, :FIRST_USE].any()
+    assert not change_[city(bay, "hong_kong")].any()  # its own markets are there already
+
+
+def test_staff_of_the_cultivating_city_comes_into_reach(make_bay):
+    bay = make_bay()
+    gains = conversion.stage_gains(bay)
+    divided(bay, cities=("guangzhou",))
+    change_ = conversion.stage_gains(bay) - gains
+    at = bay.region.jurisdiction_city
+    assert (change_[at != 0] > 0).all() and not change_[at == 0].any()
+
+
+def test_results_in_reach_get_proof_of_concept(make_bay):
+    bay, plain = make_bay({"division_of_labour": {"value": 1.0, "cities": ["guangzhou"]}}), make_bay()
+    for one in (bay, plain):
+        play(change(one, {"coordination.cultivation": 1.0}), 1)
+    part = cultivated(bay)
+    there = city(bay, "guangzhou")
+    near = np.exp(-bay.values.travel_minutes[there, there] / bay.parameters.conversion.reach_travel)
+    assert part[there, there] == pytest.approx(bay.parameters.coordination.cultivation * bay.values.division[there] * near)
+    assert (np.delete(part, there, axis=1) == 0).all() and part[city(bay, "foshan"), there] > part[city(bay, "macao"), there] > 0
+    new = (bay.inventions.alive == 1) & (bay.inventions.birth == bay.start)
+    served = bay.inventions.served[new] == 1
+    share = part.sum(axis=1)[bay.inventions.city[new]]
+    weight = bay.inventions.weight[new]
+    assert weight[served].sum() == pytest.approx((weight * share).sum(), rel=0.2)
+    assert not plain.inventions.served[(plain.inventions.alive == 1) & (plain.inventions.birth == bay.start)].any()
+    assert bay.record.arrays()["public_cost"][0].sum() > 0.9 * bay.parameters.conversion.proof_cost * weight[served].sum()
+
+
+def test_lead_users_of_the_demonstrating_city_count_elsewhere(still):
+    divided(still, cities=("shenzhen",))
+    here = city(still, "shenzhen")
+    near, lead = np.full((11, 11), 0.25), np.zeros((11, 2))
+    np.fill_diagonal(near, 1.0)
+    lead[here] = 8.0, 4.0
+    found = demonstrated(still, near, lead)
+    assert not found[here].any()  # near already
+    part = still.values.division[here]
+    assert found[city(still, "zhaoqing")] == pytest.approx([0.75 * part * 8.0, 0.75 * part * 4.0])
+    border = 1.0 - still.values.barrier_technology[city(still, "macao"), here]
+    assert found[city(still, "macao")] == pytest.approx(0.75 * part * border * lead[here])
+
+
+def test_demonstrations_are_paid_for_and_end_with_the_money(make_bay):
+    bay = make_bay({"division_of_labour": 1.0})
+    bay.values.refresh()
+    bay.budgets.open_quarter()
+    users = np.ones((11, 12))
+    assert conversion.paid_demonstrations(bay, users) == pytest.approx(users)
+    assert bay.budgets.used.sum() > 0
+    bay.budgets.room[:] = 0.0
+    assert not conversion.paid_demonstrations(bay, users).any()
+
+
+def test_the_transfer_city_shows_offers_to_a_share_of_all_firms(still):
+    part = divided(still, cities=("macao",))[city(still, "macao")]
+    assert platform_with_offers(still) == pytest.approx(still.parameters.coordination.transfer_reach * part)
+
+
+def test_levels_differ_in_what_they_change(still):
+    """Alone, information, co-finance, one programme: fidelity, visibility, who pays, roles, cost; each level adds something."""
+    spread, visible, roles, relief = [], [], [], []
+    for level in range(4):
+        values = at_level(still, level)
+        spread.append(still.parameters.coordination.fidelity_sd * (1.0 - 0.3 * level))
+        visible.append(values.visibility)
+        roles.append(values.division.sum())
+        relief.append(values.barrier_technology[:11, :11].sum())
+        paid = values.behind.get("coordination", [])
+        assert len(paid) == (level > 0)
+    assert (np.diff(spread) < 0).all() and (np.diff(relief) < 0).all()
+    assert visible == [0.0] + 3 * [still.parameters.coordination.visibility] and roles == [0, 0, 0, 4]
+
+
+def test_co_finance_pays_both_sides_of_a_project_across_a_border(make_bay):
+    total = []
+    for level in (1, 2):
+        bay = make_bay({"coordination_level": level, "joint_collaboration_fund": 0.3})
+        play(bay, 1)
+        record, at = bay.record.arrays(), crossing(bay)
+        # acting alone, a project across a border gets the half of the firm's side only
+        grants = sum(record[f"flow_capital_grant_{kind}"][0, :11, :11] for kind in ("institute", "firm"))
+        total.append(grants[at].sum())
+    assert total[1] > 1.5 * total[0] > 0
 
 
 def test_coordination_costs_its_share_of_every_budget(make_bay):

@@ -235,7 +235,7 @@ def test_a_disk_full_while_the_result_is_made_costs_nothing(tmp_path):
     )
     assert ended.returncode == 1 and "plain.nc: File too large" in ended.stderr.splitlines()[-1]
     found = sorted(path.name for path in (tmp_path / "runs").rglob("*") if path.is_file())
-    assert found == ["0.npz", "1.npz", "2.npz", "3.npz"]
+    assert found == ["0.npz", "1.npz", "2.npz", "3.npz", "about.json"]
 
 
 def test_the_same_scenario_twice_is_refused(tmp_path):
@@ -325,7 +325,7 @@ def test_ctrl_c_keeps_what_is_finished(tmp_path, background, jobs):
     assert errors.count("Traceback") == 1 and errors.rstrip().endswith("KeyboardInterrupt")
     assert group_is_gone(process.pid, 5)
     runs = tmp_path / "runs"
-    assert sorted(path.name for path in runs.rglob("*") if path.is_file()) == ["0.npz", "1.npz"]
+    assert sorted(path.name for path in runs.rglob("*") if path.is_file()) == ["0.npz", "1.npz", "about.json"]
     calls = Counter()
     (run,) = go([fake_runs.scenario(replicates=4)], runs, run_one=counted(calls))
     assert calls == {("plain", 2): 1, ("plain", 3): 1} and run.reused == 2
@@ -341,7 +341,7 @@ def test_two_runs_may_share_a_store(tmp_path):
     (alone,) = go([fake_runs.scenario(replicates=20)], tmp_path / "alone")
     assert same_numbers(tmp_path / "runs" / "plain.nc", alone.path)
     assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["parts", "plain.nc"]
-    assert len([path for path in (tmp_path / "runs" / "parts").rglob("*") if path.is_file()]) == 20
+    assert len([path for path in (tmp_path / "runs" / "parts").rglob("*") if path.is_file()]) == 20 + 1
 
 
 def test_workers_do_not_outlive_a_killed_parent(background):

@@ -15,10 +15,11 @@ from matplotlib.colors import to_hex
 from greaterbay import clock, outputs
 from greaterbay.cli.main import call
 from greaterbay.cli.plot import plot, summary
-from greaterbay.plots import catalogue, cost, fonts, funnel, matrices, paths, probes, series, style, units
-from greaterbay.plots.runs import RunsError, StoredRun, opened
+from greaterbay.plots import catalogue, cost, fonts, funnel, matrices, paths, probes, style, units
 from greaterbay.plots.summary import ALONE, HIGHER, SAME, UNCLEAR, interval, summarise
+from greaterbay.runner import series
 from greaterbay.runner.replicate import Result
+from greaterbay.runner.results import RunsError, StoredRun, opened
 from greaterbay.runner.store import Store, open_result
 
 CITIES = {

@@ -518,8 +518,9 @@ TWO_CITIES = {
     "frontier_growth\nmachines,Machines,机器,4,0.15,0.05,0.6,0.3,0.4,0.2,0.9,1.2,software,0.4,0.02\n"
     "software,Software,软件,1.5,0.2,0.1,0.4,0.2,0.3,0.1,1.1,0.8,software,1,0.04\n",
     "field_relatedness": "field,machines,software\nmachines,1,0.3\nsoftware,0.3,1\n",
-    "institute_tiers": "id,name,name_zh,researcher_weight,size_slope,focus,facility_per_researcher,teaches\n"
-    "university,University,大学,4,0.8,0,0.02,yes\nlab,Laboratory,实验室,1,0,0.7,0.1,no\n",
+    "institute_tiers": "id,name,name_zh,researcher_weight,size_slope,focus,facility_per_researcher,teaches,"
+    "state_lab\n"
+    "university,University,大学,4,0.8,0,0.02,yes,no\nlab,Laboratory,实验室,1,0,0.7,0.1,no,yes\n",
     "institutes": "id,name,name_zh,tier,city,city_2,city_3,fields,count\n"
     "strong_university,Universities,大学,university,strong,,,,2\n"
     "joint,Joint laboratory,联合实验室,lab,strong,weak,,machines,1\n"

@@ -87,6 +87,14 @@ end = 2033-12-31
 exit = "ramp"
 cities = ["guangzhou", "hong_kong"]
 reference = ["lever:L20"]
+[levers.hz_rd_subsidy]
+value = 1.0
+start = 2026-01-01
+reference = ["lever:H14"]
+[levers.hz_rd_subsidy.terms]
+rate = 0.3
+instalments = 1
+sunset = 2028-12-31
 [probes.humanoid_robots]
 city = "shenzhen"
 [[events]]

@@ -259,10 +259,10 @@ def test_set_takes_every_sort_of_value():
             "'levers.talent_recognition.exit=ramp' is not TOML; allowed: KEY=VALUE with a TOML value; "
             'text stands in quotes: levers.talent_recognition.exit="ramp"',
         ),
-        ("run.replicates=0", "run.replicates: 0 is out of bounds; allowed: at least 1"),
+        ("run.replicates=0", "run.replicates: 0 is out of bounds; allowed: 1 to 100000"),
         (
             "run.sed=1",
-            "run.sed: unknown key; allowed: region, start, end, scale, replicates, seed, posterior; "
+            "run.sed: unknown key; allowed: region, start, end, scale, replicates, seed, cut, posterior; "
             'did you mean "seed"?',
         ),
         ('extends="joint_fund"', "extends: only a file can say this"),

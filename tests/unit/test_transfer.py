@@ -268,8 +268,8 @@ def test_importers_come_to_depend_on_imports_others_less(bay):
     assert (bay.firms.imports <= before).all() and (bay.firms.imports < before).any()
 
 
-def test_a_platform_shows_more_offers(make_bay):
-    plain, reached = make_bay(), make_bay({"information_platform": 1.0})
+def test_a_matching_platform_shows_more_offers(make_bay):
+    plain, reached = make_bay(), make_bay({"matching_platform": 1.0})
     taken = []
     for bay in (plain, reached):
         bay.values.refresh()

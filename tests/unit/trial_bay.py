@@ -58,6 +58,15 @@ def strong(name: str) -> float:
     return max(ends, key=lambda value: abs(value - lever.neutral))
 
 
+def together() -> dict[str, float]:
+    """Strong values of all levers that may be in force together."""
+    found: dict[str, float] = {}
+    for name, lever in catalogue.levers().items():
+        if not set(lever.excludes) & set(found):
+            found[name] = strong(name)
+    return found
+
+
 def play(bay: Bay, quarters: int) -> Bay:
     """Step some quarters."""
     for _ in range(quarters):

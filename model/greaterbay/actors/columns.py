@@ -81,6 +81,8 @@ class Table:
 
     def clear(self, rows: np.ndarray) -> None:
         """Give rows back: every column to its empty value."""
+        if rows.size == 0:
+            return
         for column in self.columns:
             self.arrays[column.name][rows] = column.empty
 

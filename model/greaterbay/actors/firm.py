@@ -16,6 +16,7 @@ COLUMNS = (
     Column("alive", "i1", 0, "0/1", "in use"),
     Column("city", "i1", -1, "city", "city of research and development"),
     Column("production_city", "i1", -1, "city", "city of production"),
+    Column("home", "i1", -1, "jurisdiction", "jurisdiction that recognised it as a technology firm"),
     Column("field", "i1", -1, "field", "industry"),
     Column("kind", "i1", -1, "kind", "start-up, small or leader"),
     Column("weight", "f8", 0, "real firms", "number of real firms the row stands for"),

@@ -25,6 +25,7 @@ COLUMNS = (
     Column("served", "i1", 0, "0/1", "treated by a proof-of-concept centre"),
     Column("facility", "i1", 0, "0/1", "uses a shared facility this quarter"),
     Column("funded", "i1", 0, "0/1", "the pilot has its money"),
+    Column("demonstrates", "i1", 0, "0/1", "chosen as a demonstration project"),
     Column("insured", "f8", 0, "million CNY", "insured loss of the row should first use fail"),
 )
 InventionView = view_type("InventionView", COLUMNS, __name__)

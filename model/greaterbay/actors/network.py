@@ -28,8 +28,8 @@ Adjacency = namedtuple("Adjacency", ["offset", "neighbour", "tie"])
 def profile_of(levels, relatedness, out):
     """Relatedness-smoothed capability profile, one number per field, of length one.
 
-    ``levels`` (K,), ``relatedness`` (F, F), ``out`` (F,): with q_f the mean level of a field,
-    s_f = sum_g R(f, g) q_g and out = s / |s|. The cognitive distance of two actors is one minus the
+    ``levels`` (K,), ``relatedness`` (F, F) of g and f (symmetric), ``out`` (F,): with q_f the mean level of a field,
+    s_f = sum_g R(g, f) q_g and out = s / |s|. The cognitive distance of two actors is one minus the
     product of their profiles (one minus the cosine).
     """
     fields = relatedness.shape[0]
@@ -39,7 +39,7 @@ def profile_of(levels, relatedness, out):
     for g in range(fields):
         mean = 0.25 * (levels[4 * g] + levels[4 * g + 1] + levels[4 * g + 2] + levels[4 * g + 3])
         for f in range(fields):
-            out[f] += relatedness[f, g] * mean
+            out[f] += relatedness[g, f] * mean
     for f in range(fields):
         norm += out[f] * out[f]
     if norm > 0.0:

@@ -90,6 +90,7 @@ def make_firms(bay) -> Firms:
     rows = slice(0, n)
     firms.alive[rows] = 1
     firms.id[rows], firms.city[rows], firms.production_city[rows] = ids, city, city
+    firms.home[rows] = region.jurisdiction_city[city]
     firms.field[rows], firms.kind[rows], firms.weight[rows] = field, kind, weight
     firms.sales[rows] = sales
     draw = [bay.streams.uniforms("initial", 0, ids, k) for k in range(6)]

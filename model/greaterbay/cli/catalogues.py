@@ -28,6 +28,12 @@ _LABELS_ZH = {
     "grade": "证据等级",
     "primary outcome": "首要结果",
     "mechanism": "作用机制",
+    "type": "类型",
+    "transfer": "移用",
+    "reaches": "默认对象",
+    "terms": "条款",
+    "excludes": "不得并用",
+    "measured effect": "实测效应",
     "modifies": "作用量",
     "value": "取值",
     "label": "含义",
@@ -44,45 +50,90 @@ _LABELS_ZH = {
 }
 
 
-@click.command(epilog="Example: greaterbay levers talent_recognition --lang zh")
-@click.argument("name", required=False, metavar="[ID]")
-@click.option("--group", help="Only the levers of this group.")
+@click.command(epilog="Example: greaterbay levers L20, or greaterbay levers talent_recognition --lang zh")
+@click.argument("name", required=False, metavar="[ID|DOCUMENT|NAME]")
+@click.option("--group", help="Only the levers of this group (its name or the name of its file).")
 @lang_option
 @quiet_option
 @json_option
 def levers(name: str | None, group: str | None, lang: str, quiet: bool, as_json: bool) -> None:
-    """List the policy levers, or describe one."""
+    """List policy levers and presets of instruments, or describe one.
+
+    A lever is found by its id, by the measure of the documents that it stands for (L01 to L31, M01 to M21, H01 to H18), or
+    by a part of its English or Chinese name.
+    """
     from greaterbay.policy import catalogue
 
     entries = catalogue.levers()
     if group is not None:
         groups = sorted({lever.group for lever in entries.values()})
+        named = {lever.group_zh: lever.group for lever in entries.values()}
+        group = named.get(group, group)
         _known(group, groups, "group", "; ".join(groups))
         entries = {key: lever for key, lever in entries.items() if lever.group == group}
     if name is not None:
-        _known(name, entries, "lever", "those of `greaterbay levers`")
-        _print_entry(entries[name], _lever_card(entries[name], lang), lang, as_json)
-    elif as_json:
-        print_json([asdict(lever) for lever in entries.values()])
+        found = _levers_called(name, entries, lang)
+        if len(found) == 1:
+            lever = found[0]
+            if as_json:
+                print_json(_lever_row(lever))
+            elif quiet:
+                click.echo(lever.id)
+            else:
+                _print_entry(lever, _lever_card(lever, lang), lang, False)
+            return
+        entries = {lever.id: lever for lever in found}
+    if as_json:
+        print_json([_lever_row(lever) for lever in entries.values()])
     elif quiet:
         _print_ids(entries)
     else:
-        chinese = lang == "zh"
-        rows = [
-            (
-                lever.id,
-                f"{lever.neutral:g}",
-                f"{lever.low:g} – {lever.high:g}",
-                f"{lever.name_zh}:{lever.unit_zh}" if chinese else f"{lever.name}: {lever.unit}",
-            )
-            for lever in entries.values()
-        ]
-        heads = (
-            ("杠杆", "中性值", "范围", "名称与单位")
-            if chinese
-            else ("lever", "neutral", "bounds", "name: unit")
+        _print_levers(entries, lang)
+        if name is None and group is None:
+            missing = catalogue.not_represented().values()
+            click.echo("\n没有杠杆代表的措施:" if lang == "zh" else "\nMeasures of the documents that no lever stands for:")
+            _print_table(("措施", "原因") if lang == "zh" else ("measure", "reason"),
+                         [(one.document, one.reason_zh if lang == "zh" else one.reason) for one in missing])
+
+
+def _levers_called(name: str, entries: Mapping[str, Any], lang: str) -> list[Any]:
+    """Levers with this id, or that stand for this measure, or whose name holds these words."""
+    from greaterbay.policy import catalogue
+
+    if name in entries:
+        return [entries[name]]
+    measure = name.upper()
+    found = [lever for lever in entries.values() if measure in lever.documents]
+    if not found and measure in catalogue.not_represented():
+        one = catalogue.not_represented()[measure]
+        raise WrongValue(f"{measure}: {'没有杠杆代表:' if lang == 'zh' else 'no lever stands for it: '}"
+                         f"{one.reason_zh if lang == 'zh' else one.reason}")
+    words = name.casefold()
+    found = found or [lever for lever in entries.values() if words in lever.name.casefold() or name in lever.name_zh]
+    if not found:
+        _known(name, entries, "lever", "those of `greaterbay levers`")
+    return found
+
+
+def _lever_row(lever: Any) -> dict[str, Any]:
+    """A lever as plain values, for JSON."""
+    return asdict(lever) | {"bounds": [lever.low, lever.high], "plausible": [lever.plausible_low, lever.plausible_high]}
+
+
+def _print_levers(entries: Mapping[str, Any], lang: str) -> None:
+    chinese = lang == "zh"
+    rows = [
+        (
+            lever.id,
+            f"{lever.neutral:g}",
+            f"{lever.low:g} – {lever.high:g}",
+            " ".join(lever.documents) + ("" if chinese else "  ")
+            + (f" {lever.name_zh}:{lever.unit_zh}" if chinese else f"{lever.name}: {lever.unit}"),
         )
-        _print_table(heads, rows)
+        for lever in entries.values()
+    ]
+    heads = ("杠杆", "中性值", "范围", "文献措施、名称与单位") if chinese else ("lever", "neutral", "bounds", "measures, name: unit")
+    _print_table(heads, rows)
 
 
 @click.command(epilog="Example: greaterbay outputs conversion_rate")
@@ -167,8 +218,9 @@ def _lever_card(lever: Any, lang: str) -> dict[str, str]:
 
     chinese = lang == "zh"
     sign = {1: "+", -1: "−"}.get(lever.expected_sign, "0")
-    return {
+    card = {
         "id": lever.id,
+        "type": ("预设工具" if lever.is_preset else "杠杆") if chinese else lever.type,
         "name": lever.name_zh if chinese else lever.name,
         "group": lever.group_zh if chinese else lever.group,
         "unit": lever.unit_zh if chinese else lever.unit,
@@ -176,15 +228,61 @@ def _lever_card(lever: Any, lang: str) -> dict[str, str]:
         "bounds": f"{lever.low:g} – {lever.high:g}",
         "plausible": f"{lever.plausible_low:g} – {lever.plausible_high:g}",
         "targets": ", ".join(lever.targets) or "–",
+        "transfer": lever.transfer_zh if chinese else lever.transfer,
+        "reaches": "; ".join(", ".join(part) for part in ((lever.cities,), lever.fields, lever.kinds) if part) if lever.is_preset else "",
         "mechanism": lever.mechanism_zh if chinese else lever.mechanism,
         "modifies": f"{lever.named_value} ({lever.operation})",
+        "terms": "\n".join(_terms(lever, chinese)),
         "cost": lever.cost_zh if chinese else lever.cost,
         "payer": catalogue.payer_words(lever, chinese),
+        "excludes": ", ".join(lever.excludes),
         "primary outcome": f"{lever.primary_outcome} ({sign})",
-        "documents": ", ".join(lever.documents),
+        "measured effect": _measured(lever, chinese),
+        "documents": "\n".join(_measure(one, chinese) for one in lever.documents),
         "reference": ", ".join(lever.reference),
         "grade": lever.grade,
     }
+    return {label: text for label, text in card.items() if text}
+
+
+def _terms(lever: Any, chinese: bool) -> list[str]:
+    """Terms of a preset in words."""
+    from greaterbay.policy.terms import TERMS
+
+    if not lever.is_preset:
+        return []
+    lines = [f"basis = {lever.terms['basis']}"]
+    for key, value in lever.terms.items():
+        if key in TERMS:
+            lines.append(f"{key} = {value:g} {TERMS[key].unit}: {TERMS[key].words_zh if chinese else TERMS[key].words}")
+        elif key != "basis" and value:
+            lines.append(f"{key} = {value}")
+    return lines
+
+
+def _measure(document: str, chinese: bool) -> str:
+    """A measure of the documents: where it stands, and what it says in own words."""
+    from greaterbay.evidence import references
+
+    record = references.resolve(f"lever:{document}")
+    title = references.resolve(f"document:{record.data['document']}").words(chinese)
+    return f"{document} ({title}, {record.data['section']}): {record.words(chinese)}"
+
+
+def _measured(lever: Any, chinese: bool) -> str:
+    """What paired runs of the catalogue found."""
+    from greaterbay.comparison import lever_effects
+
+    row = lever_effects.kept().get(lever.id)
+    if row is None:
+        return "尚未测量" if chinese else "not measured yet"
+    value, smallest = f"{float(row['value']):g}", f"{float(row['smallest_seen']):.3g}"
+    effect = f"{float(row['effect']):+.3g} [{float(row['low']):+.3g}, {float(row['high']):+.3g}]"
+    status = row["status"]
+    if chinese:
+        status = {"effect": "有效应", "against expectation": "与预期相反", "below detection": "低于检测限"}.get(status, status)
+        return f"{status}:取值{value}时,{row['replicates']}次配对模拟的效应为{effect};可检出的最小效应为{smallest}"
+    return f"{status}: {effect} at {value} in {row['replicates']} paired runs; the smallest effect that would be seen is {smallest}"
 
 
 def _output_card(output: Any, lang: str) -> dict[str, str]:

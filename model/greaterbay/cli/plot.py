@@ -42,7 +42,7 @@ def plot(
     and public cost. What a file does not hold is left out and named.
     """
     from greaterbay.plots import catalogue, fonts
-    from greaterbay.plots.runs import RunsError, opened
+    from greaterbay.runner.results import RunsError, opened
 
     note = fonts.usable_language(lang)[1]
     if note:
@@ -77,8 +77,8 @@ def plot(
 @json_option
 def summary(files: tuple[Path, ...], pictures: Path | None, quiet: bool, as_json: bool) -> None:
     """Say in a few lines what result files hold: each against the first, replicate by replicate."""
-    from greaterbay.plots.runs import RunsError, opened
     from greaterbay.plots.summary import summarise
+    from greaterbay.runner.results import RunsError, opened
 
     try:
         with opened(files) as runs:

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from greaterbay.cli.options import RunFailed, WrongValue, json_option, print_json, quiet_option, set_option
+from greaterbay.cli.progress import progress
 
+MOST_JOBS = 1024  # processes of one machine; more is a slip of the pen
+SHOWN_FILES = 8  # files that the hint about plotting names
 EPILOG = "Example: greaterbay run baseline joint_fund --replicates 4 --out out --jobs 2"
 
 
 @click.command(epilog=EPILOG)
 @click.argument("scenarios", nargs=-1, required=True, metavar="SCENARIO...")
 @click.option("--replicates", metavar="N", help="How many replicates; number k is paired across scenarios.")
-@click.option("--only", type=click.IntRange(min=0), metavar="K", help="Run replicate K alone (first: 0).")
-@click.option("--seed", metavar="S", help="Seed of all replicates.")
-@click.option("--scale", metavar="X", help="Share of firms and people that are simulated, as in 0.05.")
+@click.option("--only", type=click.IntRange(0, 2**31 - 1), metavar="K", help="Run replicate K alone (first: 0).")
+@click.option("--seed", type=click.INT, metavar="S", help="Seed of all replicates.")
+@click.option("--scale", type=click.FLOAT, metavar="X", help="Share of firms and people that are simulated, as in 0.05.")
 @click.option("--until", metavar="DATE", help="Last day of the run, a quarter's last, as in 2030-12-31.")
 @click.option("--posterior", metavar="ID", help='Draws of the parameters: an id, a folder, or "none" for central values.')
 @set_option
@@ -27,17 +29,26 @@ EPILOG = "Example: greaterbay run baseline joint_fund --replicates 4 --out out -
     "--out", type=click.Path(path_type=Path), default="runs", show_default=True, metavar="DIR",
     help="The store: finished replicates are kept and reused here.",
 )
-@click.option("--jobs", type=click.IntRange(min=1), default=1, metavar="N", help="Processes (default: 1).")
+@click.option("--jobs", type=click.IntRange(1, MOST_JOBS), metavar="N", help="Processes (default: 1).")
+@click.option(
+    "--executor", type=click.Choice(["local", "dask"]), default="local", show_default=True,
+    help="Who computes: processes of this machine, or a Dask cluster.",
+)
+@click.option("--scheduler", metavar="ADDRESS", help="Scheduler of the cluster, as in tcp://10.0.0.7:8786.")
 @quiet_option
 @json_option
-def run(scenarios, replicates, only, seed, scale, until, posterior, overrides, out, jobs, quiet, as_json) -> None:
+def run(
+    scenarios, replicates, only, seed, scale, until, posterior, overrides, out, jobs, executor, scheduler, quiet, as_json
+) -> None:
     """Run scenarios, each a path or an id of the library, and write one DIR/<id>.nc for each.
 
-    Replicates that DIR holds already are not computed again. Ctrl-C keeps what is finished; the same
-    command continues. Exit code 3 when some replicate failed; the others are stored all the same.
+    A file with a sweep stands for all its points. Replicates that DIR holds already are not computed again.
+    Ctrl-C keeps what is finished; the same command continues. Exit code 3 when some replicate failed; the
+    others are stored all the same.
     """
     if only is not None and replicates is not None:
         raise WrongValue("--only and --replicates: give one of the two")
+    _check_executor(executor, scheduler, jobs)
     from greaterbay.runner import ensemble
     from greaterbay.runner.store import StoreError
 
@@ -46,9 +57,10 @@ def run(scenarios, replicates, only, seed, scale, until, posterior, overrides, o
         texts.append(f"run.posterior={json.dumps(posterior)}")
     loaded = _load_all(scenarios, texts)
     numbers = None if only is None else [only]
-    with _bar(hidden=quiet) as watch:
+    cluster = {"scheduler": scheduler} if scheduler else {}
+    with progress(hidden=quiet) as watch:
         try:
-            runs = ensemble.run_scenarios(loaded, numbers, out, jobs, watch)
+            runs = ensemble.run_scenarios(loaded, numbers, out, jobs or 1, watch, **cluster)
         except (ensemble.RunError, StoreError) as error:
             raise WrongValue(str(error)) from error
         except KeyboardInterrupt:
@@ -61,6 +73,8 @@ def run(scenarios, replicates, only, seed, scale, until, posterior, overrides, o
             if run.path:
                 click.echo(f"wrote {run.path}  ({_count(run)})")
         written = [str(run.path) for run in runs if run.path]
+        if len(written) > SHOWN_FILES:
+            written = [os.path.join(out, "*.nc")]
         if written:
             click.echo(f"next: greaterbay plot {' '.join(written)} --out {os.path.join(out, 'pictures')}")
     if any(run.failed for run in runs):
@@ -69,57 +83,37 @@ def run(scenarios, replicates, only, seed, scale, until, posterior, overrides, o
         raise RunFailed(f"Replicates that failed and are left out: {listed}. Tracebacks: {traces}")
 
 
+def _check_executor(executor: str, scheduler: str | None, jobs: int | None) -> None:
+    if executor == "local":
+        if scheduler:
+            raise WrongValue("--scheduler: only with --executor dask")
+        return
+    if not scheduler:
+        raise click.MissingParameter(
+            "--executor dask needs the address of a scheduler", param_hint="--scheduler", param_type="option"
+        )
+    if jobs is not None:
+        raise WrongValue("--jobs: only with --executor local; a cluster has as many processes as it has workers")
+    kind, _, place = scheduler.partition("://")
+    host, _, port = place.rpartition(":")
+    if kind not in ("tcp", "tls") or not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise WrongValue(f"--scheduler: {scheduler!r} is not an address; allowed: tcp://HOST:PORT or tls://HOST:PORT")
+
+
 def _load_all(names: tuple[str, ...], overrides: list[str]) -> list:
-    """All scenarios, or all problems of all of them at once."""
-    from greaterbay.scenario.load import load_scenario
+    """All scenarios and all points of sweeps, or all problems of all of them at once."""
+    from greaterbay.scenario.load import load_scenarios
     from greaterbay.scenario.problems import ScenarioError
 
     loaded, problems = [], []
     for name in names:
         try:
-            loaded.append(load_scenario(name, overrides=overrides))
+            loaded += load_scenarios(name, overrides=overrides)
         except ScenarioError as error:
             problems += error.problems
     if problems:
         raise ScenarioError(dict.fromkeys(problems))
     return loaded
-
-
-@contextmanager
-def _bar(hidden: bool):
-    """A progress bar on standard error; yields what ``run_scenarios`` calls. Notes are always shown."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    columns = (
-        TextColumn("replicates"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[failed]}"),
-        TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
-    )
-    bar = Progress(*columns, console=console, disable=hidden, speed_estimate_period=600)
-    task = bar.add_task("", total=None, failed="")
-
-    def watch(state, note: str | None) -> None:
-        # reused replicates took no time: they are left out of the bar, or the time left would be wrong
-        missing = state.total - state.reused
-        failed = f"{state.failed} failed" if state.failed else ""
-        bar.update(task, total=missing, completed=state.done + state.failed - state.reused, failed=failed)
-        if missing:
-            bar.start()
-        if note:
-            console.print(note, markup=False)
-
-    try:
-        yield watch
-    finally:
-        bar.stop()
 
 
 def _count(run) -> str:

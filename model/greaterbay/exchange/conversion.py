@@ -10,18 +10,20 @@ in a shared facility; a place is drawn among waiting projects of firms in reach 
                + skill_gain * ln(scarce skills in reach)            (all stages)
                + trial_gain * ln(markets that recognise the trial)  (first use)
                + lead_gain * ln(lead users in reach) + cover_gain * insured share   (first use)
-               + capability_gain * ln(developer's capability)       + role_gain * role (one programme)
+               + capability_gain * ln(developer's capability)       (all stages, once there is a developer)
 
 p0 is the total success without services (field table times ``success_spread``). "In reach" is the share of the
 bay's stock, discounted by travel, that a barrier lets through, relative to 2020: lowering a barrier reaches
 actors without ties, through the basic pool and recognised trials (technology), scarce skills (talent) and
-patient capital (finance).
+patient capital (finance). Role cities of a division of labour are reached through a lower barrier, serve results elsewhere
+with proof of concept and show them to their lead users (``policy/coordination.py``); firms in chain parks are lead users too.
 
 *Money.* A pilot starts when it has its money: from the developer's cash above one quarter of research, else from
 the patient capital in reach of its city, in the order of a keyed rank. Otherwise it waits.
 
 *Developer.* A firm develops its own results. A result of an institute needs a firm, found after proof of
-concept among partners and firms in reach; without one it waits and may lapse.
+concept among partners and firms in reach; without one it waits and may lapse. Under uniform rules of disposal it looks more
+often (``disposal_search``) and as if there were no barrier, and a developer from another jurisdiction shares the income.
 """
 
 from __future__ import annotations
@@ -35,7 +37,10 @@ from greaterbay.actors.columns import sums_by_cell
 from greaterbay.actors.firm import LEADER
 from greaterbay.actors.fund import BANK
 from greaterbay.actors.invention import ABANDONED, FIRST_USE, LABORATORY, MARKET, PILOT, PROOF
+from greaterbay.exchange import services
 from greaterbay.kernels import jit, lean
+from greaterbay.policy import instruments
+from greaterbay.policy.coordination import cultivated, eased, taken, users_shown
 from greaterbay.streams import uniform
 
 Projects = namedtuple("Projects", [
@@ -50,12 +55,13 @@ def stage_success(base, gains):
 
 
 @lean
-def advance(inventions, quarters, base, gains_city, capability_gain, proof_gain, facility_speed, firm_access,
+def advance(inventions, quarters, base, gains_city, led, led_gain, capability_gain, proof_gain, facility_speed, firm_access,
             institutes, reference, time_key, success_key, quarter, outcome):
     """Advance every project that is not waiting; ``outcome`` (rows,) becomes the new stage or -1 when unchanged.
 
     ``quarters`` (F,) length of a stage, ``base`` (F,) success of a stage, ``gains_city`` (C, F, 4) further gain
-    on the logit scale by city, field and stage. Duration is deterministic work with a keyed spread of a quarter at the end.
+    on the logit scale by city, field and stage; ``led`` (rows,) results with lead users of their own, whose first use gains
+    ``led_gain`` (C, F) more. Duration is deterministic work with a keyed spread of a quarter at the end.
     """
     for i in range(inventions.alive.shape[0]):
         outcome[i] = -1
@@ -76,6 +82,8 @@ def advance(inventions, quarters, base, gains_city, capability_gain, proof_gain,
         gain = gains_city[inventions.city[i], f, stage]
         if stage <= PROOF and inventions.served[i]:
             gain += proof_gain
+        if stage == FIRST_USE and led[i]:
+            gain += led_gain[inventions.city[i], f]
         if inventions.developer[i] >= institutes:
             gain += capability_gain * math.log(max(firm_access[inventions.developer[i] - institutes], 0.01) / reference)
         p = stage_success(base[f], gain)
@@ -106,35 +114,79 @@ def stage_gains(bay) -> np.ndarray:
     skills = bay.city_skills()
     markets = bay.city_sales()
     gains = np.zeros((cities, len(region.field_ids), 4))
-    now = reach_of(skills, minutes, values.barrier_talent[:cities, :cities], p.reach_travel)
+    now = reach_of(skills, minutes, eased(bay, values.barrier_talent[:cities, :cities], "cultivate"), p.reach_travel)
     then = reach_of(skills, minutes, bay.base_barriers.talent[:cities, :cities], p.reach_travel)
     gains += (p.skill_gain * np.log(np.maximum(now, 1e-6) / np.maximum(then, 1e-6)))[:, None, None]
     # a trial counts where it is recognised: every market of the bay matters, near or far
-    now = reach_of(markets, minutes * 0.0, values.barrier_technology[:cities, :cities], 1.0)
+    recognised = values.trial_recognition
+    now = reach_of(markets, minutes * 0.0, eased(bay, values.barrier_technology[:cities, :cities], "overseas") * (1.0 - recognised[:, None]), 1.0)
+    now = now + recognised * p.trial_overseas
     then = reach_of(markets, minutes * 0.0, bay.base_barriers.technology[:cities, :cities], 1.0)
     gains[:, :, FIRST_USE] += (p.trial_gain * np.log(np.maximum(now, 1e-6) / np.maximum(then, 1e-6)))[:, None]
-    users = np.exp(-minutes / p.reach_travel) @ lead_users(bay)[:, region.lead_field]
-    mean = np.maximum(users.mean(axis=0, keepdims=True), 1e-12)
+    users, mean = lead_users_in_reach(bay)  # the mean is of leaders alone: what policy adds counts in full
+    near = np.exp(-minutes / p.reach_travel)
+    if values.chain_parks.any():
+        users = users + near @ demonstration_users(bay)[:, region.lead_field]
+    if values.division.any():
+        users = users + paid_demonstrations(bay, users_shown(bay, near, lead_users(bay)[:, region.lead_field]))
     gains[:, :, FIRST_USE] += p.lead_gain * np.log((users + 0.1 * mean) / (1.1 * mean))
     gains[:, :, FIRST_USE] += p.cover_gain * values.first_use_cover
-    gains += values.role_gain[:, None, :]
     return gains
+
+
+def lead_users_in_reach(bay) -> tuple[np.ndarray, np.ndarray]:
+    """Sales of leaders of the field downstream, discounted by travel (C, F), and their mean over cities (1, F)."""
+    region, cities = bay.region, len(bay.region.city_ids)
+    near = np.exp(-bay.values.travel_minutes[:cities, :cities] / bay.parameters.conversion.reach_travel)
+    users = near @ lead_users(bay)[:, region.lead_field]
+    return users, np.maximum(users.mean(axis=0, keepdims=True), 1e-12)
+
+
+def own_lead_gain(bay) -> np.ndarray:
+    """Gain of a first use whose lead users are all leaders downstream in the bay, over those in reach (C, F), logit scale."""
+    users, mean = lead_users_in_reach(bay)
+    everyone = lead_users(bay)[:, bay.region.lead_field].sum(axis=0, keepdims=True)
+    return bay.parameters.conversion.lead_gain * np.log((everyone + 0.1 * mean) / (users + 0.1 * mean))
+
+
+def demonstration_users(bay) -> np.ndarray:
+    """Sales of firms in chain parks that act as lead users (C, F), million CNY; leaders count already."""
+    firms, region = bay.firms, bay.region
+    rows = firms.alive_rows()
+    rows = rows[(firms.kind[rows] != LEADER) & (firms.in_park[rows] == 1)]
+    strength = bay.values.chain_parks[firms.city[rows], firms.field[rows], firms.kind[rows]]
+    sales = bay.parameters.market.demonstration_share * strength * firms.sales[rows] * firms.weight[rows]
+    return sums_by_cell(firms.city[rows], firms.field[rows], sales, len(region.city_ids), len(region.field_ids))
+
+
+def paid_demonstrations(bay, users: np.ndarray) -> np.ndarray:
+    """Lead users that demonstrating cities show to first uses elsewhere (C, F), as far as those cities can pay for it."""
+    inventions, region, p = bay.inventions, bay.region, bay.parameters.coordination
+    part = taken(bay, "demonstrate")
+    first = in_stages(inventions, FIRST_USE, FIRST_USE, developed=1)
+    shown = np.bincount(inventions.city[first], weights=inventions.weight[first], minlength=len(region.city_ids))
+    cost = p.demonstration_cost * part * (shown.sum() - shown)
+    paid = bay.budgets.pay_by_city("division", cost)
+    return users * (paid * part).sum() / max(part.sum(), 1e-300)
 
 
 def convert(bay) -> None:
     """The quarter's work on all projects."""
     p, region, inventions, quarter = bay.parameters.conversion, bay.region, bay.inventions, bay.quarter
-    values, tally = bay.values, bay.tally
-    find_developers(bay)
+    tally = bay.tally
+    shown = services.pass_along(bay)
+    find_developers(bay, shown)
     serve_by_proof_centres(bay)
     allot_facilities(bay)
-    fund_pilots(bay)
+    fund_pilots(bay, shown)
     total = np.clip(region.conversion_field * p.success_spread, 0.01, 0.9)
     quarters = np.maximum(1.0, region.duration_years_field)  # years * 4 quarters / 4 stages
     outcome = np.empty(inventions.capacity, np.int8)
     count = bay.institutes.capacity
-    advance(inventions.part(Projects), quarters, total**0.25, stage_gains(bay), p.capability_gain, p.proof_gain, p.facility_speed,
-            bay.firms.access, count, bay.parameters.invention.capability_reference,
+    led = services.own_lead_users(bay)
+    led_gain = own_lead_gain(bay) if led.any() else np.zeros((len(region.city_ids), len(region.field_ids)))
+    advance(inventions.part(Projects), quarters, total**0.25, stage_gains(bay), led, led_gain, p.capability_gain, p.proof_gain,
+            p.facility_speed, bay.firms.access, count, bay.parameters.invention.capability_reference,
             bay.streams.key("stage_time", quarter), bay.streams.key("stage_success", 0), quarter, outcome)
     # a result that waits too long for money or a developer is given up
     _stalled(inventions.part(Projects), quarter, p.patience, outcome)
@@ -144,6 +196,7 @@ def convert(bay) -> None:
     inventions.entered[moved] = quarter
     inventions.progress[moved] = 0.0
     tally.add("abandoned", inventions.city[given_up], inventions.weight[given_up])
+    services.demonstrate(bay, moved[outcome[moved] == FIRST_USE])
     insure_first_use(bay, moved[outcome[moved] == FIRST_USE], given_up[inventions.stage[given_up] == FIRST_USE], total)
     # results given up stay in force as patents until they lapse
     inventions.stage[given_up] = ABANDONED
@@ -160,7 +213,8 @@ def insure_first_use(bay, entering: np.ndarray, failed: np.ndarray, total: np.nd
     """First-use insurance: the insured share of a pilot's cost is paid back when first use fails.
 
     premium = cover * pilot_cost * (1 - success of the stage) * (1 + premium_load), paid when first use begins, as far as
-    the developer has money. An insurer that is short is filled up from outside (reinsurance).
+    the developer has money; government pays the share ``premium_subsidy`` of it. An insurer that is short is filled
+    up from outside (reinsurance).
     """
     p, inventions, firms, count = bay.parameters.conversion, bay.inventions, bay.firms, bay.institutes.capacity
     cities = len(bay.region.city_ids)
@@ -180,13 +234,31 @@ def insure_first_use(bay, entering: np.ndarray, failed: np.ndarray, total: np.nd
             insured = cover * p.pilot_cost * inventions.weight[rows]
             risk = 1.0 - total[inventions.field[rows]] ** 0.25
             premium = insured * risk * (1.0 + p.premium_load)
+            subsidy = bay.values.premium_subsidy[city, firms.field[firm], firms.kind[firm]]
+            aid = premium * subsidy
+            premium = premium * (1.0 - subsidy)
             asked = np.bincount(firm, weights=premium, minlength=firms.capacity)
             have = np.maximum(firms.cash, 0.0) * firms.weight
             share = np.minimum(1.0, have / np.maximum(asked, 1e-300))
             premium = premium * share[firm]  # who can pay a part of the premium is insured for that part
-            inventions.insured[rows] = insured * share[firm]
+            insured = insured * share[firm]
+            if aid.any():
+                insured *= subsidise_premium(bay, city, premium, aid * share[firm])
+            inventions.insured[rows] = insured
             bay.ledger.pay("premium", "firm", city, "insurer", city, premium)
             np.add.at(firms.cash, firm, -premium / firms.weight[firm])
+            bay.instruments.note("premium", firm, premium / firms.weight[firm])
+
+
+def subsidise_premium(bay, city: np.ndarray, own: np.ndarray, aid: np.ndarray) -> np.ndarray:
+    """Government pays its part ``aid`` of premiums as far as it has money; returns the share of each premium that is paid."""
+    cities = len(bay.region.city_ids)
+    due = np.bincount(city, weights=aid, minlength=cities)
+    paid, payers = bay.budgets.transfer("premium_subsidy", due)
+    for place, part in payers:
+        bay.ledger.pay("lever", "government", place, "insurer", np.arange(cities), paid * part)
+    done = (paid / np.maximum(due, 1e-300))[city]
+    return (own + aid * done) / np.maximum(own + aid, 1e-300)
 
 
 @lean
@@ -204,10 +276,10 @@ def _lapsed(inventions, key, hazard, quarter, out):
 def _in_stages(inventions, first, last, developed, out):
     n = 0
     for i in range(inventions.alive.shape[0]):
-        if (inventions.alive[i] and first <= inventions.stage[i] <= last
-                and (developed < 0 or (inventions.developer[i] >= 0) == (developed == 1))):
-            out[n] = i
-            n += 1
+        # written always and counted when it belongs: no branch that cannot be foreseen
+        out[n] = i
+        n += ((inventions.alive[i] != 0) & (first <= inventions.stage[i]) & (inventions.stage[i] <= last)
+              & ((developed < 0) | ((inventions.developer[i] >= 0) == (developed == 1))))
     return n
 
 
@@ -226,8 +298,12 @@ def lapse(bay) -> None:
     inventions.clear(gone)
 
 
-def find_developers(bay) -> None:
-    """Institutes' results past proof of concept look for a firm: the co-owner if it is one, else one in reach."""
+def find_developers(bay, shown: np.ndarray | None = None) -> None:
+    """Institutes' results past proof of concept look for a firm: the co-owner if it is one, else one in reach.
+
+    ``shown`` (rows of the table, bool): results that a service chain shows to developers this quarter.
+    """
+    p = bay.parameters.conversion
     inventions, firms, count = bay.inventions, bay.firms, bay.institutes.capacity
     waiting = in_stages(inventions, PROOF, FIRST_USE, developed=0)
     if waiting.size == 0:
@@ -237,8 +313,39 @@ def find_developers(bay) -> None:
     inventions.developer[waiting[ready]] = partner[ready]
     rest = waiting[~ready]
     draw = bay.streams.uniforms("transfer_need", bay.quarter, inventions.id[rest])
-    looking = rest[draw < bay.parameters.conversion.institute_developer]
+    chance = np.full(rest.size, p.institute_developer)
+    if shown is not None:
+        chance[shown[rest]] = max(p.chain_developer, p.institute_developer)
+    uniform_rules = bay.values.disposal_uniform
+    if uniform_rules.any():
+        ruled = bay.streams.uniforms("disposal", 0, inventions.id[rest]) < uniform_rules[inventions.city[rest]]
+        chance = np.where(ruled, np.maximum(chance, p.disposal_search), chance)
+    looking = rest[draw < chance]
     inventions.developer[looking] = bay.firm_in_reach(looking)
+    if bay.values.demand_reach.any():
+        match_needs(bay, rest[inventions.developer[rest] < 0])
+    if uniform_rules.any():
+        share_with_developers(bay, rest[ruled])
+
+
+def match_needs(bay, results: np.ndarray) -> None:
+    """Where firms' needs are collected, a result is shown to a firm in reach that has stated its need (chance ``demand_match``)."""
+    firms, count = bay.firms, bay.institutes.capacity
+    node = bay.firm_in_reach(results)
+    found = node >= 0
+    results, firm = results[found], node[found] - count
+    share = bay.values.demand_reach[firms.city[firm], firms.field[firm], firms.kind[firm]] * bay.parameters.conversion.demand_match
+    taken = bay.streams.uniforms("transfer_need", bay.quarter, bay.inventions.id[results], 1) < share
+    bay.inventions.developer[results[taken]] = firm[taken] + count
+
+
+def share_with_developers(bay, rows: np.ndarray) -> None:
+    """A developer from another jurisdiction becomes co-owner of a result without one, for a share of its licence income."""
+    inventions, at = bay.inventions, bay.region.jurisdiction_city
+    rows = rows[(inventions.developer[rows] >= 0) & (inventions.partner[rows] < 0)]
+    rows = rows[at[bay.city_of_node(inventions.developer[rows])] != at[inventions.city[rows]]]
+    inventions.partner[rows] = inventions.developer[rows]
+    inventions.share[rows] = 1.0 - bay.parameters.transfer.disposal_share
 
 
 def serve_by_proof_centres(bay) -> None:
@@ -252,6 +359,23 @@ def serve_by_proof_centres(bay) -> None:
     cost = inventions.weight[wanted] * bay.parameters.conversion.proof_cost
     paid = bay.budgets.pay_for_service("proof_coverage", inventions.city[wanted], cost, inventions.id[wanted])
     inventions.served[wanted[paid]] = 1
+    if bay.values.division.any():
+        cultivate(bay, new, draw - coverage)
+
+
+def cultivate(bay, new: np.ndarray, draw: np.ndarray) -> None:
+    """Cultivating cities serve a share of new results that no centre of the own city took up, and pay for it.
+
+    ``draw`` is what is left of the uniform draw of each result above the own city's coverage (below zero: taken up there).
+    """
+    inventions, share, below = bay.inventions, cultivated(bay), np.zeros(new.size)
+    for city in np.flatnonzero(share.any(axis=0)):
+        part = share[inventions.city[new], city]
+        wanted = np.flatnonzero((draw >= below) & (draw < below + part))
+        below += part
+        cost = inventions.weight[new[wanted]] * bay.parameters.conversion.proof_cost
+        paid = bay.budgets.pay_for_service("division", np.full(wanted.size, city), cost, inventions.id[new[wanted]])
+        inventions.served[new[wanted[paid]]] = 1
 
 
 def allot_facilities(bay) -> None:
@@ -280,6 +404,12 @@ def allot_facilities(bay) -> None:
     cost = (granted * use[None, :]).sum(axis=1) * added * p.facility_cost
     paid = bay.budgets.pay_by_city("facility_open", cost)
     granted *= (1.0 - added * (1.0 - paid))[:, None]
+    if bay.values.new_labs.any():
+        new = bay.values.new_labs * services.new_places(bay)
+        granted += (1.0 - p.open_data) * new[:, None] * split
+        # open data are used without a journey
+        anywhere = np.clip(1.0 - barrier, 0.0, 1.0).T * demand[None, :]
+        granted += p.open_data * new[:, None] * anywhere / np.maximum(anywhere.sum(axis=1, keepdims=True), 1e-12)
     share = np.clip(granted.sum(axis=0) / np.maximum(demand, 1e-12), 0.0, 1.0)
     # one draw per project for its whole life: who has a place keeps it while places last
     draw = bay.streams.uniforms("facility", 0, inventions.id[rows], 0)
@@ -288,15 +418,22 @@ def allot_facilities(bay) -> None:
     bay.tally.add("facility_projects", inventions.city[served], inventions.weight[served])
 
 
-def fund_pilots(bay) -> None:
-    """Pilots take the developer's own money, or patient capital in reach of the city, or wait."""
-    p, inventions, firms, region = bay.parameters.conversion, bay.inventions, bay.firms, bay.region
+def fund_pilots(bay, shown: np.ndarray | None = None) -> None:
+    """Pilots take the developer's own money, or patient capital in reach of the city, or wait.
+
+    ``shown`` (rows of the table, bool): results that a service chain shows to investors, before others and, with what is
+    left, in other cities.
+    """
+    p, inventions, firms = bay.parameters.conversion, bay.inventions, bay.firms
     count, cities, quarter = bay.institutes.capacity, len(bay.region.city_ids), bay.quarter
     unfunded = in_stages(inventions, PILOT, PILOT)
     unfunded = unfunded[inventions.funded[unfunded] == 0]
     waiting = unfunded[inventions.developer[unfunded] >= count]
     if waiting.size:
-        order = np.argsort(bay.streams.uniforms("pilot_money", quarter, inventions.id[waiting]), kind="stable")
+        rank = bay.streams.uniforms("pilot_money", quarter, inventions.id[waiting])
+        if shown is not None:
+            rank = rank - shown[waiting]
+        order = np.argsort(rank, kind="stable")
         waiting = waiting[order]
         firm = inventions.developer[waiting] - count
         alive = firms.alive[firm] == 1
@@ -304,33 +441,65 @@ def fund_pilots(bay) -> None:
         # cost per real firm of the developer: real inventions of the row over real firms of the row
         cost = p.pilot_cost * inventions.weight[waiting] / firms.weight[firm]
         reserve = firms.rd_paid[firm]
-        own = _spend_own(firms.cash, firm, cost, reserve)
+        aid, payer = instruments.offer(bay, "pilot", firm, cost)
+        own = _spend_own(firms.cash, firm, cost - aid, reserve)
         inventions.funded[waiting[own]] = 1
         bay.ledger.pay("pilot", "firm", firms.city[firm[own]], "outside", firms.city[firm[own]],
-                       (cost * firms.weight[firm])[own])
+                       ((cost - aid) * firms.weight[firm])[own])
         rest, rest_firm = waiting[~own], firm[~own]
         fresh = patient_capital(bay)
         pool = np.where(fresh > 0.0, bay.patient_left, 0.0) + fresh
         pool *= np.minimum(1.0, private_money(bay) / np.maximum(pool.sum(axis=1), 1e-12))[:, None]
         city = firms.city[rest_firm]
-        need = cost[~own] * firms.weight[rest_firm]
+        need = (cost - aid)[~own] * firms.weight[rest_firm]
         got = _spend_pool(pool.sum(axis=0), city, need)
         chosen = rest[got]
         inventions.funded[chosen] = 1
         spent = np.bincount(city[got], weights=need[got], minlength=cities)
         total = np.maximum(pool.sum(axis=0), 1e-12)
         flow = pool * (spent / total)[None, :]
-        bay.patient_left = np.minimum(pool - flow, 8.0 * fresh)  # set aside for two years at most
+        left = pool - flow
+        if shown is not None:
+            also = ~got & shown[rest]
+            more, paid = invest_elsewhere(bay, left, city[also], need[also])
+            inventions.funded[rest[also][paid]] = 1
+            got[np.flatnonzero(also)[paid]] = True
+            flow = flow + more
+            left = np.maximum(left, 0.0)
+            left *= np.maximum(0.0, 1.0 - more.sum(axis=1) / np.maximum(left.sum(axis=1), 1e-12))[:, None]
+        bay.patient_left = np.minimum(left, 8.0 * fresh)  # set aside for two years at most
         bay.invest_patient(flow)
         bay.ledger.pay("pilot", "firm", city[got], "outside", city[got], need[got])
+        if (payer >= 0).any():  # the award pays the rest of the pilot
+            started = own.copy()
+            started[np.flatnonzero(~own)[got]] = True
+            instruments.settle(bay, firm[started], aid[started], payer[started])
+            helped = np.flatnonzero(started & (aid > 0.0))
+            np.add.at(firms.cash, firm[helped], -aid[helped])
+            bay.ledger.pay("pilot", "firm", firms.city[firm[helped]], "outside", firms.city[firm[helped]], (aid * firms.weight[firm])[helped])
     still = unfunded[inventions.funded[unfunded] == 0]
     bay.tally.set("pilots_waiting", np.bincount(inventions.city[still], weights=inventions.weight[still], minlength=cities))
+
+
+def invest_elsewhere(bay, left: np.ndarray, city: np.ndarray, need: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pilots shown to investors of other cities: flow of money (C, C) and which of them are paid (bool).
+
+    ``left`` (C, C) patient capital by city of the fund and the city it was meant for, ``city`` and ``need`` of the pilots.
+    """
+    cities = left.shape[0]
+    through = np.clip(1.0 - bay.values.barrier_finance[:cities, :cities], 0.0, 1.0)
+    wanted = np.bincount(city, weights=need, minlength=cities)
+    offered = services.offers_elsewhere(np.maximum(left, 0.0).sum(axis=1), wanted, through)
+    paid = _spend_pool(offered.sum(axis=0), city, need)
+    spent = np.bincount(city[paid], weights=need[paid], minlength=cities)
+    return offered * (spent / np.maximum(offered.sum(axis=0), 1e-12))[None, :], paid
 
 
 def patient_capital(bay) -> np.ndarray:
     """Patient money for pilots from funds of one city to firms of another (C, C), million CNY this quarter."""
     p, cities = bay.parameters.conversion, len(bay.region.city_ids)
-    free = private_money(bay) * p.patient_share
+    patience = bay.values.fund_patience
+    free = private_money(bay) * (p.patient_share * (1.0 + bay.parameters.finance.patience_gain * patience))
     minutes = bay.values.travel_minutes[:cities, :cities]
     barrier = bay.values.barrier_finance[:cities, :cities]
     need = bay.city_sales()

@@ -4,10 +4,11 @@ Tracked technologies are two vintages for each field (the best invention that re
 vintage when the last one is ``vintage_years`` old) and the probes of a scenario. A firm for which a technology is useful
 (relatedness above ``link``) hears of it with the hazard
 
-    h = outside + imitation * (share of its partners that use it)
+    h = outside + visits + imitation * (share of its partners that use it)
           + city_imitation * (share of the users among related firms of its city and chain)
 
-(external and internal influence: Bass 1969, on the network instead of the whole population) and then adopts when
+(external and internal influence: Bass 1969, on the network instead of the whole population; visits are
+``demonstration_visits`` a quarter to each demonstration project of the city and field, per possible user) and then adopts when
 
     horizon * gain * absorptive - cost(t) - risk_aversion * risk * (1 - cover) * (1 - bay's share) + peers + noise > 0
 
@@ -25,7 +26,9 @@ from functools import cache
 import numpy as np
 
 from greaterbay.clock import WARM_UP_QUARTERS
+from greaterbay.exchange.services import demonstrated
 from greaterbay.kernels import lean
+from greaterbay.policy import instruments
 from greaterbay.streams import combine, identity_of, normal, uniform
 
 VINTAGES = 2
@@ -49,9 +52,12 @@ def worth(gain, absorptive, cost, aversion, risk, peers, p):
 
 
 @lean
-def spread(firms, adjacency, institutes, bits, identities, fields, gains, costs, risks, cover, related, city_share, bay_share, core_city, keys, p,
-           new, from_core):
-    """First adoptions of the quarter: ``new`` (rows,) bit mask of technologies taken up."""
+def spread(firms, adjacency, institutes, bits, identities, fields, outside, gains, costs, risks, cover, related, city_share, bay_share,
+           core_city, aid_rate, aid_left, keys, p, new, from_core):
+    """First adoptions of the quarter: ``new`` (rows,) bit mask of technologies taken up.
+
+    Help with the cost that a firm can count on is ``aid_rate`` (rows,) of it, at most ``aid_left`` (rows,) million CNY.
+    """
     technologies = bits.shape[0]
     for r in range(firms.alive.shape[0]):
         new[r] = 0
@@ -78,14 +84,17 @@ def spread(firms, adjacency, institutes, bits, identities, fields, gains, costs,
                     core = core or core_city[firms.city[j]]
             partner_share = users / ties if ties > 0 else 0.0
             local = city_share[firms.city[r], t]
-            h = hazard(p.outside, partner_share, local, p)
+            h = hazard(outside[firms.city[r], t], partner_share, local, p)
+            price = costs[t] * 4.0 * firms.sales[r]
+            aid = min(aid_rate[r] * price, aid_left[r])
+            if not firms.cash[r] >= price - aid + firms.rd_paid[r]:  # who cannot pay need not be asked
+                continue
             if uniform(keys.hear, combine(me, identities[t]), 0) >= h:
                 continue
-            appraisal = worth(gains[t], firms.absorptive[r], costs[t], p.risk_aversion * math.exp(0.5 * normal(keys.taste, combine(me, identities[t]), 0)),
-                              risks[t] * (1.0 - cover[firms.city[r], firms.field[r], firms.kind[r]]) * (1.0 - bay_share[t]),
+            appraisal = worth(gains[t], firms.absorptive[r], costs[t] - aid / (4.0 * firms.sales[r]), p.risk_aversion * math.exp(0.5 * normal(keys.taste, combine(me, identities[t]), 0)),
+                              risks[t] * (1.0 - cover[firms.city[r], firms.field[r], firms.kind[r]]) * (1.0 - bay_share[firms.city[r], t]),
                               0.5 * (partner_share + local), p)
-            price = costs[t] * 4.0 * firms.sales[r]
-            if appraisal + p.noise * normal(keys.taste, combine(me, identities[t]), 1) > 0.0 and firms.cash[r] >= price + firms.rd_paid[r]:
+            if appraisal + p.noise * normal(keys.taste, combine(me, identities[t]), 1) > 0.0:
                 new[r] |= numba_u64(1) << numba_u64(bits[t])
                 if core:
                     from_core[r] += 1
@@ -103,21 +112,24 @@ def count_users(bay) -> tuple[np.ndarray, np.ndarray]:
     cities = len(region.city_ids)
     field = np.array([-1 if t is None or t.launch > bay.quarter else t.field for t in bay.technologies], np.int64)
     users, possible = np.zeros((cities, field.size)), np.zeros((cities, field.size))
-    _count_users(firms.part(Adopters), field, region.relatedness_field, bay.parameters.diffusion.link, users, possible)
+    # technologies that are useful to the firms of each field, listed one field after the other
+    useful = (field >= 0) & (region.relatedness_field[:, field] >= bay.parameters.diffusion.link)
+    start = np.concatenate(([0], np.cumsum(useful.sum(axis=1))))
+    _count_users(firms.part(Adopters), start, np.ascontiguousarray(np.nonzero(useful)[1]), users, possible)
     return users, possible
 
 
 @lean
-def _count_users(firms, field, related, link, users, possible):
+def _count_users(firms, start, useful, users, possible):
     for r in range(firms.alive.shape[0]):
         if firms.alive[r] == 0:
             continue
-        c, weight = firms.city[r], firms.weight[r]
-        for t in range(field.shape[0]):
-            if field[t] >= 0 and related[firms.field[r], field[t]] >= link:
-                possible[c, t] += weight
-                if (firms.adopted[r] >> numba_u64(t)) & numba_u64(1):
-                    users[c, t] += weight
+        c, weight, f, adopted = firms.city[r], firms.weight[r], firms.field[r], firms.adopted[r]
+        for k in range(start[f], start[f + 1]):
+            t = useful[k]
+            possible[c, t] += weight
+            # adding nothing is quicker than a branch that cannot be foreseen
+            users[c, t] += weight if (adopted >> numba_u64(t)) & numba_u64(1) else 0.0
 
 
 @cache
@@ -173,6 +185,19 @@ def launch_probes(bay) -> None:
         firms.adopted[chosen] |= np.uint64(1) << np.uint64(probe.slot)
 
 
+def pay_adoption_aid(bay, new: np.ndarray, bits: np.ndarray, costs: np.ndarray, rate: np.ndarray, left: np.ndarray) -> None:
+    """Awards for adoptions of the quarter; who counted on help that there was no money for adopts only if it can pay alone."""
+    firms = bay.firms
+    rows = np.flatnonzero(new)
+    took = ((new[rows, None] >> bits.astype(np.uint64)) & np.uint64(1)) == 1
+    price = (took * costs).sum(axis=1) * 4.0 * firms.sales[rows]
+    aid, payer = instruments.offer(bay, "adoption", rows, price)
+    counted_on = np.minimum(rate[rows] * price, left[rows])
+    waits = (aid < counted_on * (1.0 - 1e-9)) & (firms.cash[rows] < price - aid)
+    new[rows[waits]] = 0
+    instruments.settle(bay, rows[~waits], aid[~waits], payer[~waits])
+
+
 def spread_technologies(bay) -> None:
     """Phase 9: launches, first adoptions, their costs and gains, and the books of diffusion."""
     p, firms, region, quarter = bay.parameters.diffusion, bay.firms, bay.region, bay.quarter
@@ -189,12 +214,23 @@ def spread_technologies(bay) -> None:
         costs = p.cost * region.adoption_gain_field[fields] * np.exp(-p.cost_fall * age)
         risks = np.full(len(active), p.risk)
         share = np.ascontiguousarray(users[:, active] / np.maximum(possible[:, active], 1e-12))
-        bay_share = users[:, active].sum(axis=0) / np.maximum(possible[:, active].sum(axis=0), 1e-12)
+        # experience of all firms in reach: of the whole bay, unless the run is cut apart
+        side = bay.side_city[:, None] == np.arange(int(bay.side_city.max()) + 1)[None, :]
+        bay_share = np.stack([users[at][:, active].sum(axis=0) / np.maximum(possible[at][:, active].sum(axis=0), 1e-12) for at in side.T])
+        bay_share = np.ascontiguousarray(bay_share[bay.side_city])
+        outside = np.full(share.shape, p.outside)
+        if bay.values.demonstration.any():
+            # visitors of a demonstration project see its technology at work
+            outside += p.demonstration_visits * demonstrated(bay)[:, fields] / np.maximum(possible[:, active], 1e-12)
         keys = Keys(bay.streams.key("adopt", quarter), bay.streams.key("adopt_risk", 0))
         new, from_core = np.zeros(firms.capacity, np.uint64), np.zeros(firms.capacity)
         identities = np.array([technology_identity(t.name, t.launch) for t in technology], np.uint64)
-        spread(firms.part(Adopters), bay.adjacency, bay.institutes.capacity, bits, identities, fields, gains, costs, risks, bay.values.first_use_cover_firm,
-               region.relatedness_field, share, bay_share, region.core_city, keys, p, new, from_core)
+        aid_rate, aid_left = instruments.relief(bay, "adoption")
+        spread(firms.part(Adopters), bay.adjacency, bay.institutes.capacity, bits, identities, fields, outside, gains, costs, risks,
+               bay.values.first_use_cover_firm, region.relatedness_field, share, bay_share, region.core_city, aid_rate, aid_left, keys, p,
+               new, from_core)
+        if aid_rate.any():
+            pay_adoption_aid(bay, new, bits, costs, aid_rate, aid_left)
         rows = np.flatnonzero(new)
         took = ((new[rows, None] >> bits.astype(np.uint64)) & np.uint64(1)) == 1
         count = took.sum(axis=1).astype(float)

@@ -13,8 +13,12 @@ barrier, preferred field and round). The fund sees value + noise and invests whe
 where g is the share of a guidance fund that would co-invest. Stakes are sold by a hazard at a value that follows the
 firm's sales; funds end after their life and are raised anew.
 
-*Credit.* A firm short of money asks the desk of its city: the limit is ``credit_limit`` times yearly sales (collateral)
-plus what operating data support where a lever allows it; interest and repayment each quarter; losses at exit.
+*Credit.* Of firms short of money the desk of their city hears ``credit_rate`` a quarter; of those that a lever lets it appraise
+without collateral (data, stakes, patents, guarantees, insurance) ``credit_access``. The limit is ``credit_limit`` times yearly
+sales (collateral) plus what these support; interest and repayment each quarter; losses at exit, of which the government
+bears the guaranteed part and insurers the insured part.
+
+*Instruments.* Subsidies and awards by terms (``policy/instruments.py``) are decided and paid after the joint fund.
 """
 
 from __future__ import annotations
@@ -26,9 +30,10 @@ import numpy as np
 
 from greaterbay.actors.firm import LEADER, STARTUP
 from greaterbay.actors.fund import BANK, GUIDANCE, VENTURE
-from greaterbay.actors.invention import FIRM_INSTITUTE
+from greaterbay.actors.invention import FIRM_INSTITUTE, FIRST_USE, PILOT
 from greaterbay.exchange.market import mean_by_field
 from greaterbay.kernels import lean
+from greaterbay.policy import instruments
 from greaterbay.streams import combine, gumbel, normal, uniform
 
 SEEN_FUNDS = 5
@@ -50,7 +55,7 @@ def guidance_effect(share, p):
 
 
 @lean
-def venture_rounds(order, firms, value, funds, venture_rows, guidance_of_city, city_cum, travel_log, barrier, size, keys, p,
+def venture_rounds(order, firms, value, noise, funds, venture_rows, guidance_of_city, city_cum, travel_log, barrier, size, keys, p,
                    lead, private, public):
     """Sequential rounds in the order of a keyed rank; fills lead fund (or -1) and money per real firm from each side."""
     fields_bonus = p.field_bonus
@@ -77,7 +82,7 @@ def venture_rounds(order, firms, value, funds, venture_rows, guidance_of_city, c
         # a border also keeps money out after a choice: the fund's chance to be allowed to invest
         allowed = uniform(keys.signal, combine(firms.id[r], funds.id[v]), 3) < math.exp(
             -p.border_weight * barrier[funds.city[v], firms.city[r]])
-        mean = posterior_mean(value[n], p.venture_noise, normal(keys.signal, combine(firms.id[r], funds.id[v]), 1))
+        mean = posterior_mean(value[n], noise[n], normal(keys.signal, combine(firms.id[r], funds.id[v]), 1))
         mean += guidance_effect(share, p)
         if not allowed or mean <= p.venture_hurdle or funds.budget[v] < (1.0 - share) * need:
             lead[n] = -1
@@ -94,8 +99,11 @@ def move_money(bay) -> None:
     fund_institutes(bay)
     give_grants(bay)
     pay_joint_fund(bay)
+    instruments.run(bay)
+    donate(bay)
     renew_funds(bay)
     invest_venture(bay)
+    list_directly(bay)
     sell_stakes(bay)
     lend(bay)
 
@@ -138,12 +146,30 @@ def fund_institutes(bay) -> None:
 
 def book_grants(bay, instrument: str, rows: np.ndarray, per_firm: np.ndarray, payer: np.ndarray) -> None:
     """Grants to firms (million CNY per real firm): the diverted part leaves, the rest waits for research; reactions."""
-    f, firms, region, ledger = bay.parameters.finance, bay.firms, bay.region, bay.ledger
-    weight, city = firms.weight[rows], firms.city[rows]
-    ledger.pay(instrument, "government", payer, "firm", city, per_firm * weight)
+    weight, city = bay.firms.weight[rows], bay.firms.city[rows]
+    bay.ledger.pay(instrument, "government", payer, "firm", city, per_firm * weight)
     bay.tally.flow("flow_capital_grant_firm", payer, city, per_firm * weight)
+    take_grant(bay, rows, per_firm)
+
+
+def take_grant(bay, rows: np.ndarray, per_firm: np.ndarray) -> np.ndarray:
+    """What recipients do with money for research that they were given; returns what did not reach research (n,).
+
+    Where grants are audited firms divert less, and what is found of the rest goes back to the government.
+    """
+    f, firms, ledger = bay.parameters.finance, bay.firms, bay.ledger
+    weight, city = firms.weight[rows], firms.city[rows]
     diverted = per_firm * f.diversion
-    ledger.pay("diverted", "firm", city, "outside", city, diverted * weight)
+    if bay.values.grant_audit.any():
+        audit = bay.values.grant_audit[city]
+        diverted = diverted * (1.0 - audit)
+        back = diverted * audit
+        ledger.pay("clawback", "firm", city, "government", city, back * weight)
+        ledger.pay("general_budget", "government", city, "outside", city, back * weight)
+        bay.tally.add("awards_returned", city, back * weight)
+        ledger.pay("diverted", "firm", city, "outside", city, (diverted - back) * weight)
+    else:
+        ledger.pay("diverted", "firm", city, "outside", city, diverted * weight)
     used = per_firm - diverted
     np.add.at(firms.grant_cash, rows, used)
     np.add.at(firms.cash, rows, used)
@@ -152,6 +178,7 @@ def book_grants(bay, instrument: str, rows: np.ndarray, per_firm: np.ndarray, pa
     reaction = np.where(mainland, np.where(first, -f.crowding_out, 0.0), f.additionality_elsewhere) * per_firm
     np.add.at(firms.grant_response, rows, reaction)
     np.add.at(firms.grants_before, rows, 1)
+    return diverted
 
 
 @lean
@@ -169,9 +196,13 @@ def give_grants(bay) -> None:
     """Each city spends its grant money on firms in the order of a keyed rank."""
     f, firms, region, quarter = bay.parameters.finance, bay.firms, bay.region, bay.quarter
     cities = len(region.city_ids)
-    free = np.maximum(0.0, bay.science_budget_now / 4.0 - bay.cut_city)
+    free = np.maximum(0.0, bay.science_budget_now / 4.0 - bay.cut_city) + bay.extra_budget
     money = np.minimum(free * f.grant_share, np.maximum(bay.government_cash, 0.0))
     rows = firms.alive_rows()
+    if bay.values.staged_support.any():
+        spent, helped = support_by_stage(bay, bay.values.staged_support * money)
+        money = money - spent
+        rows = rows[~np.isin(rows, helped)]
     rows = rows[np.argsort(bay.streams.uniforms("grant", quarter, firms.id[rows]))]
     cost = f.grant_size * bay.growth_level * firms.weight[rows]
     chosen = np.zeros(rows.size, bool)
@@ -182,6 +213,45 @@ def give_grants(bay) -> None:
     bay.government_cash -= paid
     picked = rows[chosen]
     book_grants(bay, "grant", picked, np.full(picked.size, f.grant_size * bay.growth_level), firms.city[picked].astype(np.int64))
+
+
+def support_by_stage(bay, money: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Grant money (C,) for small firms and start-ups with a pilot that waits or a first use under way, in keyed order.
+
+    It pays for industrialisation, not for research. Returns what was spent by city and the firms that were helped.
+    """
+    firms, inventions, count, cities = bay.firms, bay.inventions, bay.institutes.capacity, len(bay.region.city_ids)
+    late = ((inventions.alive == 1) & (inventions.developer >= count)
+            & ((inventions.stage == FIRST_USE) | ((inventions.stage == PILOT) & (inventions.funded == 0))))
+    rows = np.unique(inventions.developer[late] - count)
+    rows = rows[(firms.alive[rows] == 1) & (firms.kind[rows] != LEADER)]
+    rows = rows[np.argsort(bay.streams.uniforms("grant", bay.quarter, firms.id[rows], 1), kind="stable")]
+    size = bay.parameters.finance.grant_size * bay.growth_level
+    chosen = np.zeros(rows.size, bool)
+    _draw_grants(firms.city[rows], size * firms.weight[rows], money, np.zeros(cities), chosen)
+    rows = rows[chosen]
+    weight, city = firms.weight[rows], firms.city[rows].astype(np.int64)
+    bay.ledger.pay("grant", "government", city, "firm", city, size * weight)
+    bay.tally.flow("flow_capital_grant_firm", city, city, size * weight)
+    firms.cash[rows] += size
+    spent = np.bincount(city, weights=size * weight, minlength=cities)
+    bay.government_cash -= spent
+    return spent, rows
+
+
+def donate(bay) -> None:
+    """Donors pay institutes for work with firms where the channel is open: ``donation`` a year for a tie."""
+    open_share = bay.values.school_credit
+    if not open_share.any():
+        return
+    ties, firms, institutes, count = bay.ties, bay.firms, bay.institutes, bay.institutes.capacity
+    joint = np.flatnonzero((ties.alive == 1) & (ties.type == FIRM_INSTITUTE))
+    institute, firm = ties.a[joint], ties.b[joint] - count
+    amount = (bay.parameters.finance.donation * bay.growth_level * ties.weight[joint]
+              * open_share[firms.city[firm], firms.field[firm], firms.kind[firm]])
+    bay.ledger.pay("donation", "outside", firms.city[firm], "institute", institutes.city[institute], amount)
+    np.add.at(institutes.cash, institute, amount)
+    np.add.at(institutes.grant_cash, institute, amount)
 
 
 def pay_joint_fund(bay) -> None:
@@ -253,6 +323,7 @@ def renew_funds(bay) -> None:
         for place, part in payers:
             ledger.pay("commitment", "government", place[city], "fund", city, (paid * part)[city])
         funds.cash[guidance] += paid[city]
+    funds.cash[guidance] += instruments.commit_funds(bay)[funds.city[guidance]]
     ending = np.flatnonzero((funds.kind == VENTURE) & (funds.ends <= quarter))
     if ending.size:
         city = funds.city[ending]
@@ -262,7 +333,7 @@ def renew_funds(bay) -> None:
         ledger.pay("fund_close", "fund", city, "outside", city, surplus)
         ledger.pay("fund_raising", "outside", city, "fund", city, gap)
         funds.cash[ending] += gap - surplus
-        funds.ends[ending] += 4 * int(round(f.fund_life))
+        funds.ends[ending] += 4 * np.rint(f.fund_life + f.patience_life * bay.values.fund_patience[city]).astype(np.int64)
     bay.fund_agents.do("plan_quarter")
 
 
@@ -283,7 +354,7 @@ def invest_venture(bay) -> None:
     minutes = bay.values.travel_minutes[:cities, :cities]
     keys = Keys(*(bay.streams.key(name, quarter) for name in ("venture_pick", "venture_signal")))
     lead, private, public = np.empty(rows.size, np.int64), np.zeros(rows.size), np.zeros(rows.size)
-    venture_rounds(rows, firms.part(StartUps), value, funds.part(Investors), venture, guidance, np.cumsum(funds.capital[venture]),
+    venture_rounds(rows, firms.part(StartUps), value, screening_noise(bay, rows), funds.part(Investors), venture, guidance, np.cumsum(funds.capital[venture]),
                    np.log1p(minutes / 30.0), bay.values.barrier_finance[:cities, :cities], f.venture_size * bay.growth_level, keys, f,
                    lead, private, public)
     done = lead >= 0
@@ -302,6 +373,42 @@ def invest_venture(bay) -> None:
     fresh = firms.rounds[rows] == 0
     firms.invested_quarter[rows[fresh]] = quarter
     firms.rounds[rows] += 1
+
+
+def screening_noise(bay, rows: np.ndarray) -> np.ndarray:
+    """Noise of screening for each start-up (n,); a first round with a public appraisal of the results is seen more clearly."""
+    f, firms, service = bay.parameters.finance, bay.firms, bay.values.valuation_service
+    noise = np.full(rows.size, f.venture_noise)
+    if service.any():
+        wanted = ((firms.rounds[rows] == 0) & (bay.streams.uniforms("direct", bay.quarter, firms.id[rows], 1)
+                                               < service[firms.city[rows], firms.field[rows], firms.kind[rows]]))
+        asked = rows[wanted]
+        paid = bay.budgets.pay_for_service("valuation_service", firms.city[asked].astype(np.int64), f.valuation_cost * firms.weight[asked],
+                                           firms.id[asked])
+        noise[np.flatnonzero(wanted)[paid]] *= 1.0 - f.valuation_gain
+    return noise
+
+
+def list_directly(bay) -> None:
+    """Equity and bonds without a lead fund, where the entry threshold is lowered: savers see what a fund would see.
+
+    A firm that is no leader tries with the chance ``venture_rate`` times the share of firms let in, and gets ``direct_size``
+    from savers in its city when the posterior mean passes the hurdle.
+    """
+    access = bay.values.direct_access
+    if not access.any():
+        return
+    f, firms, quarter = bay.parameters.finance, bay.firms, bay.quarter
+    rows = firms.alive_rows()
+    rows = rows[firms.kind[rows] != LEADER]
+    share = access[firms.city[rows], firms.field[rows], firms.kind[rows]]
+    rows = rows[bay.streams.uniforms("direct", quarter, firms.id[rows]) < f.venture_rate * share]
+    shock = bay.streams.normals("direct", quarter, firms.id[rows], 2)
+    rows = rows[(start_up_value(bay, rows) + f.venture_noise * shock) / (1.0 + f.venture_noise**2) > f.venture_hurdle]
+    weight, city, size = firms.weight[rows], firms.city[rows].astype(np.int64), f.direct_size * bay.growth_level
+    bay.ledger.pay("direct", "outside", city, "firm", city, size * weight)
+    bay.tally.flow("flow_capital_direct", city, city, size * weight)
+    firms.cash[rows] += size
 
 
 def join_from_outside(bay, rows: np.ndarray, private: np.ndarray) -> None:
@@ -369,6 +476,82 @@ def credit_limit(sales_year: np.ndarray, data_share: np.ndarray, data_quarters: 
     return sales_year * p.credit_limit * (1.0 + data_share * np.minimum(1.0, data_quarters / 12.0))
 
 
+def open_credit(bay, rows: np.ndarray, limit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What levers let banks accept: limits (n,), million CNY per real firm, and firms they can appraise beside those of 2020 (n,) in 0..1.
+
+    A record of operating data (share of three years), a fund's stake (``linkage`` per CNY), patents (``pledge_value`` each), a
+    public guarantee for start-ups (``startup_loan``), work with an institute (``school_loan``), an insurer that bears a share c
+    (1 / (1 - c) as much). A firm that several of them cover is turned away unseen only where all fail: 1 - product of (1 - share).
+    """
+    f, firms, values, count = bay.parameters.finance, bay.firms, bay.values, bay.institutes.capacity
+    cell = firms.city[rows], firms.field[rows], firms.kind[rows]
+    unseen = np.ones(rows.size)
+
+    def accept(service: str, share, amount) -> None:
+        """Those a service covers are seen, and their limit grows."""
+        nonlocal limit
+        value = getattr(values, service)[cell]
+        unseen[:] *= 1.0 - value * share
+        limit = limit + value * share * amount
+
+    added = values.credit_data[cell] - f.credit_data
+    if added.any():
+        unseen *= 1.0 - np.clip(added, 0.0, 1.0) * np.minimum(1.0, firms.data_quarters[rows] / 12.0)
+    if values.loan_linkage.any():
+        accept("loan_linkage", firms.invested[rows] > 0.0, f.linkage * firms.invested[rows])
+    if values.patent_pledge.any():
+        inventions, owned = bay.inventions, np.zeros(firms.capacity)
+        held = np.flatnonzero((inventions.alive == 1) & (inventions.owner >= count))
+        np.add.at(owned, inventions.owner[held] - count, inventions.weight[held])
+        accept("patent_pledge", owned[rows] > 0.0, f.pledge_value * bay.growth_level * owned[rows] / firms.weight[rows])
+    if values.startup_guarantee.any():
+        accept("startup_guarantee", firms.kind[rows] == STARTUP, f.startup_loan * bay.growth_level)
+    if values.school_credit.any():
+        ties, works = bay.ties, np.zeros(firms.capacity, bool)
+        works[ties.b[(ties.alive == 1) & (ties.type == FIRM_INSTITUTE)] - count] = True
+        accept("school_credit", works[rows], f.school_loan * bay.growth_level)
+    if values.credit_insured.any():
+        accept("credit_insured", 1.0, 0.0)
+        limit = limit / (1.0 - values.credit_insured[cell])
+    return limit, 1.0 - unseen
+
+
+def insure_loans(bay) -> None:
+    """Debtors whose loans are insured pay premiums: insured part * expected loss * (1 + load)."""
+    if not bay.values.credit_insured.any():
+        return
+    f, firms = bay.parameters.finance, bay.firms
+    rows = np.flatnonzero((firms.alive == 1) & (firms.loan > 0.0))
+    weight, city = firms.weight[rows], firms.city[rows].astype(np.int64)
+    insured = bay.values.credit_insured[city, firms.field[rows], firms.kind[rows]] * firms.loan[rows]
+    premium = np.minimum(insured * f.loan_loss * (1.0 + bay.parameters.conversion.premium_load), np.maximum(firms.cash[rows], 0.0))
+    bay.ledger.pay("premium", "firm", city, "insurer", city, premium * weight)
+    firms.cash[rows] -= premium
+
+
+def cover_losses(bay, rows: np.ndarray) -> None:
+    """Loans of firms that leave: the government pays its guaranteed part, insurers the insured part of the rest, to the bank."""
+    guarantee, insured = bay.values.startup_guarantee, bay.values.credit_insured
+    rows = rows[bay.firms.loan[rows] > 0.0]
+    if rows.size == 0 or not (guarantee.any() or insured.any()):
+        return
+    firms, ledger, cities = bay.firms, bay.ledger, len(bay.region.city_ids)
+    city, loss = firms.city[rows].astype(np.int64), firms.loan[rows] * firms.weight[rows]
+    cell = firms.city[rows], firms.field[rows], firms.kind[rows]
+    everywhere, returned = np.arange(cities), np.zeros(cities)
+    public = guarantee[cell] * (firms.kind[rows] == STARTUP) * loss
+    if public.any():
+        paid, payers = bay.budgets.transfer("startup_guarantee", np.bincount(city, weights=public, minlength=cities))
+        for place, part in payers:
+            ledger.pay("guarantee", "government", place, "bank", everywhere, paid * part)
+        returned += paid
+    due = np.bincount(city, weights=insured[cell] * (loss - public), minlength=cities)
+    ledger.pay("reinsurance", "outside", everywhere, "insurer", everywhere, np.maximum(0.0, due - ledger.account("insurer")[:cities]))
+    ledger.pay("compensation", "insurer", everywhere, "bank", everywhere, due)
+    desk = bay.row_of_fund(BANK)
+    np.add.at(bay.funds.cash, desk, returned + due)
+
+
 def lend(bay) -> None:
     """Interest and repayment, then new credit for firms short of money."""
     f, firms, funds, ledger, region, quarter = bay.parameters.finance, bay.firms, bay.funds, bay.ledger, bay.region, bay.quarter
@@ -386,13 +569,19 @@ def lend(bay) -> None:
         firms.loan[debtors] -= back
         np.add.at(funds.cash, desk[city], (interest + back) * weight)
         np.add.at(funds.committed, desk[city], -back * weight)
+    insure_loans(bay)
     rows = firms.alive_rows()
     rows = rows[firms.kind[rows] != LEADER]
     need = np.maximum(0.0, f.buffer * firms.rd_paid[rows] - firms.cash[rows])
-    asking = (need > 0.0) & (bay.streams.uniforms("credit", quarter, firms.id[rows]) < f.credit_rate)
-    rows, need = rows[asking], need[asking]
+    rows, need = rows[need > 0.0], need[need > 0.0]
+    asks = firms.weight[rows]
+    bay.tally.add("loan_needs", firms.city[rows], asks)
+    bay.tally.add("loan_needs_small", firms.city[rows], asks * (need < f.small_need))
     data = bay.values.credit_data[firms.city[rows], firms.field[rows], firms.kind[rows]]
-    limit = credit_limit(4.0 * firms.sales[rows], data, firms.data_quarters[rows], f)
+    limit, seen = open_credit(bay, rows, credit_limit(4.0 * firms.sales[rows], data, firms.data_quarters[rows], f))
+    chance = f.credit_rate + np.maximum(0.0, f.credit_access - f.credit_rate) * seen
+    asking = bay.streams.uniforms("credit", quarter, firms.id[rows]) < chance
+    rows, need, limit = rows[asking], need[asking], limit[asking]
     amount = np.minimum(need, np.maximum(0.0, limit - firms.loan[rows])) * (firms.arrears[rows] <= 0.0)
     weight, city = firms.weight[rows], firms.city[rows].astype(np.int64)
     wanted = np.bincount(city, weights=amount * weight, minlength=cities)

@@ -12,7 +12,15 @@ barter: both sides' totals are cut to the smaller one (Cowan & Jonard 2004); wor
 of one alliance who really use it, gives without return.
 
 *Spillovers* between city-field pools: S(c, f) = sum_{c', f'} exp(-d / d0) (1 - border * b) R(f, f') K(c', f'),
-relative to the bay's mean (Bottazzi & Peri 2003).
+relative to the bay's mean (Bottazzi & Peri 2003). Where laboratories diffuse their results (share v_c of the city's firms),
+state laboratories' part of K loses less by distance: exp(-d / d0) + v_c (1 - exp(-d / d0)).
+
+*Learning from laboratories.* There a firm without a tie to an institute learns basic and applied knowledge of its field,
+
+    dL_k = v_c * radiation_speed * absorption * sum_{c'} w_c' (1 - border * b) max(0, L_k(c') - L_k) * (1 - L_k),
+
+with L(c') the level of the state laboratories of a city in the field and w_c' their share of all its staff in them; what is
+written down to be diffused can be learned whole.
 
 *Levels* lie in [0, 1] relative to a moving outside frontier: gains are proportional to (1 - L), losses to L
 (depreciation, faster when unused, plus the frontier's movement), so levels neither explode nor die out.
@@ -35,7 +43,7 @@ import numpy as np
 
 from greaterbay.actors.columns import add_rows, sums_by_cell
 from greaterbay.actors.firm import LEADER
-from greaterbay.actors.invention import LABORATORY
+from greaterbay.actors.invention import FIRM_INSTITUTE, LABORATORY
 from greaterbay.actors.network import cognitive_distance, own_levels
 from greaterbay.kernels import inlined, lean
 from greaterbay.streams import combine, negative_binomial, uniform
@@ -98,8 +106,10 @@ def learn_on_ties(ties, nodes, levels, absorptive, related, core_city, p, one, t
             volume = barter(total_a, total_b)
             cut_a = volume / total_a if total_a > 0.0 else 0.0
             cut_b = volume / total_b if total_b > 0.0 else 0.0
-        _add_side(change, a, nodes.field[a], related, cut_a, p, one)
-        _add_side(change, b, nodes.field[b], related, cut_b, p, two)
+        if cut_a * total_a > 0.0:
+            _add_side(change, a, nodes.field[a], related, cut_a, p, one)
+        if cut_b * total_b > 0.0:
+            _add_side(change, b, nodes.field[b], related, cut_b, p, two)
         learned[a] += cut_a * total_a
         learned[b] += cut_b * total_b
         if core_city[nodes.city[b]]:
@@ -224,13 +234,20 @@ def spillover_pools(bay) -> np.ndarray:
     rows = firms.alive_rows()
     own = own_levels(firms, rows)
     stock = sums_by_cell(firms.city[rows], firms.field[rows], firms.staff[rows] * own, cities, fields)
-    levels = institutes.capability.reshape(institutes.capacity, fields, 4).mean(axis=2)
+    four = institutes.capability.reshape(institutes.capacity, fields, 4)
+    levels = (four[:, :, 0] + four[:, :, 1] + four[:, :, 2] + four[:, :, 3]) / np.float32(4.0)
     by_city = np.zeros((cities, fields))
     add_rows(by_city, institutes.city, institutes.staff[:, None] * institutes.field_weight * levels)
     stock += by_city
     barrier = bay.values.barrier_technology[:cities, :cities]
     reach = np.exp(-region.distance_km / p.spillover_distance) * np.maximum(0.0, 1.0 - p.spillover_border * barrier)
     pool = reach @ stock @ region.relatedness_field
+    if bay.values.radiation.any():
+        labs = np.flatnonzero(region.institute_state_lab)
+        by_city = np.zeros((cities, fields))
+        add_rows(by_city, institutes.city[labs], (institutes.staff[:, None] * institutes.field_weight * levels)[labs])
+        far = bay.values.radiation[:, None] * (1.0 - np.exp(-region.distance_km / p.spillover_distance))
+        pool += far * np.maximum(0.0, 1.0 - p.spillover_border * barrier) @ by_city @ region.relatedness_field
     if bay.spillover_reference is None:
         bay.spillover_reference = float(pool.mean())
     return np.minimum(pool / bay.spillover_reference, 4.0)
@@ -253,6 +270,37 @@ def basic_pools(bay) -> np.ndarray:
     return (reach @ knowledge) / np.maximum(near @ mass, 1e-9) * p.access
 
 
+def learn_from_laboratories(bay, levels, change, learned, learned_core) -> None:
+    """Diffusion of state laboratories' results to firms without a tie to an institute, added to ``change`` (N, K),
+    ``learned`` and ``learned_core`` (N,)."""
+    region, p, firms, institutes = bay.region, bay.parameters.learning, bay.firms, bay.institutes
+    value, count, fields = bay.values.radiation, institutes.capacity, len(region.field_ids)
+    cities = len(region.city_ids)
+    labs = np.flatnonzero(region.institute_state_lab)
+    weight = institutes.staff[labs, None] * institutes.field_weight[labs]  # (labs, F)
+    mass, knowledge = np.zeros((cities, fields)), np.zeros((cities, fields, 2))
+    add_rows(mass, institutes.city[labs], weight)
+    level = institutes.capability[labs].reshape(labs.size, fields, 4)[:, :, :2].astype(float)
+    np.add.at(knowledge, institutes.city[labs], weight[:, :, None] * level)
+    share = mass / np.maximum(mass.sum(axis=0), 1e-12)
+    level = knowledge / np.maximum(mass, 1e-12)[:, :, None]
+    through = np.maximum(0.0, 1.0 - p.spillover_border * bay.values.barrier_technology[:cities, :cities])
+    ties, tied = bay.ties, np.zeros(levels.shape[0], bool)
+    tied[ties.b[(ties.alive == 1) & (ties.type == FIRM_INSTITUTE)]] = True
+    rows = firms.alive_rows()
+    rows = rows[(value[firms.city[rows]] > 0.0) & ~tied[count + rows]]
+    city, field = firms.city[rows], firms.field[rows].astype(np.int64)
+    speed = value[city] * p.radiation_speed * firms.absorptive[rows]
+    for k in range(2):
+        own = levels[count + rows, 4 * field + k].astype(float)
+        for there in np.unique(institutes.city[labs]):
+            gap = np.maximum(0.0, level[there, field, k] - own)
+            gain = speed * share[there, field] * through[city, there] * gap * (1.0 - own)
+            change[count + rows, 4 * field + k] += gain
+            learned[count + rows] += gain
+            learned_core[count + rows] += gain * region.core_city[there]
+
+
 def share_knowledge(bay) -> None:
     """Learning, spillovers, research and inventions of the quarter."""
     region, p, q = bay.region, bay.parameters.learning, bay.parameters.invention
@@ -267,6 +315,8 @@ def share_knowledge(bay) -> None:
     change, learned, learned_core = np.zeros(levels.shape), np.zeros(n), np.zeros(n)
     one, two = np.empty(levels.shape[1]), np.empty(levels.shape[1])
     learn_on_ties(bay.ties.part(Partners), nodes, levels, absorptive, related, region.core_city, p, one, two, change, learned, learned_core)
+    if bay.values.radiation.any():
+        learn_from_laboratories(bay, levels, change, learned, learned_core)
 
     spill, basic = spillover_pools(bay), basic_pools(bay)
     access = np.zeros(n)
@@ -300,20 +350,42 @@ def share_knowledge(bay) -> None:
 
 
 def member_levels(bay, levels: np.ndarray) -> np.ndarray:
-    """Level that an alliance gives its members access to (N,): the best member's own-field level, times the
-    share of memberships that is really used in the member's city, times ``access``."""
+    """Level that an alliance or consortium gives its members access to (N,): the best member's level in the field, times the
+    share of memberships that is really used, times ``access``."""
     out = np.zeros(levels.shape[0])
     bits = np.concatenate((bay.institutes.alliances, bay.firms.alliances))
     city = np.concatenate((bay.institutes.city, bay.firms.city))
     own = np.concatenate((bay.institutes.main_field, bay.firms.field))
+    anywhere = np.flatnonzero(bits)
     for alliance in range(bay.alliance_count.size):
-        members = np.flatnonzero((bits >> alliance) & 1)
-        if members.size < 2:
-            continue
-        best = levels[members[:, None], 4 * own[members].astype(np.int64)[:, None] + np.arange(4)].astype(float).mean(axis=1).max()
-        used = bay.values.alliance_sharing[city[members]]
-        out[members] = np.maximum(out[members], bay.parameters.learning.access * best * used)
+        everyone = anywhere[((bits[anywhere] >> alliance) & 1) == 1]
+        for side in range(int(bay.side_city.max()) + 1):  # one, unless the run is cut apart
+            members = everyone[bay.side_city[city[everyone]] == side]
+            if members.size < 2:
+                continue
+            best = _best_level(levels, own, members)
+            used = bay.values.alliance_sharing[city[members]]
+            out[members] = np.maximum(out[members], bay.parameters.learning.access * best * used)
+    consortium = bay.consortium_node
+    for field in range(len(bay.region.field_ids) if consortium.any() else 0):
+        everyone = np.flatnonzero((consortium >> np.uint64(field)) & np.uint64(1))
+        for side in range(int(bay.side_city.max()) + 1):
+            members = everyone[bay.side_city[city[everyone]] == side]
+            if members.size >= 2:
+                best = levels[members, 4 * field: 4 * field + 4].astype(float).mean(axis=1).max()
+                mine = members[own[members] == field]
+                out[mine] = np.maximum(out[mine], bay.parameters.learning.access * best * bay.parameters.partnering.consortium_used)
     return out
+
+
+@lean
+def _best_level(levels, own, members):
+    """Highest mean level of an own field among some nodes."""
+    best = 0.0
+    for k in range(members.shape[0]):
+        i, c = members[k], 4 * np.int64(own[members[k]])
+        best = max(best, (float(levels[i, c]) + float(levels[i, c + 1]) + float(levels[i, c + 2]) + float(levels[i, c + 3])) / 4.0)
+    return best
 
 
 def make_inventions(bay, nodes, counts: np.ndarray, basic: np.ndarray) -> None:

@@ -15,7 +15,8 @@ buffer. Unpaid bills become arrears to suppliers. Next quarter's research is the
 is short.
 
 *Entry* follows sales per firm and incubator places, copies an incumbent's capabilities and technologies (spin-off), and
-starts small with founders' money. *Exit* is a hazard: any firm, more when small, more with unpaid bills. *Relocation*
+starts small with founders' money; it follows sales per firm over the cost of entry, which a business environment lowers.
+Places in parks, recognition across borders and production sites: ``exchange/location.py``. *Exit* is a hazard: any firm, more when small, more with unpaid bills. *Relocation*
 of research stays inside a jurisdiction, production may cross borders.
 """
 
@@ -29,8 +30,10 @@ import numpy as np
 from greaterbay.actors.columns import sums_by_cell
 from greaterbay.actors.firm import LEADER, SMALL, STARTUP
 from greaterbay.actors.places import draw_place
+from greaterbay.exchange import location
 from greaterbay.exchange.mobility import count_staff
 from greaterbay.kernels import lean
+from greaterbay.policy.coordination import eased
 from greaterbay.streams import combine, gumbel, normal, uniform
 
 Sellers = namedtuple("Sellers", ["alive", "id", "field", "sales"])
@@ -88,7 +91,9 @@ def market_sizes(bay) -> np.ndarray:
     total = np.bincount(firms.field[rows], weights=weight, minlength=fields)
     level = np.bincount(firms.field[rows], weights=weight * np.exp(bay.effective[rows]), minlength=fields) / np.maximum(total, 1e-12)
     relative = level / bay.productivity_reference / bay.frontier_field
-    now, then = overseas_reach(bay, bay.values.barrier_technology), overseas_reach(bay, bay.base_barriers.technology)
+    cities = len(region.city_ids)
+    now = overseas_reach(bay, eased(bay, bay.values.open_technology[:cities, :cities], "overseas"))
+    then = overseas_reach(bay, bay.base_barriers.technology)
     gain = 1.0 + p.overseas * region.export_share_field * (now / max(then, 1e-12) - 1.0)
     return bay.market_start * bay.market_growth * np.maximum(relative, 0.2) ** p.demand_elasticity * gain
 
@@ -186,7 +191,9 @@ def keep_accounts(bay) -> None:
     research = np.maximum(firms.rd_paid[rows] + granted, wages)
     ties = firms.degree[rows] * bay.parameters.partnering.tie_cost
     profit = sales * margin - research - ties
-    tax = np.maximum(profit, 0.0) * bay.profit_tax_city[city]
+    tax = np.maximum(profit, 0.0) * location.tax_rate(bay, rows)
+    bay.instruments.note("profit_tax", rows, tax)
+    bay.instruments.note("taxed_research", rows, np.maximum(research - granted, 0.0))
 
     def book(instrument, receiver, to, amount, payer="firm", origin=city):
         ledger.pay(instrument, payer, origin, receiver, to, amount * weight)
@@ -254,6 +261,8 @@ def enter_market(bay) -> None:
     sales = sums_by_cell(firms.city[rows], firms.field[rows], firms.sales[rows] * firms.weight[rows] * 4.0, cities, fields)
     per_firm = sales / np.maximum(number, 1e-9) / (bay.sales_per_firm_start * bay.growth_level)
     quality = bay.values.park_quality / bay.base_park_quality
+    if bay.values.environment.any():
+        per_firm = per_firm / (1.0 - p.entry_relief * bay.values.environment)[:, None]
     rate = (p.entry_rate * number * np.clip(per_firm, 0.05, 5.0) ** p.entry_sales * bay.incubation[:, None]
             * (quality**p.park_weight)[:, None])
     weight = bay.entry_weight
@@ -269,8 +278,11 @@ def enter_market(bay) -> None:
     parent = np.empty(cell.size, np.int64)
     _parents(bay.places.slot, bay.places.start, bay.places.size, cell, ids, bay.streams.key("entry_traits", quarter), parent)
     draws = [bay.streams.uniforms("entry_traits", quarter, ids, k) for k in range(5)]
+    if bay.values.park_special.any() or bay.values.chain_parks.any():
+        city = location.settle_founders(bay, location_value(bay), city, field, draws[1], ids)
     firms.alive[new], firms.id[new] = 1, ids
     firms.city[new] = firms.production_city[new] = city
+    firms.home[new] = region.jurisdiction_city[city]
     firms.field[new], firms.kind[new] = field, STARTUP
     firms.weight[new] = weight.ravel()[cell]
     firms.birth[new] = quarter
@@ -314,15 +326,31 @@ def _parents(slot, start, size, cells, ids, key, parent):
         parent[i] = draw_place(slot, start, size, cells[i], key, ids[i], 60)
 
 
+def draw_firms(bay, cells: np.ndarray, ids: np.ndarray, key) -> np.ndarray:
+    """A firm (row) of each cell (city * F + field), by place; -1 where there is none."""
+    out = np.empty(ids.size, np.int64)
+    _parents(bay.places.slot, bay.places.start, bay.places.size, cells, ids, key, out)
+    return out
+
+
+def location_value(bay) -> np.ndarray:
+    """Value of a city for firms of a field (C, F): parks, costs, firms of the field, overseas links."""
+    p, firms, region = bay.parameters.market, bay.firms, bay.region
+    live = firms.alive_rows()
+    number = sums_by_cell(firms.city[live], firms.field[live], firms.weight[live], len(region.city_ids), len(region.field_ids))
+    return (p.park_weight * bay.values.park_quality[:, None] - p.cost_weight * relative_cost(bay)[:, None]
+            + p.cluster_weight * np.log1p(number) + p.overseas_weight * region.overseas_links_city[:, None])
+
+
 @lean
 def choose_city(rows, firms, at, value, travel_log, barrier, allowed, bonus, key, chosen):
-    """City with the highest utility for each considering firm: value (C, F), travel from the present city, barrier."""
+    """City with the highest utility for each considering firm: value (C, F), travel from the present city, barrier; allowed (n, C)."""
     for i in range(rows.shape[0]):
         r = rows[i]
         here = at[r]
         best = -1e300
         for c in range(value.shape[0]):
-            if not allowed[here, c]:
+            if not allowed[i, c]:
                 continue
             u = value[c, firms.field[r]] - 0.5 * travel_log[here, c] - barrier[here, c] + gumbel(key, firms.id[r], c)
             if c == here:
@@ -333,29 +361,39 @@ def choose_city(rows, firms, at, value, travel_log, barrier, allowed, bonus, key
 
 
 def relocate(bay) -> None:
-    """A few firms consider another city for research (inside the jurisdiction) or production (anywhere in the bay)."""
-    p, firms, region, quarter = bay.parameters.market, bay.firms, bay.region, bay.quarter
-    cities, fields = len(region.city_ids), len(region.field_ids)
+    """A few firms consider another city for research (where they may) or production (anywhere in the bay); some are shown places."""
+    p, firms, region, quarter, values = bay.parameters.market, bay.firms, bay.region, bay.quarter, bay.values
+    cities = len(region.city_ids)
     rows = firms.alive_rows()
     rows = rows[firms.kind[rows] != LEADER]
     draw = bay.streams.uniforms("relocate", quarter, firms.id[rows])
-    live = firms.alive_rows()
-    number = sums_by_cell(firms.city[live], firms.field[live], firms.weight[live], cities, fields)
-    value = (p.park_weight * bay.values.park_quality[:, None] - p.cost_weight * relative_cost(bay)[:, None]
-             + p.cluster_weight * np.log1p(number) + p.overseas_weight * region.overseas_links_city[:, None])
+    value = location_value(bay)
     travel_log = np.log1p(bay.values.travel_minutes[:cities, :cities] / 30.0)
     barrier = bay.values.barrier_technology[:cities, :cities]
-    same = region.jurisdiction_city[:, None] == region.jurisdiction_city[None, :]
     key = bay.streams.key("relocate_city", quarter)
     research = rows[draw < p.relocate]
     chosen = np.empty(research.size, np.int64)
-    choose_city(research, firms.part(Movers), firms.city, value, travel_log, barrier, same, p.relocate_bonus, key, chosen)
+    choose_city(research, firms.part(Movers), firms.city, value, travel_log, barrier, location.may_enter(bay, research),
+                p.relocate_bonus, key, chosen)
     production = rows[(draw >= p.relocate) & (draw < 2 * p.relocate)]
     anywhere = np.empty(production.size, np.int64)
-    choose_city(production, firms.part(Movers), firms.production_city, value, travel_log, barrier, np.ones_like(same), p.relocate_bonus, key, anywhere)
-    firms.production_city[production] = anywhere
+    choose_city(production, firms.part(Movers), firms.production_city, value, travel_log, barrier, np.ones((production.size, cities), bool),
+                p.relocate_bonus, key, anywhere)
+    move_production(bay, production, anywhere)
     movers = research[chosen != firms.city[research]]
     bay.move_firms(movers, chosen[chosen != firms.city[research]])
+    if values.park_special.any() or values.chain_parks.any():
+        bay.move_firms(*location.answer_parks(bay, value))
+    if values.site_support.any():
+        move_production(bay, *location.answer_sites(bay, value))
+
+
+def move_production(bay, rows: np.ndarray, city: np.ndarray) -> None:
+    """Production of firms is in these cities from now on."""
+    firms = bay.firms
+    moved = firms.production_city[rows] != city
+    bay.tally.add("production_moves_in", city[moved], firms.weight[rows[moved]])
+    firms.production_city[rows] = city
 
 
 def renew_start_ups(bay) -> None:

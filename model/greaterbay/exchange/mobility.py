@@ -7,6 +7,9 @@ all people out of work look at posts (most of them in the own city) and compare 
         + cluster_weight * ln(people of the field) - travel_weight * ln(1 + minutes / 30)
         - (border_weight * barrier + recognition_weight * (1 - recognition) * gap) [other jurisdiction]
         - field_weight * (1 - relatedness) + Gumbel
+        + pair(c, d) + origin(title, d)                       [policy only, ``exchange/talent.py``]
+
+A common register shows ``register_posts`` further posts of other cities, by open posts alone, to whom it reaches.
 
 Stayers feel differences between cities only at ``stayer_response`` (Akcigit, Baslandze & Stantcheva 2016: people who
 may come in and people who may leave are different populations); newcomers from outside come only for a post above
@@ -26,6 +29,7 @@ import numpy as np
 
 from greaterbay.actors.columns import sums_by_cell
 from greaterbay.actors.person import skill_of
+from greaterbay.exchange import talent
 from greaterbay.exchange.partnering import pick, remember
 from greaterbay.kernels import inlined, jit, lean
 from greaterbay.streams import combine, gumbel, gumbel_below, uniform
@@ -37,10 +41,10 @@ Skilled = namedtuple("Skilled", ["alive", "city", "employer", "weight", "skill"]
 Staff = namedtuple("Staff", ["alive", "employer", "weight", "skill"])
 Dismissed = namedtuple("Dismissed", ["alive", "id", "employer", "former", "idle"])
 Learners = namedtuple("Learners", ["staff", "capability"])
-Posts = namedtuple("Posts", ["table", "start", "size", "city_cum"])
+Posts = namedtuple("Posts", ["table", "start", "size", "city_cum", "register", "register_cum"])
 Keys = namedtuple("Keys", ["look", "offer", "city", "utility", "leave", "age"])
 Setting = namedtuple("Setting", [
-    "city_value", "cluster", "travel_log", "barrier", "unrecognised", "related", "wage", "home_city",
+    "city_value", "cluster", "travel_log", "barrier", "unrecognised", "related", "wage", "home_city", "pair_value", "origin_value",
 ])
 LOCAL_TRIES = 6
 
@@ -77,9 +81,10 @@ def _draw_post(posts, city, key, identity, number):
 def _offer_value(s, p, response, home, field, skill_city, city, employer_city, employer_field):
     """Utility of a post without noise; ``home`` jurisdiction's city index stands for the title's origin."""
     different = city != employer_city
-    value = s.city_value[employer_city] + p.cluster_weight * s.cluster[employer_city, field]
+    value = s.city_value[employer_city] + p.cluster_weight * s.cluster[employer_city, field] + s.origin_value[home, employer_city]
     if different:
-        value = response * value + (1.0 - response) * (s.city_value[city] + p.cluster_weight * s.cluster[city, field])
+        value = (response * (value + s.pair_value[city, employer_city])
+                 + (1.0 - response) * (s.city_value[city] + p.cluster_weight * s.cluster[city, field] + s.origin_value[home, city]))
         value -= p.travel_weight * s.travel_log[city, employer_city] + p.border_weight * s.barrier[city, employer_city]
         value -= p.recognition_weight * s.unrecognised[s.home_city[home], employer_city]
     if employer_field >= 0:
@@ -110,8 +115,15 @@ def choose_posts(people, employer_city, employer_field, posts, s, keys, p, choic
         else:
             v_stay = s.city_value[city] + p.cluster_weight * s.cluster[city, field] - 2.0
         best = v_stay + gumbel(keys.utility, me, 0)
-        for k in range(int(p.offers)):
-            if uniform(keys.city, me, 2 * k) < (p.local_share if working else p.local_share_idle):
+        seen = int(p.offers)
+        if posts.register[city] > 0.0 and uniform(keys.look, me, 1) < posts.register[city]:
+            seen += int(p.register_posts)
+        for k in range(seen):
+            if k >= int(p.offers):
+                c = pick(posts.register_cum[city], uniform(keys.city, me, 2 * k + 1))
+                if c < 0:
+                    continue
+            elif uniform(keys.city, me, 2 * k) < (p.local_share if working else p.local_share_idle):
                 c = city
             else:
                 c = pick(posts.city_cum[city], uniform(keys.city, me, 2 * k + 1))
@@ -170,8 +182,8 @@ def settle(choice, ids, vacancies, key, accepted):
 @lean
 def _headcounts(people, staff, skill, heads):
     for i in range(people.alive.shape[0]):
-        if people.alive[i] and people.employer[i] >= 0:
-            e = people.employer[i]
+        e = people.employer[i]
+        if e >= 0 and people.alive[i]:
             staff[e] += people.weight[i]
             skill[e] += people.weight[i] * people.skill[i]
             heads[e] += 1
@@ -274,8 +286,11 @@ def age_and_retire(bay) -> None:
     people.clear(gone)
 
 
-def graduate(bay) -> None:
-    """Graduates of the quarter enter out of work in their university's city."""
+def graduate(bay):
+    """Graduates of the quarter enter out of work in their university's city.
+
+    Returns who has a second supervisor: rows of people, firms (nodes), institutes; None when nobody has.
+    """
     people, institutes, region, quarter = bay.people, bay.institutes, bay.region, bay.quarter
     weight = bay.person_weight_city[institutes.city]
     number = institutes.graduates / 4.0 / weight
@@ -283,7 +298,7 @@ def graduate(bay) -> None:
     count = np.floor(number + draw).astype(int)
     origin = np.repeat(np.arange(institutes.capacity), count)
     if origin.size == 0:
-        return
+        return None
     ordinal = np.arange(origin.size) - np.repeat(np.cumsum(count) - count, count)
     ids = np.empty(origin.size, np.uint64)
     _new_ids(institutes.id[origin], quarter, ordinal, ids)
@@ -294,6 +309,7 @@ def graduate(bay) -> None:
           region.jurisdiction_city[institutes.city[origin]], weight[origin], 25.0)
     bay.tally.add("graduates", people.city[rows], people.weight[rows])
     bay.people_in += people.weight[rows].sum()
+    return talent.train_jointly(bay, rows, origin) if bay.values.joint_training.any() else None
 
 
 @lean
@@ -328,7 +344,7 @@ def bring_newcomers(bay, posts, setting) -> tuple[np.ndarray, np.ndarray]:
     cumulative = bay.field_cum_city[city]
     fields = (bay.streams.uniforms("newcomers", quarter, ids, 1)[:, None] * cumulative[:, -1:] > cumulative).sum(axis=1)
     post = np.empty(cell.size, np.int64)
-    _newcomer_posts(ids, fields, city, place, posts, setting, bay.employer_field, p, bay.outside_response[place - cities],
+    _newcomer_posts(ids, fields, city, place, len(region.jurisdiction_ids) + place - cities, posts, setting, bay.employer_field, p, bay.outside_response[place - cities],
                     np.log(region.outside_wage * bay.growth_level), bay.streams.key("newcomers", quarter), post)
     keep = post >= 0
     ids, fields, city, place, post = ids[keep], fields[keep], city[keep], place[keep], post[keep]
@@ -339,7 +355,7 @@ def bring_newcomers(bay, posts, setting) -> tuple[np.ndarray, np.ndarray]:
 
 
 @lean
-def _newcomer_posts(ids, fields, city, place, posts, s, employer_field, p, response, outside_wage, key, post):
+def _newcomer_posts(ids, fields, city, place, home, posts, s, employer_field, p, response, outside_wage, key, post):
     for i in range(ids.shape[0]):
         post[i] = -1
         here, origin = city[i], place[i]
@@ -348,7 +364,8 @@ def _newcomer_posts(ids, fields, city, place, posts, s, employer_field, p, respo
             e = _draw_post(posts, here, key, ids[i], 10 + k)
             if e < 0:
                 continue
-            value = response[i] * (s.city_value[here] + p.cluster_weight * s.cluster[here, fields[i]])
+            value = response[i] * (s.city_value[here] + p.cluster_weight * s.cluster[here, fields[i]] + s.origin_value[home[i], here]
+                                   + s.pair_value[origin, here])
             value -= p.border_weight * s.barrier[origin, here] + p.recognition_weight * s.unrecognised[origin, here]
             if employer_field[e] >= 0:
                 value -= p.field_weight * (1.0 - s.related[fields[i], employer_field[e]])
@@ -378,7 +395,7 @@ def city_setting(bay) -> Setting:
     _clusters(people.part(Residents), cluster)
     home = np.concatenate((bay.jurisdiction_seat, np.arange(cities, cities + 2)))
     return Setting(value, np.log1p(cluster / 100.0), np.log1p(values.travel_minutes / 30.0), values.barrier_talent,
-                   values.unrecognised, region.relatedness_field, bay.wage_city, home)
+                   values.unrecognised, region.relatedness_field, bay.wage_city, home, talent.pair_terms(bay), talent.origin_terms(bay))
 
 
 def move_people(bay) -> None:
@@ -388,13 +405,17 @@ def move_people(bay) -> None:
     age_and_retire(bay)
     if bay.warming:
         replace_leavers(bay)
+        trained = None
     else:
-        graduate(bay)
+        trained = graduate(bay)
     count_staff(bay)
     open_posts(bay)
     firms, institutes = bay.firms, bay.institutes
-    vacancies = np.concatenate((institutes.vacancies, firms.vacancies)).astype(np.int64)
     employer_city = np.concatenate((institutes.city, np.where(firms.alive == 1, firms.city, -1))).astype(np.int64)
+    talent.open_quarter(bay)
+    if trained is not None:
+        talent.place_trained(bay, trained, hire, employer_city)
+    vacancies = np.concatenate((institutes.vacancies, firms.vacancies)).astype(np.int64)
     bay.employer_field = np.concatenate((np.full(count, -1), firms.field)).astype(np.int64)
     ids = np.concatenate((institutes.id, firms.id))
     size = bay.post_places
@@ -405,7 +426,8 @@ def move_people(bay) -> None:
     minutes = bay.values.travel_minutes[:cities, :cities]
     barrier = bay.values.barrier_talent[:cities, :cities]
     pull = np.exp(-minutes / 60.0 - barrier) * open_city[None, :] * (1.0 - np.eye(cities))
-    posts = Posts(table, start, size, np.cumsum(pull, axis=1))
+    listed = open_city[None, :] * (1.0 - np.eye(cities))
+    posts = Posts(table, start, size, np.cumsum(pull, axis=1), bay.values.register_reach, np.cumsum(listed, axis=1))
     setting = city_setting(bay)
     keys = Keys(*(bay.streams.key(name, 0 if name == "age" else quarter)
                   for name in ("look", "offer", "offer_city", "job_utility", "leave", "age")))
@@ -425,8 +447,24 @@ def move_people(bay) -> None:
     turned_away = arrivals[accepted[arrivals] == 0]
     people.clear(turned_away)
     hire(bay, np.flatnonzero(accepted == 1), choice, employer_city)
+    if bay.values.team_share.any():
+        welcome_teams(bay, setting, employer_city)
+    if bay.values.named_talents.any():
+        talent.learn_from_named(bay)
     count_staff(bay)
     set_wages_and_rents(bay, vacancies, employer_city)
+
+
+def welcome_teams(bay, setting, employer_city: np.ndarray) -> None:
+    """Teams from abroad come with their grants and begin at an institute."""
+    people, region = bay.people, bay.region
+    (rows, ids, city, field, weight), employer = talent.invite_teams(bay, setting)
+    enter(bay, rows, ids, city, field, len(region.jurisdiction_ids) + 1, weight, talent.TEAM_AGE)
+    people.skill[rows] *= bay.parameters.mobility.team_skill
+    people.former[rows] = -3  # from abroad, until the move is booked
+    choice = np.full(people.capacity, -1, np.int64)
+    choice[rows] = employer
+    hire(bay, rows, choice, employer_city)
 
 
 def replace_leavers(bay) -> None:
@@ -473,6 +511,8 @@ def hire(bay, rows: np.ndarray, choice: np.ndarray, employer_city: np.ndarray) -
     from_outside = origin >= cities
     bay.people_in += weight[from_outside].sum()
     inside = moved & ~from_outside
+    tally.add("talent_newcomers", there[from_outside], weight[from_outside])
+    tally.add("talent_moves_in", there[inside], weight[inside])
     cross = inside.copy()
     cross[inside] = region.jurisdiction_city[origin[inside]] != region.jurisdiction_city[there[inside]]
     tally.add("talent_border", there[cross], weight[cross])
@@ -488,6 +528,7 @@ def hire(bay, rows: np.ndarray, choice: np.ndarray, employer_city: np.ndarray) -
     people.employer[rows] = new
     people.city[rows] = there
     people.idle[rows] = 0
+    talent.settle_arrivals(bay, rows[moved], origin[moved], there[moved])
 
 
 @lean

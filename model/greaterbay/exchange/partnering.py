@@ -2,7 +2,7 @@
 
 A share of the firms and institutes looks for partners each quarter. Each sees a limited set of candidates:
 local ones (more where there are many), distant ones, institutes, past partners, partners' partners,
-members of a really used alliance, and those a platform shows. Utility of partner j for i:
+members of a really used alliance, those a platform shows, and those a programme introduces (``introductions``). Utility of partner j for i:
 
     u_ij = cognitive_weight * f(D) - travel[type] * ln(1 + minutes / 30) - border_weight * barrier
            + closure_weight * (met through a common partner) + past_weight * (worked together before)
@@ -29,16 +29,17 @@ from greaterbay.actors.columns import sums_by_cell
 from greaterbay.actors.invention import FIRM_FIRM, FIRM_INSTITUTE, INSTITUTE_INSTITUTE
 from greaterbay.actors.network import cognitive_distance, update_degrees
 from greaterbay.actors.places import draw_place
+from greaterbay.exchange.introductions import consortium_members, further_places, introduce
 from greaterbay.kernels import inlined, jit, lean
 from greaterbay.streams import combine, gumbel, pair_identity, rounded, uniform
 
 CHOICES = 3  # partners an actor can propose to in a quarter, best first
-SEEN = 48  # room for candidates
+SEEN = 96  # room for candidates
 
 Search = namedtuple("Search", [
     "slot", "start", "size", "far_cum", "wide_cum", "field_cum", "institute_cum", "wide_institute_cum", "local_mass",
     "travel_log", "barrier", "platform", "sharing", "grant", "alliance_member", "alliance_count", "alliance_bits",
-    "past", "park_boost",
+    "past", "park_boost", "shown", "shown_origin",
 ])
 Keys = namedtuple("Keys", ["seek", "candidate", "utility", "alliance", "rounding"])
 
@@ -129,10 +130,16 @@ def firm_in(nodes, s, institutes, city, field, key, identity, number):
 
 @inlined
 def _candidates(nodes, s, adjacency, institutes, i, keys, p, seen, origin):
-    """Fill ``seen`` and ``origin`` (0 met by search, 1 past partner, 2 through a partner, 3 alliance, 4 platform); return the number."""
+    """Fill ``seen`` and ``origin`` (0 met by search, 1 past partner, 2 through a partner, 3 member, 4 platform or
+    prepared); return the number."""
     me, city, field, kind = nodes.id[i], nodes.city[i], nodes.field[i], nodes.kind[i]
     key = keys.candidate
     found = 0
+    for k in range(s.shown.shape[1]):
+        if s.shown[i, k] >= 0:
+            seen[found] = s.shown[i, k]
+            origin[found] = s.shown_origin[i, k]
+            found += 1
     density = s.local_mass[city, field]
     wanted = p.local_candidates * density / (density + p.local_half_density) * (1.0 + s.park_boost[i])
     for k in range(min(12, rounded(wanted, uniform(keys.rounding, me, 0)))):
@@ -318,10 +325,10 @@ def cumulative_products(first: np.ndarray, second: np.ndarray, at: np.ndarray | 
     return out
 
 
-def search_tables(bay) -> Search:
+def search_tables(bay, nodes) -> Search:
     """What searching actors can reach this quarter, from stocks, travel times, barriers and levers."""
     region, p, values = bay.region, bay.parameters.partnering, bay.values
-    firms, institutes = bay.firms, bay.institutes
+    firms, institutes, p_market = bay.firms, bay.institutes, bay.parameters.market
     cities, fields = len(region.city_ids), len(region.field_ids)
     alive = firms.alive_rows()
     count = sums_by_cell(firms.city[alive], firms.field[alive], firms.weight[alive], cities, fields)
@@ -339,14 +346,20 @@ def search_tables(bay) -> Search:
     weight = institutes.staff[None, :] * (institutes.field_weight @ related).T  # (F, I)
     platform = values.platform_reach
     park = np.zeros(institutes.capacity + firms.capacity)
-    park[institutes.capacity:] = firms.in_park * bay.parameters.market.park_gain * values.park_quality[np.maximum(firms.city, 0)]
+    park[institutes.capacity:] = firms.in_park * p_market.park_gain * values.park_quality[np.maximum(firms.city, 0)]
+    travel_log = np.log1p(minutes / 30.0)
+    if values.environment.any():  # forms and disputes between two cities are handled in one place
+        saved = p_market.environment_travel * 0.5 * (values.environment[:, None] + values.environment[None, :])
+        travel_log = travel_log * (1.0 - saved * other)
+    institute_cum = cumulative_products(near, weight, institutes.city)
+    wide_institute_cum = cumulative_products(visible, weight, institutes.city)
     return Search(
         bay.places.slot, bay.places.start, bay.places.size, cumulative_products(near * other, mass.T),
-        cumulative_products(visible, mass.T), cumulative_products(count, related),
-        cumulative_products(near, weight, institutes.city), cumulative_products(visible, weight, institutes.city), mass,
-        np.log1p(minutes / 30.0), barrier, platform,
+        cumulative_products(visible, mass.T), cumulative_products(count, related), institute_cum, wide_institute_cum, mass,
+        travel_log, barrier, platform,
         values.alliance_sharing, values.joint_fund_chance, bay.alliance_member, bay.alliance_count,
         np.concatenate((institutes.alliances, firms.alliances)), np.concatenate((institutes.past, firms.past)), park,
+        *introduce(bay, nodes, bay.consortium_node, institute_cum, wide_institute_cum),
     )
 
 
@@ -358,7 +371,8 @@ def find_partners(bay) -> None:
     update_degrees(ties, bay.institutes, bay.firms)
     bay.see_network()
     nodes, adjacency = bay.nodes, bay.adjacency
-    search = search_tables(bay)
+    bay.consortium_node = consortium_members(bay, nodes)
+    search = search_tables(bay, nodes)
     keys = Keys(*(bay.streams.key(name, quarter) for name in ("seek", "candidate", "tie_utility", "alliance", "rounding")))
     n = nodes.alive.size
     target, mine, theirs = np.full((n, CHOICES), -1, np.int64), np.zeros((n, CHOICES)), np.zeros((n, CHOICES))
@@ -366,7 +380,7 @@ def find_partners(bay) -> None:
     seen, origin = np.empty(SEEN, np.int64), np.empty(SEEN, np.int64)
     seek(nodes, search, adjacency, bay.institutes.capacity, keys, p, seen, origin, np.empty(n), np.zeros(n, np.int64), target, mine, theirs, expected)
     quota = np.ones(n, np.int64)
-    places = p.institute_ties * bay.institutes.researchers * bay.scale
+    places = p.institute_ties * bay.institutes.researchers * bay.scale * further_places(bay)
     draws = bay.streams.uniforms("rounding", quarter, bay.institutes.id, 1)
     quota[: bay.institutes.capacity] = np.floor(places) + (draws < places - np.floor(places))
     chosen = np.empty(n, np.int64)
@@ -386,9 +400,10 @@ def _identities(ids, a, b, out):
 def make_ties(bay, nodes, seekers: np.ndarray, chosen: np.ndarray) -> None:
     """Write new ties: both orders of the same pair make one tie; weight is that of the thinned side."""
     n = nodes.alive.size
-    pairs = np.unique(np.minimum(seekers, chosen[seekers]) * n + np.maximum(seekers, chosen[seekers]))
-    if pairs.size == 0:
+    if seekers.size == 0:
         return
+    pairs = np.sort(np.minimum(seekers, chosen[seekers]) * n + np.maximum(seekers, chosen[seekers]))
+    pairs = pairs[np.concatenate(([True], pairs[1:] != pairs[:-1]))]
     a, b = pairs // n, pairs % n
     ties, quarter = bay.ties, bay.quarter
     identity = np.empty(a.size, np.uint64)
@@ -409,6 +424,9 @@ def make_ties(bay, nodes, seekers: np.ndarray, chosen: np.ndarray) -> None:
     bits = np.concatenate((bay.institutes.alliances, bay.firms.alliances))
     used = bay.streams.uniforms("alliance", quarter, identity, 9) < bay.values.alliance_sharing[nodes.city[a]]
     ties.shared[rows] = ((bits[a] & bits[b]) > 0) & used
+    if bay.consortium_node.any():
+        used = bay.streams.uniforms("introduction", quarter, identity) < bay.parameters.partnering.consortium_used
+        ties.shared[rows] |= ((bay.consortium_node[a] & bay.consortium_node[b]) > 0) & used
     for one, two in ((a, b), (b, a)):
         remember(bay, one, two)
 

@@ -1,15 +1,19 @@
 """Phase 6. Technology is transferred.
 
 A firm that needs core technology (chance ``need`` a quarter) sees offers: marketed inventions of its partners,
-inventions of cities it can reach, and further ones through a platform. It takes the best by
+inventions of cities it can reach, and further ones that a matching platform, an exchange for rights or a chain leader
+arranges (``further_offers``). It takes the best by
 
     u = quality_weight * ln(quality) + fit * relatedness - travel * ln(1 + minutes / 30)
-        - border_weight * barrier + Gumbel                     [only what the firm can pay]
+        - border_weight * barrier + Gumbel                     [only what the firm can pay; less barrier for institutes' results
+                                                                under uniform rules of disposal]
 
 against importing, u_import = import_utility * dependence(field) - import_risk + Gumbel, and against nothing
-(``reservation``). Between partners a transfer can be joint use (no price), else a licence or a sale. The user's
-productivity gains ``gain`` * absorptive capacity * ln(1 + quality); owner and co-owner share the price. Imports give the
-same gain but teach nothing and are paid to ``abroad``; a firm that imports depends more on imports the next time.
+(``reservation``). What an operator arranges loses ``operator_nearness`` less by travel. Results that were given up are on
+sale at an exchange (``services``): at ``shelf_price`` of the price, with ``shelf_loss``, to be developed anew.
+Between partners a transfer can be joint use (no price), else a licence or a sale. The user's productivity gains
+``gain`` * absorptive capacity * ln(1 + quality); owner and co-owner share the price. Imports give the same gain but teach
+nothing and are paid to ``abroad``; a firm that imports depends more on imports the next time.
 """
 
 from __future__ import annotations
@@ -19,21 +23,24 @@ from collections import namedtuple
 
 import numpy as np
 
-from greaterbay.actors.invention import MARKET
+from greaterbay.actors.invention import ABANDONED, MARKET
+from greaterbay.exchange import services
+from greaterbay.exchange.introductions import in_bottleneck
 from greaterbay.exchange.partnering import cumulative_products, pick_two
 from greaterbay.kernels import lean
+from greaterbay.policy.coordination import platform_with_offers
 from greaterbay.streams import gumbel, uniform
 
 NOTHING, LICENCE, SALE, JOINT, IMPORT = range(5)
 Shelf = namedtuple("Shelf", ["row", "start", "weight_cum", "far_cum", "wide_cum", "field_cum", "node_row", "node_start"])
 Users = namedtuple("Users", ["alive", "id", "city", "field", "kind", "imports"])
-Offers = namedtuple("Offers", ["id", "owner", "city", "field", "quality"])
+Offers = namedtuple("Offers", ["id", "owner", "city", "field", "quality", "stage"])
 Keys = namedtuple("Keys", ["need", "offer", "utility", "channel"])
 
 
 @lean
-def _take(firms, inventions, shelf, adjacency, institutes, travel_log, barrier, related, dependence, platform, money,
-          keys, p, channel, chosen):
+def _take(firms, inventions, shelf, exchange, adjacency, institutes, travel_log, barrier, institute_barrier, related, dependence, further,
+          rights, money, keys, p, channel, chosen):
     for r in range(firms.alive.shape[0]):
         channel[r] = NOTHING
         chosen[r] = -1
@@ -49,12 +56,14 @@ def _take(firms, inventions, shelf, adjacency, institutes, travel_log, barrier, 
             channel[r] = IMPORT
         offers = int(p.offers)
         partner_offers = int(p.partner_offers)
-        reach = 0
-        if uniform(keys.offer, me, 90) < platform[city, field, firms.kind[r]]:
-            reach = int(p.platform_offers)
+        own_search = partner_offers + offers
         ties = adjacency.offset[node + 1] - adjacency.offset[node]
-        for k in range(partner_offers + offers + reach):
+        stall = shelf
+        for k in range(own_search + further[r] + rights[r]):
             partner = k < partner_offers
+            arranged = k >= own_search
+            if k == own_search + further[r]:
+                stall = exchange
             if partner:
                 if ties == 0:
                     continue
@@ -64,35 +73,46 @@ def _take(firms, inventions, shelf, adjacency, institutes, travel_log, barrier, 
                     continue
                 row = shelf.node_row[shelf.node_start[j] + int(uniform(keys.offer, me, 30 + k) * held)]
             else:
-                cumulative = shelf.far_cum[city, field] if k < partner_offers + offers else shelf.wide_cum[city, field]
-                where, what = pick_two(cumulative, shelf.field_cum[field], uniform(keys.offer, me, k))
+                cumulative = stall.wide_cum[city, field] if arranged else stall.far_cum[city, field]
+                number = 100 + k if arranged else k
+                mark_number = 150 + k if arranged else 30 + k
+                where, what = pick_two(cumulative, stall.field_cum[field], uniform(keys.offer, me, number))
                 if what < 0:
                     continue
                 cell = where * related.shape[0] + what
-                held = shelf.start[cell + 1] - shelf.start[cell]
+                held = stall.start[cell + 1] - stall.start[cell]
                 if held == 0:
                     continue
                 # inside a cell offers are met in proportion to the real inventions a row stands for
-                before = shelf.weight_cum[shelf.start[cell]]
-                mark = before + uniform(keys.offer, me, 30 + k) * (shelf.weight_cum[shelf.start[cell + 1]] - before)
-                at = np.searchsorted(shelf.weight_cum, mark, side="right") - 1
-                row = shelf.row[min(max(at, shelf.start[cell]), shelf.start[cell + 1] - 1)]
+                before = stall.weight_cum[stall.start[cell]]
+                mark = before + uniform(keys.offer, me, mark_number) * (stall.weight_cum[stall.start[cell + 1]] - before)
+                at = np.searchsorted(stall.weight_cum, mark, side="right") - 1
+                row = stall.row[min(max(at, stall.start[cell]), stall.start[cell + 1] - 1)]
             owner = inventions.owner[row]
             if owner == node or owner < 0:
                 continue
             there = inventions.city[row]
             draw = uniform(keys.channel, me, 0)
-            joint = partner and draw < p.joint_share
+            given_up = inventions.stage[row] == ABANDONED
+            joint = partner and draw < p.joint_share and not given_up
             price = 0.0 if joint else p.price * min(4.0, inventions.quality[row])
+            if given_up:
+                price *= p.shelf_price
             if price > money[r]:
                 continue
+            nearness = 1.0 - p.operator_nearness if arranged else 1.0
             u = (p.quality_weight * math.log(max(inventions.quality[row], 0.05)) + p.fit * related[field, inventions.field[row]]
-                 - p.travel * travel_log[city, there] - p.border_weight * barrier[city, there]
+                 - p.travel * nearness * travel_log[city, there]
+                 - p.border_weight * (institute_barrier if owner < institutes else barrier)[city, there]
                  + gumbel(keys.utility, me ^ inventions.id[row], 2))
+            if given_up:
+                u -= p.shelf_loss
             if u > best:
                 best = u
                 chosen[r] = row
-                if joint:
+                if given_up:
+                    channel[r] = SALE
+                elif joint:
                     channel[r] = JOINT
                 elif draw > 1.0 - p.sale_share:
                     channel[r] = SALE
@@ -108,16 +128,17 @@ def _shelves(bay, marketed: np.ndarray) -> Shelf:
     region, p, inventions = bay.region, bay.parameters, bay.inventions
     cities, fields = len(region.city_ids), len(region.field_ids)
     cell = inventions.city[marketed].astype(np.int64) * fields + inventions.field[marketed]
-    by_id = marketed[np.argsort(inventions.id[marketed])]
-    row, start = grouped(by_id, inventions.city[by_id].astype(np.int64) * fields + inventions.field[by_id], cities * fields)
+    order = np.argsort(inventions.id[marketed])
+    by_id = marketed[order]
+    row, start = grouped(by_id, cell[order], cities * fields)
     stock = np.bincount(cell, weights=inventions.weight[marketed], minlength=cities * fields).reshape(cities, fields)
     barrier = bay.values.barrier_technology[:cities, :cities]
     visible = np.exp(-p.partnering.candidate_border * barrier)
     near = np.exp(-bay.values.travel_minutes[:cities, :cities] / p.partnering.candidate_travel) * visible
     wanted = stock[None, :, :] * region.relatedness_field[:, None, :]  # (F user, C, F)
     in_city = wanted.sum(axis=2)
-    owned = by_id[inventions.owner[by_id] >= 0]
-    node_row, node_start = grouped(owned, inventions.owner[owned], bay.institutes.capacity + bay.firms.capacity)
+    owner = inventions.owner[by_id]
+    node_row, node_start = grouped(by_id[owner >= 0], owner[owner >= 0], bay.institutes.capacity + bay.firms.capacity)
     weight_cum = np.concatenate(([0.0], np.cumsum(inventions.weight[row])))
     return Shelf(row, start, weight_cum, cumulative_products(near, in_city), cumulative_products(visible, in_city),
                  np.cumsum(wanted, axis=-1), node_row, node_start)
@@ -154,35 +175,65 @@ def share_income(bay, rows: np.ndarray, income: np.ndarray, user_city: np.ndarra
         np.add.at(institutes.cash, node[~firm], amount[~firm])
 
 
+def further_offers(bay) -> tuple[np.ndarray, np.ndarray]:
+    """Offers that each firm sees beyond its own search, without regard to travel, by row (R,): of marketed inventions, through
+    a matching platform or the programme of a chain leader; and of given-up results, at an exchange for rights."""
+    p, values, firms, quarter = bay.parameters.transfer, bay.values, bay.firms, bay.quarter
+    further, rights = np.zeros(firms.capacity, np.int64), np.zeros(firms.capacity, np.int64)
+    rows = firms.alive_rows()
+    cell = (firms.city[rows], firms.field[rows], firms.kind[rows])
+    for value, number, offers, seen in ((platform_with_offers(bay), 90, p.platform_offers, further),
+                                        (values.ip_exchange, 91, p.exchange_offers, rights)):
+        if value.any():
+            draw = bay.streams.uniforms("transfer_offer", quarter, firms.id[rows], number)
+            seen[rows] += np.where(draw < value[cell], int(offers), 0)
+    further[in_bottleneck(bay, bay.nodes) - bay.institutes.capacity] += int(p.bottleneck_offers)
+    return further, rights
+
+
 def transfer_technology(bay) -> None:
     """Firms look for technology; owners are paid; users gain productivity."""
     p, region, firms, inventions, quarter = bay.parameters.transfer, bay.region, bay.firms, bay.inventions, bay.quarter
     cities, count = len(region.city_ids), bay.institutes.capacity
     marketed = np.flatnonzero((inventions.alive == 1) & (inventions.stage == MARKET))
-    shelf = _shelves(bay, marketed)
+    shelf, given_up = _shelves(bay, marketed), services.on_sale(bay)
+    exchange = _shelves(bay, given_up) if given_up.size else shelf
+    further, rights = further_offers(bay)
+    if given_up.size == 0:
+        rights[:] = 0
     keys = Keys(*(bay.streams.key(name, quarter) for name in ("transfer_need", "transfer_offer", "transfer_utility", "transfer_channel")))
     channel, chosen = np.zeros(firms.capacity, np.int8), np.full(firms.capacity, -1, np.int64)
     money = np.maximum(firms.cash - firms.rd_paid, 0.0)
     minutes = bay.values.travel_minutes[:cities, :cities]
-    _take(firms.part(Users), inventions.part(Offers), shelf, bay.adjacency, count, np.log1p(minutes / 30.0),
-          bay.values.barrier_technology[:cities, :cities], region.relatedness_field, region.import_dependence_field,
-          bay.values.platform_reach, money, keys, p, channel, chosen)
+    # under uniform rules of disposal the results of a city's institutes lose less to the barrier
+    barrier = institute_barrier = np.ascontiguousarray(bay.values.barrier_technology[:cities, :cities])
+    if bay.values.disposal_uniform.any():
+        institute_barrier = barrier * (1.0 - bay.values.disposal_uniform)[None, :]
+    _take(firms.part(Users), inventions.part(Offers), shelf, exchange, bay.adjacency, count, np.log1p(minutes / 30.0), barrier,
+          institute_barrier, region.relatedness_field, region.import_dependence_field, further, rights, money, keys, p, channel, chosen)
     users = np.flatnonzero(chosen >= 0)
     # one invention is sold once a quarter: the buyer with the first identity, the others license it
     buyers = users[channel[users] == SALE]
     buyers = buyers[np.argsort(firms.id[buyers], kind="stable")]
     _, first = np.unique(chosen[buyers], return_index=True)
-    channel[np.delete(buyers, first)] = LICENCE
+    late = np.delete(buyers, first)
+    given_up = inventions.stage[chosen[late]] == ABANDONED
+    channel[late[~given_up]] = LICENCE
+    channel[late[given_up]], chosen[late[given_up]] = NOTHING, -1  # a result that was given up has one buyer
+    users = users[chosen[users] >= 0]
     rows = chosen[users]
+    given_up = inventions.stage[rows] == ABANDONED
     owner, user_city, there = inventions.owner[rows], firms.city[users], inventions.city[rows]
     weight = firms.weight[users]
     price = np.where(channel[users] == JOINT, 0.0, p.price * np.minimum(4.0, inventions.quality[rows]))
+    price = np.where(given_up, p.shelf_price * price, price)
     price = np.minimum(price, np.maximum(firms.cash[users], 0.0))
     quality = inventions.quality[rows]
     firms.cash[users] -= price
     share_income(bay, rows, price * weight, user_city)
     by_firm = owner >= count
-    firms.productivity[users] += p.gain * firms.absorptive[users] * np.log1p(quality)
+    useful = np.where(given_up, 0.0, p.gain)  # what was given up has to be developed first
+    firms.productivity[users] += useful * firms.absorptive[users] * np.log1p(quality)
     for code, name in ((LICENCE, "licence"), (SALE, "sale"), (JOINT, "joint")):
         for kind, mask in (("firm", by_firm), ("institute", ~by_firm)):
             these = mask & (channel[users] == code)
@@ -190,6 +241,7 @@ def transfer_technology(bay) -> None:
     # a sold invention changes its owner
     sold = channel[users] == SALE
     inventions.owner[rows[sold]] = count + users[sold]
+    services.take_up(bay, rows[given_up], count + users[given_up])
     cross = region.jurisdiction_city[there] != region.jurisdiction_city[user_city]
     bay.tally.add("technology_border", user_city[cross], weight[cross])
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from greaterbay import outputs as declared
-from greaterbay.plots import cost, fonts, funnel, matrices, paths, probes, series, style
-from greaterbay.plots.runs import RunsError, StoredRun
+from greaterbay.plots import cost, fonts, funnel, matrices, paths, probes, style
+from greaterbay.runner import series
+from greaterbay.runner.results import RunsError, StoredRun
 
 DOTS_PER_INCH = 120
 LONGEST_NAME = 80

@@ -10,18 +10,19 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from greaterbay import outputs as declared
-from greaterbay.plots import series, style, units
-from greaterbay.plots.runs import StoredRun
+from greaterbay.plots import style, units
 from greaterbay.plots.words import word
+from greaterbay.runner import series
+from greaterbay.runner.results import StoredRun
 
 
 def yearly_cost(run: StoredRun, dimension: str) -> np.ndarray:
-    """Public cost, (year, part), mean over replicates; parts: payers' seats (``city``) or ``lever``."""
+    """Public cost, (year, part), mean over replicates; parts: payers' seats (``city``), ``payer`` or ``lever``."""
     if dimension == "city":
         values = run.values("public_cost")
         values = np.where(np.isfinite(values), values, 0.0)
     else:
-        values = np.nansum(run.values("public_cost_lever"), axis=2)
+        values = np.nansum(run.values("public_cost_lever"), axis=2 if dimension == "lever" else 3)
     return series.over_years(values, run.quarters, run.full_years, "sum").mean(axis=0)
 
 

@@ -9,9 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from greaterbay import outputs as declared
-from greaterbay.plots import series, style, units
-from greaterbay.plots.runs import StoredRun
+from greaterbay.plots import style, units
 from greaterbay.plots.words import WORDS, word
+from greaterbay.runner import series
+from greaterbay.runner.results import StoredRun
 
 PASSING = ("inventions", "conversions", "abandoned", "lapsed")
 BAR = 0.8

@@ -10,9 +10,10 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from greaterbay import outputs as declared
-from greaterbay.plots import series, style, units
-from greaterbay.plots.runs import OUTSIDE, StoredRun
+from greaterbay.plots import style, units
 from greaterbay.plots.words import word
+from greaterbay.runner import series
+from greaterbay.runner.results import OUTSIDE, StoredRun
 
 CELL_INCHES = 0.47
 DECADES = 4

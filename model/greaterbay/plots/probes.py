@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from greaterbay.plots import series, style
-from greaterbay.plots.runs import StoredRun
+from greaterbay.plots import style
 from greaterbay.plots.words import word
+from greaterbay.runner import series
+from greaterbay.runner.results import StoredRun
 
 ROLES = ("core", "periphery")
 

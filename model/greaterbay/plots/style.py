@@ -23,8 +23,8 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from greaterbay.plots import fonts
-from greaterbay.plots.runs import StoredRun
 from greaterbay.plots.words import word
+from greaterbay.runner.results import StoredRun
 
 ORANGE, SKY, GREEN = "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
@@ -177,15 +177,21 @@ def sheet(
     columns: int = 1,
     panel: tuple[float, float] = (2.7, 1.75),
     legend: Sequence[Line2D | Patch] = (),
+    warnings: Sequence[str] = (),
     **grid: object,
 ) -> Sheet:
-    """An empty sheet with heading and footer; ``panel`` is the size of one, ``grid`` goes to ``subplots``."""
+    """An empty sheet with heading and footer; ``panel`` is the size of one, ``grid`` goes to ``subplots``.
+
+    ``warnings`` stand in the footer before the runs.
+    """
     width = max(columns * panel[0] + 0.2, 6.4)
     letters = (width - 0.3) * 72 / (LETTER * TEXT_SIZE)
     titles = wrapped(title, 0.85 * letters * TEXT_SIZE / TITLE_SIZE)  # bold letters are wider
     readings = wrapped(reading, letters)
     feet = [
-        line for foot in footers(runs, language) for line in wrapped(foot, letters * TEXT_SIZE / FOOTER_SIZE)
+        line
+        for foot in [*warnings, *footers(runs, language)]
+        for line in wrapped(foot, 0.93 * letters * TEXT_SIZE / FOOTER_SIZE)  # digests run wide
     ]
     legend_rows, legend_columns = _legend_shape(legend, letters)
 
@@ -339,6 +345,12 @@ def short_number(value: float) -> str:
     if scaled >= 0.095:
         return f"{scaled:.1f}{suffix}"
     return f"{scaled:.2f}".removeprefix("0") if scaled >= 0.005 else "<.01"
+
+
+def panel_title(axes: Axes, text: str, inches: float) -> None:
+    """Title of a panel in as many lines as its width asks for, with a capital letter."""
+    lines = wrapped(text[:1].upper() + text[1:], inches * 72 / (LETTER * TEXT_SIZE))
+    axes.set_title("\n".join(lines), loc="left")
 
 
 def no_data(axes: Axes) -> None:

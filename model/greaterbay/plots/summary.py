@@ -18,8 +18,9 @@ import numpy as np
 from greaterbay import clock
 from greaterbay import outputs as declared
 from greaterbay.outputs import Output
-from greaterbay.plots import series, units
-from greaterbay.plots.runs import RunsError, StoredRun
+from greaterbay.plots import units
+from greaterbay.runner import series
+from greaterbay.runner.results import RunsError, StoredRun
 
 COVERAGE, WIDTH = 0.90, 100
 HIGHER, LOWER, SAME = "higher", "lower", "no difference"

@@ -73,6 +73,71 @@ WORDS: dict[str, tuple[str, str]] = {
     "means": ("Means over replicates.", "各次重复的均值。"),
     "whiskers": ("Whiskers: the middle 90 % of replicates.", "误差线：重复结果的中间 90 %。"),
     "thin": ("* rests on fewer than {n} simulated agents.", "* 依据的模拟个体少于 {n} 个。"),
+    # comparisons
+    "effect_paths_title": ("Effects of the policies over the years", "各政策效应的时间路径"),
+    "forest_title": ("Effects of the policies in {year}", "{year} 年各政策的效应"),
+    "noise_title": ("Noise budget: what pairing takes away", "噪声分解：配对消除了多少"),
+    "rank_title": ("How stable the order of the policies is, {year}", "政策排序的稳定性，{year} 年"),
+    "frontier_title": ("Public money and effect up to {year}", "截至 {year} 年的公共资金与效应"),
+    "winners_title": ("Who gains and who loses by {year}", "{year} 年谁受益、谁受损"),
+    "flow_change_title": ("Change of the flows between cities: {policy}", "城市间流量的变化：{policy}"),
+    "spread_title": ("Adoption share against the reference", "采用率与基准之差"),
+    "timeline_title": ("When the levers act", "政策杠杆的作用时间"),
+    "strip_title": ("Who pays what, and when", "谁在何时支付多少"),
+    "against": ("Against {policy}.", "相对于“{policy}”。"),
+    "effect_bands": (
+        "Lines: mean effect over {n} pairs. Bands: its 50 % (dark) and 90 % (light) interval. Where the band covers "
+        "zero, no direction is reported.",
+        "线：{n} 对的平均效应。带：其 50 %（深）与 90 %（浅）区间。带含零处不报告方向。",
+    ),
+    "one_pair": ("One pair: no intervals can be drawn.", "仅一对：无法画出区间。"),
+    "effect_lines": (
+        "Dots: mean effect. Thick: 50 %, thin: 90 % interval; hollow: covers zero, no direction is reported. Grey: "
+        "predictive 90 %, one further pair.",
+        "点：平均效应。粗线：50 %，细线：90 % 区间；空心：区间含零，不报告方向。灰线：预测 90 %（再多一对）。",
+    ),
+    "ratio_lines": (
+        "Variance of the difference without pairing over that with it, with 90 % interval; right of 1 pairing saves "
+        "runs. No dot: no difference in any pair.",
+        "不配对与配对时差值方差之比及其 90 % 区间；大于 1 表示配对节省模拟次数。无点：各对均无差别。",
+    ),
+    "rank_cells": (
+        "Cells: chance (%) that a policy has this rank; ordered by mean effect. Parameters vary only where posterior draws were run.",
+        "格：政策居于该名次的概率（%）；按平均效应排序。仅在使用后验抽样时参数才变化。",
+    ),
+    "frontier_lines": (
+        "Crosses: 90 % intervals. Line: no other policy does more for less. Cost is the present value, with the cost "
+        "of funds where the money is additional.",
+        "十字：90 % 区间。线：没有其他政策以更少的钱做得更多。成本为现值，新增资金含资金边际成本。",
+    ),
+    "winners_cells": (
+        "Change in % (shares: percentage points). Coloured where the 90 % interval does not cover zero; grey: no "
+        "direction. * fewer than 30 simulated agents.",
+        "变化（%；份额类为百分点）。90 % 区间不含零者着色；灰色：方向不明。* 模拟个体少于 30 个。",
+    ),
+    "flow_change_cells": (
+        "Mean change a year, {years} (ties: stock at the end), over {n} pairs. Numbers and full colour: unlike zero, "
+        "at most one in ten of them by chance.",
+        "{years} 年均变化（合作关系：期末存量），{n} 对平均。标数并着色者异于零，其中偶然者至多一成。",
+    ),
+    "timeline_bars": (
+        "Height: share of the way from the neutral value to the strongest value used here, which stands at the right.",
+        "高度：由中性值到此处最强取值（右侧所示）的比例。",
+    ),
+    "strip_cells": ("Mean a year over replicates. Blank: nothing is paid.", "各次重复的年均值。空白：无支出。"),
+    "rank": ("rank", "名次"),
+    "change_percent": ("change, %", "变化，%"),
+    "change_points": ("change, percentage points", "变化，百分点"),
+    "variance_ratio": ("variance ratio of pairing", "配对方差比"),
+    "parameter_share": ("variance from parameters, %", "来自参数的方差，%"),
+    "cost_axis": ("public money, {unit}", "公共资金，{unit}"),
+    "effect_axis": ("effect, {unit}", "效应，{unit}"),
+    "tracked": ("All tracked technologies", "全部跟踪技术"),
+    "points": ("percentage points", "百分点"),
+    "mixed": ("MIXED RUNS, pairs are doubtful: {reason}", "混合运行，配对存疑：{reason}"),
+    "to_value": ("{neutral} → {value}", "{neutral} → {value}"),
+    "whole_region": ("whole region", "全区域"),
+    "nothing_paid": ("no public money is spent", "没有公共支出"),
     # footer
     "replicate": ("{n} replicate", "{n} 次重复"),
     "replicates": ("{n} replicates", "{n} 次重复"),

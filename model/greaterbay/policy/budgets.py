@@ -132,6 +132,38 @@ class Budgets:
         paid = self.affordable(service, wanted).sum(axis=1)
         return paid, self.spend(service, paid, wanted)
 
+    # ---------------------------------------------------------------- awards of instruments
+
+    def _charge(self, lever: int, paid: np.ndarray, wanted: np.ndarray) -> None:
+        """Money by payer (Q,) for one lever comes from the tax base; what was wanted is remembered."""
+        self.room -= paid
+        self.used[:, lever] += paid
+        self.wanted[:, lever] += wanted
+        self._bay.ledger.pay("revenue", "outside", self.place_of_payer, "government", self.place_of_payer, paid)
+
+    def could_pay(self, parts: np.ndarray, city: np.ndarray, cost: np.ndarray, room: np.ndarray) -> np.ndarray:
+        """Which sums would be paid in this order from ``room`` (Q,), which is used up; ``parts`` (C, Q) of the payers."""
+        done = np.zeros(city.size, bool)
+        _serve(np.arange(city.size), city, np.ascontiguousarray(cost, float), parts, room, done)
+        return done
+
+    def pay_awards(self, lever: int, parts: np.ndarray, city: np.ndarray, cost: np.ndarray, order: np.ndarray) -> np.ndarray:
+        """Pay single sums in order while all payers have room; the caller books them to recipients. Returns who was paid."""
+        done = np.zeros(city.size, bool)
+        _serve(order, city, np.ascontiguousarray(cost, float), parts, np.maximum(self.room, 0.0), done)
+        amount = np.bincount(city[done], weights=cost[done], minlength=self.cities)
+        self._charge(lever, amount @ parts, np.bincount(city, weights=cost, minlength=self.cities) @ parts)
+        return done
+
+    def pay_commitments(self, lever: int, parts: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+        """Pay sums by city (C,) as far as there is room: a payer that is short pays all its parts in proportion."""
+        due = wanted[:, None] * parts
+        need = due.sum(axis=0)
+        share = np.minimum(1.0, np.maximum(self.room, 0.0) / np.maximum(need, 1e-300))
+        paid = wanted * np.where(parts > 0.0, share[None, :], 1.0).min(axis=1)
+        self._charge(lever, paid @ parts, need)
+        return paid
+
     def close_quarter(self) -> None:
         """Record public cost by payer and lever."""
         bay, tally = self._bay, self._bay.tally

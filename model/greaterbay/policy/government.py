@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from greaterbay.policy import instruments
 from greaterbay.policy.levers import charge_running_costs
 
 
@@ -44,8 +45,34 @@ def reallocate(bay) -> None:
                         + spent[-1] * core / max(core.sum(), 1e-300))
 
 
+def extend_budgets(bay) -> None:
+    """A path of public money above the revenue rule: B(t) G(t), with G growing by ``money_growth`` a year while it is in force.
+
+    The added part goes to firms (``grant_share``, with the other grants) and to the city's institutes in proportion.
+    """
+    growth = bay.values.money_growth
+    bay.extra_budget[:] = 0.0
+    bay.money_path = np.where(growth > 0.0, bay.money_path * (1.0 + growth / 4.0), 1.0)
+    if not growth.any():
+        return
+    cities, institutes, share = np.arange(growth.size), bay.institutes, bay.parameters.finance.grant_share
+    paid, payers = bay.budgets.transfer("money_growth", bay.science_budget_now / 4.0 * (bay.money_path - 1.0))
+    for place, part in payers:
+        bay.ledger.pay("budget_path", "government", place, "government", cities, paid * part)
+    core = np.bincount(institutes.city, weights=institutes.budget, minlength=growth.size)
+    to_institutes = paid * (1.0 - share) * (core > 0.0)
+    bay.extra_budget[:] = paid
+    bay.government_cash += paid - to_institutes
+    bay.ledger.pay("core_funding", "government", cities, "institute", cities, to_institutes)
+    added = to_institutes[institutes.city] * institutes.budget / np.maximum(core, 1e-300)[institutes.city]
+    institutes.cash += added
+    institutes.grant_cash += added
+
+
 def set_levers(bay) -> None:
     """Dated events, then levers, then the running costs of levers in force; calls open with what is paid."""
     bay.apply_events()
     bay.values.refresh()
+    instruments.open_quarter(bay)
+    extend_budgets(bay)
     charge_running_costs(bay)

@@ -13,12 +13,17 @@ asks which policy is on. A lever at its neutral value leaves every bit as it was
 from __future__ import annotations
 
 from collections import namedtuple
+from dataclasses import replace
 
 import numpy as np
 
 from greaterbay.policy import catalogue, named_values
-from greaterbay.policy.coordination import execution, role_gains
-from greaterbay.region.barriers import pair_barriers
+from greaterbay.policy.coordination import execution, role_cities
+from greaterbay.policy.instruments import split_payers
+from greaterbay.policy.local_services import charge_local_services
+from greaterbay.policy.reach import charge_reach
+from greaterbay.region.barriers import KINDS, deepen_zones, pair_barriers
+from greaterbay.region.cuts import WALL
 
 ACTOR_KINDS = ("startup", "small", "leader", "institute")
 Contribution = namedtuple("Contribution", ["lever", "weight", "payers"])  # position, (C,) size of the change, (C, Q) parts of the cost
@@ -28,8 +33,9 @@ class Values:
     """Named values of one quarter. C cities, F fields, K kinds of actor (three of firms, institutes), P places.
 
     Every row of ``policy/named_values.csv`` is an attribute in its shape. Formed from them: ``travel_minutes`` (P, P),
+    ``open_technology`` (P, P) the technology barrier without the walls of a run that is cut apart,
     ``recognition_added`` and ``unrecognised`` (P, P) share of titles that do not count, ``park_quality`` (C,),
-    ``first_use_cover`` (C, F), ``visibility``, ``role_gain`` (C, 4). ``joint_fund_chance`` (C, F, K) is what applicants
+    ``first_use_cover`` (C, F), ``visibility``. ``joint_fund_chance`` (C, F, K) is what applicants
     saw granted last quarter. ``behind`` lists for each named value which levers changed it, where, and who pays.
     """
 
@@ -40,7 +46,10 @@ class Values:
         self.joint_fund_chance = np.zeros((self.cities, self.fields, len(ACTOR_KINDS)))
         self.travel_start = place_minutes(region)
         self.travel_now = self.travel_start.copy()
-        self.settings = list(bay.scenario.levers.values())
+        self.settings = [with_sunset(setting, bay.start) for setting in bay.scenario.levers.values()]
+        self.terms = np.zeros((len(catalogue.presets()), self.cities, self.fields, len(ACTOR_KINDS)))
+        for k, preset in enumerate(catalogue.presets()):
+            setattr(self, preset.named_value, self.terms[k])
         self.refresh()
 
     def _base(self, policy_relief: float) -> None:
@@ -51,8 +60,9 @@ class Values:
         for value in named_values.table().values():
             if value.over == "pair":
                 setattr(self, value.id, getattr(barriers, value.id.removeprefix("barrier_")).copy())
-            elif value.id != "coordination":
+            elif value.id != "coordination" and not value.id.startswith("terms_"):
                 setattr(self, value.id, np.full(shapes[value.over], value.at_rest(bay.parameters)))
+        self.terms[:] = 0.0
         self.travel_minutes = self.travel_now
         self.behind: dict[str, list[Contribution]] = {}
 
@@ -73,7 +83,7 @@ class Values:
             self.lever_value[order[setting.id]] = lever.neutral + change
             if change == 0.0:
                 continue
-            mask = self._cities(setting)
+            mask = self._cities(setting, lever)
             if lever.named_value == "coordination":
                 weight = mask
             elif lever.operation == "multiply":
@@ -81,11 +91,25 @@ class Values:
                 weight = mask
             else:
                 weight = self._add(lever, setting, change, done, mask)
-            self.behind.setdefault(lever.named_value, []).append(Contribution(order[setting.id], weight, self._payers(lever, setting)))
+            self.behind.setdefault(lever.named_value, []).append(Contribution(order[setting.id], weight, self.payers_of(lever, setting)))
+            if lever.named_value == "coordination" and self.coordination >= 3:
+                # one programme: the role cities take the whole of their roles, and the programme bears the cost
+                roles = role_cities(bay.region)
+                self.division = np.maximum(self.division, roles)
+                self.behind.setdefault("division", []).append(Contribution(order[setting.id], roles, self.payers_of(lever, setting)))
         for value in named_values.table().values():
-            if value.over in ("city", "cell"):
+            if value.over in ("city", "cell") and not value.id.startswith("terms_"):
                 np.clip(getattr(self, value.id), value.low, value.high, out=getattr(self, value.id))
+        np.clip(self.terms, 0.0, catalogue.PRESET["high"], out=self.terms)
+        self._barriers = {kind: getattr(self, f"barrier_{kind}") for kind in KINDS}  # before the zones are deepened
+        self._cover = self.first_use_cover_firm  # before a subsidy of premiums
         self._form()
+
+    def _put_up(self, walls: np.ndarray) -> None:
+        """Nothing passes between cities that the scenario cuts apart, whatever levers say."""
+        self.open_technology = self.barrier_technology.copy()
+        for matrix in (self.barrier_technology, self.barrier_talent, self.barrier_finance):
+            matrix[: self.cities, : self.cities][walls] = WALL
 
     def _coordinate(self, active) -> None:
         """Level of coordination: budgets bind, so no level that its cost, a share of the science budget, does not fit into the room."""
@@ -115,34 +139,64 @@ class Values:
         if declared.over == "city":
             value += by_city
             return np.abs(by_city)
-        added = by_city[:, None, None] * self._within(setting.fields, region.field_ids)[None, :, None] * self._within(
-            setting.kinds, ACTOR_KINDS)[None, None, :]
+        fields, kinds = setting.fields or lever.fields or None, setting.kinds or lever.kinds or None
+        added = by_city[:, None, None] * self._within(fields, region.field_ids)[None, :, None] * self._within(
+            kinds, ACTOR_KINDS)[None, None, :]
         value += added
         return np.abs(added).sum(axis=(1, 2))
 
     def _form(self) -> None:
         """Values that are formed from the named ones."""
-        region = self._bay.region
+        region, p = self._bay.region, self._bay.parameters
+        for kind, matrix in self._barriers.items():
+            deepened = deepen_zones(region, matrix, self.zone_depth, p.coordination.zone_share) if self.zone_depth.any() else matrix
+            setattr(self, f"barrier_{kind}", deepened)
+        self.travel_minutes = self.travel_now
+        if self.node_quality.any():
+            cut = p.market.node_cut * np.where(region.core_city, 0.0, self.node_quality)
+            self.travel_minutes = self.travel_now.copy()
+            self.travel_minutes[: self.cities, : self.cities] *= 1.0 - np.maximum(cut[:, None], cut[None, :])
         # a title counts where the city of destination recognises it; the bay's three jurisdictions only
         self.recognition_added = np.zeros((self.places, self.places))
         self.recognition_added[: self.cities, : self.cities] = self.recognition[None, :]
         self.unrecognised = np.maximum(0.0, recognition_gap(region) - self.recognition_added)
         base = region.park_quality_city
         self.park_quality = base + self.park_upgrade * np.maximum(0.0, base.max() - base)
+        if self.premium_subsidy.any():  # cheaper insurance is bought by more
+            response = self._bay.parameters.conversion.cover_response
+            self.first_use_cover_firm = np.minimum(1.0, self._cover + response * self.premium_subsidy)
         self.first_use_cover = self.first_use_cover_firm[:, :, :3].mean(axis=2)
-        self.role_gain = role_gains(self._bay, self)
+        self.open_technology = self.barrier_technology  # what product demand meets: no run is cut off from its markets
+        if self._bay.walls is not None and not self._bay.warming:
+            self._put_up(self._bay.walls)
 
-    def _cities(self, setting) -> np.ndarray:
+    def scale(self, shares: dict[str, np.ndarray]) -> None:
+        """Scale named values to the share by city (C,) that was paid, and form again what is formed from them."""
+        for name, share in shares.items():
+            value = getattr(self, name)
+            setattr(self, name, value * share.reshape((-1,) + (1,) * (value.ndim - 1)))
+        if shares:
+            self._form()
+
+    def _cities(self, setting, lever) -> np.ndarray:
         """One for each city that a setting reaches (C,): the targets, inside the payer's jurisdiction where it names one."""
         region = self._bay.region
         mask = self._within(setting.cities, region.city_ids)
+        if setting.cities is None and lever.cities == "mainland":
+            mask = mask * self._bay.mainland_city
         if setting.payer in region.jurisdiction_ids:
             mask = mask * (region.jurisdiction_city == region.jurisdiction_ids.index(setting.payer))
         return mask
 
-    def _payers(self, lever, setting) -> np.ndarray:
-        """Part of each city's cost that each payer bears (C, Q)."""
+    def payers_of(self, lever, setting) -> np.ndarray:
+        """Part of each city's cost that each payer bears (C, Q); terms may split it differently in core and other cities."""
         budgets = self._bay.budgets
+        local = {key: value for key, value in (*lever.terms.items(), *setting.terms) if key.startswith("local_share")}
+        if setting.payer is None and local:
+            above = budgets.payer_of_city["jurisdiction"]
+            core = self._bay.region.core_city
+            return np.array([split_payers(local["local_share"] if core[c] else local["local_share_periphery"], c, above[c], budgets.payers)
+                             for c in range(self.cities)])
         parts = lever.payer
         if setting.payer is not None and parts:
             parts = {setting.payer if setting.payer in catalogue.PAYERS else "jurisdiction": 1.0}
@@ -154,6 +208,15 @@ class Values:
     @staticmethod
     def _within(names, ids) -> np.ndarray:
         return np.ones(len(ids)) if names is None else np.array([float(i in names) for i in ids])
+
+
+def with_sunset(setting, run_start: int):
+    """The setting with its end at the sunset of its preset's ``duration``, where it would last longer."""
+    terms = catalogue.levers()[setting.id].terms | dict(setting.terms)
+    if not terms.get("duration"):
+        return setting
+    sunset = (run_start if setting.start is None else setting.start) + int(terms["duration"]) - 1
+    return setting if setting.end is not None and setting.end <= sunset else replace(setting, end=sunset)
 
 
 def place_minutes(region) -> np.ndarray:
@@ -177,19 +240,14 @@ def recognition_gap(region) -> np.ndarray:
 
 
 def charge_running_costs(bay) -> None:
-    """Public cost of values that cost money all the time: platform, alliances, parks, coordination.
+    """Public cost of values that cost money all the time: actors reached (``reach``), alliances, parks, coordination.
 
     A city for which the whole is not paid gets the paid share of the service (budgets bind).
     """
-    values, p, firms, institutes, region = bay.values, bay.parameters, bay.firms, bay.institutes, bay.region
-    cities, fields = len(region.city_ids), len(region.field_ids)
+    values, p, firms, region = bay.values, bay.parameters, bay.firms, bay.region
+    cities = len(region.city_ids)
     rows = firms.alive_rows()
-    if values.platform_reach.any():
-        actors = np.zeros((cities, fields, len(ACTOR_KINDS)))
-        np.add.at(actors, (firms.city[rows], firms.field[rows], firms.kind[rows]), firms.weight[rows])
-        np.add.at(actors, (institutes.city, institutes.main_field, np.full(institutes.capacity, 3)), 1.0)
-        cost = (actors * values.platform_reach).sum(axis=(1, 2)) * p.partnering.platform_cost
-        values.platform_reach *= bay.budgets.pay_by_city("platform_reach", cost)[:, None, None]
+    charge_reach(bay)
     added = values.alliance_sharing - p.partnering.alliance_base
     if (added > 0).any():
         member = firms.alliances[rows] > 0
@@ -199,9 +257,11 @@ def charge_running_costs(bay) -> None:
     if values.park_upgrade.any():
         inside = firms.in_park[rows] == 1
         number = np.bincount(firms.city[rows][inside], weights=firms.weight[rows][inside], minlength=cities)
-        share = bay.budgets.pay_by_city("park_upgrade", number * values.park_upgrade * p.market.park_cost)
-        base = region.park_quality_city
-        values.park_quality = base + values.park_upgrade * share * np.maximum(0.0, base.max() - base)
+        values.scale({"park_upgrade": bay.budgets.pay_by_city("park_upgrade", number * values.park_upgrade * p.market.park_cost)})
+    if values.grant_audit.any():
+        cost = values.grant_audit * p.finance.audit_cost * p.finance.grant_share * bay.science_budget_now / 4.0
+        values.grant_audit = values.grant_audit * bay.budgets.pay_by_city("grant_audit", cost)
     if values.coordination_wanted > 0:
         cost = p.coordination.cost_per_level * bay.science_budget_now
         bay.budgets.pay_by_city("coordination", cost * values.coordination, wanted=cost * values.coordination_wanted)
+    charge_local_services(bay)

@@ -3,7 +3,7 @@
 ``over`` is the shape: ``bay`` a number, ``city`` (C,), ``cell`` (C, F, K) by city, field and kind of actor, ``pair``
 (P, P) by place and place. ``base`` is the value without levers, a number or the id of a parameter (pairs start from the
 border barriers). ``executed`` says whether a city carries out only a part of it (``policy/coordination.py``); rules
-between governments hold as they are written.
+between governments hold as they are written. Every preset of the catalogue adds ``terms_<preset>``, the share of its terms in force.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import math
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from greaterbay.policy import catalogue
 
 SHAPES = ("bay", "city", "cell", "pair")
 
@@ -48,4 +50,7 @@ def table() -> dict[str, NamedValue]:
             high = float(row["high"]) if row["high"] else math.inf
             found[row["id"]] = NamedValue(row["id"], row["over"], row["base"], low, high, row["executed"] == "yes", row["label"],
                                           row["label_zh"])
+    for preset in catalogue.presets():
+        found[preset.named_value] = NamedValue(preset.named_value, "cell", "0", 0.0, catalogue.PRESET["high"], False,
+                                               f"terms in force: {preset.name}", f"执行条款:{preset.name_zh}")
     return found

@@ -46,3 +46,18 @@ def pair_barriers(region, parameters, policy_relief: float = 0.0) -> Barriers:
                     matrix[a, b] *= 1.0 - zone[f"relief_{kind}"]
         found[kind] = matrix
     return Barriers(**found)
+
+
+def deepen_zones(region, matrix: np.ndarray, depth: np.ndarray, share: float) -> np.ndarray:
+    """A barrier (P, P) with the zones of a city deepened by ``depth`` (C,): their pairs lose ``share`` * depth of what is left.
+
+    Two zones on one pair work one after the other, as their reliefs of 2020 do.
+    """
+    out = matrix.copy()
+    for zone in region.zones:
+        here = region.city_ids.index(zone["city"])
+        for partner in zone["partners"]:
+            there = region.city_ids.index(partner)
+            out[here, there] *= 1.0 - share * depth[here]
+            out[there, here] *= 1.0 - share * depth[here]
+    return out

@@ -25,6 +25,7 @@ def institute_tiers(tables: Tables) -> dict:
         for name, limit in limits.items():
             tables.number("institute_tiers", row, name, *limit)
         tables.yes("institute_tiers", row, "teaches")
+        tables.yes("institute_tiers", row, "state_lab")
     rows = tables.rows("institute_tiers")
     return {
         "tier_ids": ids,
@@ -72,7 +73,7 @@ def institute_numbers(tables: Tables, listed: dict, values: dict, graduates_per_
         name: np.array([float(r.cells[name]) for r in rows])
         for name in ("researcher_weight", "size_slope", "focus", "facility_per_researcher")
     }
-    teaches_tier = np.array([r.cells["teaches"] == "yes" for r in rows], dtype=bool)
+    teaches_tier, state_tier = (np.array([r.cells[name] == "yes" for r in rows], dtype=bool) for name in ("teaches", "state_lab"))
     tier, city, city_2, city_3 = (
         np.array(listed[name], dtype=np.int8) for name in ("tier", "city", "city_2", "city_3")
     )
@@ -101,6 +102,7 @@ def institute_numbers(tables: Tables, listed: dict, values: dict, graduates_per_
         "institute_name": tuple(listed["name"]),
         "institute_name_zh": tuple(listed["name_zh"]),
         "institute_tier": tier,
+        "institute_state_lab": state_tier[tier],
         "institute_city": city,
         "institute_city_2": city_2,
         "institute_city_3": city_3,

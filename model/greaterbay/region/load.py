@@ -148,6 +148,8 @@ class Region:
     institute_name_zh: tuple[str, ...]
     institute_tier: ndarray
     """(N,) int8: position in ``tier_ids``."""
+    institute_state_lab: ndarray
+    """(N,) bool: a state key or national laboratory."""
     tier_ids: tuple[str, ...]
     tier_names: tuple[str, ...]
     tier_names_zh: tuple[str, ...]

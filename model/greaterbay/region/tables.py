@@ -111,6 +111,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "focus",
         "facility_per_researcher",
         "teaches",
+        "state_lab",
     ),
     "institutes": ("id", "name", "name_zh", "tier", "city", "city_2", "city_3", "fields", "count"),
     # Where each number comes from; read by people and by the tests, not by the model.

@@ -1,27 +1,18 @@
 """Ensembles: every (scenario, replicate) is one task; what is finished is kept and never computed twice.
 
-Workers are direct children started with the spawn context, one thread each. A worker that dies is replaced
-and what it may have been doing is tried again, alone, so that the culprit is known; a task that keeps
-killing its worker is put aside with its error and the rest goes on. Results do not depend on the number of
-workers or on the order of tasks, because a replicate depends on its digest and number only.
+A task that keeps failing is put aside with its error and the rest goes on. Results do not depend on who
+computes the tasks (``tasks``, ``local``, ``cluster``), on the number of workers or on the order, because a
+replicate depends on its digest and number only.
 """
 
 from __future__ import annotations
 
-import ctypes
-import logging
-import multiprocessing
 import os
-import signal
-import sys
 import tempfile
-import threading
-import traceback
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, contextmanager, nullcontext
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -29,23 +20,12 @@ from pathlib import Path
 
 from greaterbay.runner import manifest as provenance
 from greaterbay.runner import store as stores
-from greaterbay.runner.replicate import Result, simulate
+from greaterbay.runner.local import LocalProcesses
+from greaterbay.runner.replicate import simulate
 from greaterbay.runner.store import PartError, Store
+from greaterbay.runner.tasks import Failure, InProcess, RunError, Simulate, Task, perform
 
-log = logging.getLogger(__name__)
-
-RETRIES = 2  # further attempts after a worker died or ran out of memory
 REBUILDS = 2  # further rounds when a part turns out damaged while the result file is made
-THREAD_VARIABLES = (
-    "NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-)
-
-Simulate = Callable[[object, int, Path], Result]
-
-
-class RunError(Exception):
-    """What was asked for cannot be run as a whole."""
 
 
 class ReplicatesFailed(RunError):
@@ -54,28 +34,6 @@ class ReplicatesFailed(RunError):
     def __init__(self, runs: Sequence[ScenarioRun]) -> None:
         self.runs = tuple(runs)
         super().__init__("\n".join(line for run in runs for line in run.failures()))
-
-
-@dataclass(frozen=True)
-class Task:
-    """One replicate of one scenario, with all a worker needs to compute and store it."""
-
-    scenario: object
-    replicate: int
-    digest: str
-    folder: str
-    token: str
-    source: str
-
-    @property
-    def key(self) -> tuple[str, int]:
-        """What names the part: digest and replicate."""
-        return self.digest, self.replicate
-
-    @property
-    def warm_key(self) -> tuple[int, int]:
-        """Tasks that may share a warm-up have this in common."""
-        return self.scenario.run.seed, self.replicate
 
 
 @dataclass
@@ -105,181 +63,6 @@ class ScenarioRun:
         return [f"{self.scenario}, replicate {number}: {text}" for number, text in ordered]
 
 
-@dataclass(frozen=True)
-class Failure:
-    """Why a task did not succeed, in a form that crosses processes whatever the error was made of.
-
-    ``again``: another attempt may succeed (memory, file system); otherwise equal input gives the equal
-    error. ``fatal``: the store cannot be written, so that no task can succeed.
-    """
-
-    text: str
-    trace: str = ""
-    again: bool = False
-    fatal: bool = False
-
-
-def perform(task: Task, run_one: Simulate = simulate) -> Failure | None:
-    """Compute one task and store its part; the only thing a worker does."""
-    try:
-        if provenance.source_digest() != task.source:
-            raise RunError("the source of greaterbay changed while it was running; start the command again")
-        store = Store(task.folder, task.token)
-        result = run_one(task.scenario, task.replicate, store.warm_folder)
-        store.write_part(task.digest, task.replicate, result)
-    except stores.StoreError as error:
-        return Failure(str(error), fatal=True)
-    except Exception as error:
-        again = isinstance(error, (MemoryError, OSError))
-        return Failure(f"{type(error).__name__}: {error}", traceback.format_exc(), again)
-    return None
-
-
-# executors: run(tasks) yields (task, None) or (task, failure) as tasks end, in any order
-
-
-class InProcess:
-    """Runs tasks one after the other in this process."""
-
-    def __init__(self, work: Callable[[Task], Failure | None]) -> None:
-        self.work = work
-
-    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Failure | None]]:
-        """Yield each task with its failure, if any."""
-        for task in tasks:
-            yield task, self.work(task)
-
-
-class LocalProcesses:
-    """Runs tasks on ``jobs`` worker processes of this machine."""
-
-    def __init__(self, work: Callable[[Task], Failure | None], jobs: int) -> None:
-        self.work, self.jobs = work, jobs
-        self.context = multiprocessing.get_context("spawn")
-        self.started = self.context.RawValue(ctypes.c_bool, False)  # no lock: a killed worker may hold one
-
-    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Failure | None]]:
-        """Yield each task with its failure, if any, as they end.
-
-        No more tasks are handed out than there are workers. When a worker dies it is not known which of
-        the tasks under way was its; each of them is tried again alone.
-        """
-        waiting, suspects, attempts = deque(tasks), deque(), Counter()
-        warmed: set = set()
-        pool: ProcessPoolExecutor | None = None
-        running: dict[Future, Task] = {}
-        try:
-            while waiting or suspects or running:
-                if pool is None:
-                    pool = self._new_pool()
-                broken = not self._hand_out(pool, waiting, suspects, running, warmed)
-                ended = [] if broken else wait(running, return_when=FIRST_COMPLETED).done
-                if broken or any(isinstance(future.exception(), BrokenProcessPool) for future in ended):
-                    ended, broken = wait(running).done, True
-                for future in ended:
-                    task, failure = running.pop(future), _failure_of(future)
-                    warmed.add(task.warm_key)
-                    if failure and failure.again:
-                        attempts[task.key] += 1
-                        if attempts[task.key] <= RETRIES:
-                            log.info("replicate %d is tried again: %s", task.replicate, failure.text)
-                            suspects.append(task)
-                            continue
-                    yield task, failure
-                if broken:
-                    pool.shutdown(wait=True)
-                    pool = None
-                    if not self.started.value:
-                        raise RunError(
-                            "a worker process ended before it could start; in a script of your own, "
-                            'call run(...) under `if __name__ == "__main__":`, or use jobs=1'
-                        )
-        except BaseException:
-            if pool is not None:
-                _kill_workers(pool)
-            raise
-        finally:
-            if pool is not None:
-                pool.shutdown(wait=True, cancel_futures=True)
-
-    def _hand_out(self, pool, waiting: deque, suspects: deque, running: dict, warmed: set) -> bool:
-        """Hand out tasks until every worker has one, or a suspect runs alone; False if the pool is broken."""
-        while len(running) < self.jobs and (waiting or suspects):
-            if suspects and running:
-                break
-            alone = bool(suspects)
-            task = suspects.popleft() if alone else self._next(waiting, running.values(), warmed)
-            try:
-                with _interrupts_held():
-                    running[pool.submit(self.work, task)] = task
-            except BrokenProcessPool:  # a worker died while it had nothing to do: nobody's fault
-                (suspects if alone else waiting).appendleft(task)
-                return False
-            if alone:
-                break
-        return True
-
-    def _new_pool(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(self.jobs, self.context, _begin_worker, (self.started,))
-
-    @staticmethod
-    def _next(waiting: deque, running: Iterable[Task], warmed: set) -> Task:
-        """The first task whose warm-up nobody is computing just now; the first of all if there is none."""
-        under_way = {task.warm_key for task in running} - warmed
-        for place, task in enumerate(waiting):
-            if task.warm_key not in under_way:
-                del waiting[place]
-                return task
-        return waiting.popleft()
-
-
-def _failure_of(future: Future) -> Failure | None:
-    error = future.exception()
-    if error is None:
-        return future.result()
-    if isinstance(error, BrokenProcessPool):
-        return Failure("WorkerDied: its process ended abruptly", again=True)
-    return Failure(f"{type(error).__name__}: {error}")  # the task could not even be sent
-
-
-def _begin_worker(started) -> None:
-    """Set up a worker: one thread, deaf to Ctrl-C (its parent decides), and gone when its parent is gone."""
-    for name in THREAD_VARIABLES:
-        os.environ[name] = "1"
-    if "numba" in sys.modules:  # the user's main module has imported it already
-        sys.modules["numba"].set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    started.value = True
-
-
-def _end_with_parent() -> None:
-    multiprocessing.parent_process().join()
-    os._exit(1)
-
-
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Hold back Ctrl-C; processes started meanwhile are born deaf to it, so none dies noisily at birth."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _kill_workers(pool: ProcessPoolExecutor) -> None:
-    # there is no public way before Python 3.14; a worker's files are whole or bear a temporary name
-    for process in list((getattr(pool, "_processes", None) or {}).values()):
-        process.kill()
-
-
-# the ensemble
-
-
 def run_scenarios(
     scenarios: Sequence,
     replicates: Sequence[int] | None = None,
@@ -288,24 +71,36 @@ def run_scenarios(
     on_progress: Callable[[Progress, str | None], None] | None = None,
     run_one: Simulate = simulate,
     names: Callable = stores.names_of,
+    *,
+    scheduler: str | None = None,
 ) -> list[ScenarioRun]:
     """Run every replicate of every scenario that the store does not hold yet, and make the result files.
 
     ``replicates``: numbers for all scenarios; None takes 0 .. n-1 with each scenario's own n. ``on_progress``
-    is called with a :class:`Progress` and a note (or None) whenever something happened. ``run_one`` and
-    ``names`` replace the model in tests.
+    is called with a :class:`Progress` and a note (or None) whenever something happened. ``scheduler``: address
+    of a Dask scheduler whose workers compute instead of ``jobs`` processes. ``run_one`` and ``names`` replace
+    the model in tests.
 
-    Raises RunError for the same scenario id twice, StoreError when the folder cannot be written (then
+    Raises RunError for the same scenario id twice and for a cluster that cannot be used, StoreError when the folder cannot be written (then
     nothing has been computed). KeyboardInterrupt passes through after the workers are gone; whatever is
     finished stays, and the same call continues from there.
     """
+    wishes = [
+        f'{scenario.id}: budget = "{scenario.budget}" is matched by `greaterbay compare {scenario.id} --against ...`, not by a run alone'
+        for scenario in scenarios if getattr(scenario, "budget", "")
+    ]
+    if wishes:
+        raise RunError("\n".join(wishes))
     _refuse_twins(scenarios)
     if jobs < 1:
         raise RunError(f"jobs is {jobs}; allowed: 1 or more")
     ensemble = _Ensemble(scenarios, replicates, Store(out), jobs, on_progress, names)
     work = partial(perform, run_one=run_one)
-    executor = InProcess(work) if jobs == 1 else LocalProcesses(work, jobs)
-    return ensemble.run(executor)
+    if scheduler is not None:
+        from greaterbay.runner.cluster import DaskCluster
+
+        return ensemble.run(DaskCluster(scheduler, ensemble.store, run_one))
+    return ensemble.run(InProcess(work) if jobs == 1 else LocalProcesses(work, jobs))
 
 
 def _refuse_twins(scenarios: Sequence) -> None:
@@ -332,7 +127,7 @@ class _Ensemble:
     def __init__(self, scenarios, replicates, store: Store, jobs: int, on_progress, names) -> None:
         self.scenarios, self.store, self.jobs, self.names = list(scenarios), store, jobs, names
         self.on_progress = on_progress or (lambda _progress, _note: None)
-        self.begun = datetime.now(UTC)
+        self.begun, self.clock = datetime.now(UTC), time.monotonic()  # the date may be set back meanwhile
         self.digests = {scenario.id: provenance.digest(scenario) for scenario in self.scenarios}
         self.wanted = {
             scenario.id: list(range(scenario.run.replicates) if replicates is None else replicates)
@@ -345,33 +140,42 @@ class _Ensemble:
 
     def run(self, executor) -> list[ScenarioRun]:
         digests = set(self.digests.values())
-        self.store.prepare(digests)
         try:
-            tasks = self._missing()
-            for _round in range(1 + REBUILDS):
-                damaged = self._finish_ready(open_keys={task.key for task in tasks})
-                with closing(executor.run(tasks)) as ended:
-                    open_keys = {task.key for task in tasks}
-                    for task, failure in ended:
-                        self._note_end(task, failure)
-                        open_keys.discard(task.key)
-                        damaged += self._finish_ready(open_keys)
-                if len(self.paths) == len(self.scenarios):
-                    break
-                tasks = self._again(damaged)
-            else:
-                raise stores.StoreError(f"parts under {self.store.folder} keep changing while they are read")
+            self.store.prepare(digests)
+            with self.store.in_use():
+                self._describe()
+                self._run(executor)
         finally:
             self.store.clean(digests)
         return [self._outcome(scenario) for scenario in self.scenarios]
 
+    def _describe(self) -> None:
+        begun = self.begun.isoformat(timespec="seconds")
+        for scenario in self.scenarios:
+            self.store.describe(self.digests[scenario.id], provenance.about(scenario, begun))
+
+    def _run(self, executor) -> None:
+        tasks = self._missing()
+        for _round in range(1 + REBUILDS):
+            open_tasks = Counter(task.digest for task in tasks)
+            damaged = self._finish_ready(open_tasks)
+            with closing(executor.run(tasks)) as ended:
+                for task, failure in ended:
+                    self._note_end(task, failure)
+                    open_tasks[task.digest] -= 1
+                    damaged += self._finish_ready(open_tasks)
+            if len(self.paths) == len(self.scenarios):
+                return
+            tasks = self._again(damaged)
+        raise stores.StoreError(f"parts under {self.store.folder} keep changing while they are read")
+
     def _missing(self) -> list[Task]:
         """Tasks to compute, replicate by replicate, so that scenarios share a warm-up while it is fresh."""
         tasks: dict[tuple[str, int], Task] = {}
-        numbers = sorted({number for wanted in self.wanted.values() for number in wanted})
-        for number in numbers:
+        wanted = {name: set(numbers) for name, numbers in self.wanted.items()}
+        for number in sorted(set().union(*wanted.values())):
             for scenario in self.scenarios:
-                if number in self.wanted[scenario.id]:
+                if number in wanted[scenario.id]:
                     task = self._task(scenario, number)
                     tasks.setdefault(task.key, task)
         self.progress.total = len(tasks)
@@ -413,15 +217,14 @@ class _Ensemble:
         place = f"{task.scenario.id}, replicate {task.replicate}"
         self.on_progress(self.progress, f"{place} is put aside: {failure.text}")
 
-    def _finish_ready(self, open_keys: set[tuple[str, int]]) -> list[tuple[str, int]]:
+    def _finish_ready(self, open_tasks: Counter) -> list[tuple[str, int]]:
         """Make the result file of each scenario that has no open task left; returns damaged parts."""
         damaged = []
         for scenario in self.scenarios:
             digest = self.digests[scenario.id]
-            keys = [(digest, number) for number in self.wanted[scenario.id]]
-            if scenario.id in self.paths or any(key in open_keys for key in keys):
+            if scenario.id in self.paths or open_tasks[digest]:
                 continue
-            good = [key[1] for key in keys if key not in self.failed]
+            good = [number for number in self.wanted[scenario.id] if (digest, number) not in self.failed]
             try:
                 self.paths[scenario.id] = self._assemble(scenario, digest, good) if good else None
             except PartError as error:
@@ -444,7 +247,7 @@ class _Ensemble:
             failed=failed,
             jobs=self.jobs,
             begun=self.begun.isoformat(timespec="seconds"),
-            seconds=round((datetime.now(UTC) - self.begun).total_seconds(), 3),
+            seconds=round(time.monotonic() - self.clock, 3),
         )
         names = partial(_names_and_draws, self.names, scenario, numbers)
         return self.store.assemble(scenario.id, digest, numbers, manifest, names)

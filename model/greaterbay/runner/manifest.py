@@ -117,6 +117,18 @@ def host() -> dict[str, str]:
     return {"name": platform.node(), "system": platform.platform(), "machine": platform.machine()}
 
 
+def about(scenario, begun: str) -> dict[str, object]:
+    """What lies behind a digest, for whoever looks into a store; ``scenario`` is the first that asked for it."""
+    run = scenario.to_dict()["run"]
+    return {
+        "scenario": scenario.id,
+        "version": __version__,
+        "source_digest": source_digest(),
+        "begun": begun,
+        **{key: run[key] for key in ("region", "start", "end", "scale", "seed")},
+    }
+
+
 def manifest(scenario, **more: object) -> dict[str, object]:
     """Everything needed to repeat a run, as plain values; ``more`` adds timings, jobs and the like."""
     return {

@@ -4,6 +4,7 @@
 
     DIR/parts/<digest>/<replicate>.npz     numbers of one replicate, with a checksum over its content
     DIR/parts/<digest>/<replicate>.error.txt   why a replicate failed, until it succeeds
+    DIR/parts/<digest>/about.json          scenario, seed, scale, horizon and sources behind the digest
     DIR/<scenario id>.nc                   all replicates of a scenario, for xarray
     DIR/warm/                              saved warm-ups (kept by the model)
 
@@ -33,6 +34,7 @@ from uuid import uuid4
 import numpy as np
 
 from greaterbay import clock, outputs
+from greaterbay.runner import interrupts
 from greaterbay.runner import manifest as provenance
 from greaterbay.runner.replicate import Result
 
@@ -89,14 +91,21 @@ class Store:
                 folder.mkdir(parents=True, exist_ok=True)
                 probe.write_bytes(b"greaterbay")
                 probe.unlink()
-                self._remove_leftovers(folder, lambda path: time.time() - path.stat().st_mtime > LEFTOVER_AGE)
+                self._remove_leftovers(folder, self._is_old)
             except OSError as error:
                 raise StoreError(f"cannot write to {folder}: {error.strerror or error}") from error
+        self._remove_leftovers(self.warm_folder, self._is_old)
+
+    @staticmethod
+    def _is_old(path: Path) -> bool:
+        """Without an owner for sure; a clock that was set back makes files younger, which does no harm."""
+        return time.time() - path.stat().st_mtime > LEFTOVER_AGE
 
     def clean(self, digests: Iterable[str] = ()) -> None:
         """Remove the temporary files of this run; for the end of a run, however it ended."""
-        for folder in [self.folder, *(self.folder / "parts" / digest for digest in digests)]:
-            self._remove_leftovers(folder, lambda path: f".{self.token}." in path.name)
+        with interrupts.held():
+            for folder in [self.folder, *(self.folder / "parts" / digest for digest in digests)]:
+                self._remove_leftovers(folder, lambda path: f".{self.token}." in path.name)
 
     @staticmethod
     def _remove_leftovers(folder: Path, is_leftover) -> None:
@@ -106,6 +115,30 @@ class Store:
                     path.unlink()
             except OSError:  # another process was quicker, or it is not ours to remove
                 continue
+
+    @contextmanager
+    def in_use(self, alone: bool = False) -> Iterator[None]:
+        """Hold the folder for a run (many at a time), or ``alone`` for whoever removes things from it.
+
+        The hold is a lock that the system drops with the process, however that ends. Raises StoreError when
+        ``alone`` is wanted and a run is on. Where a file system or platform has no such locks, nothing is held.
+        """
+        try:
+            import fcntl
+        except ImportError:
+            yield
+            return
+        handle = os.open(self.folder, os.O_RDONLY)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB if alone else fcntl.LOCK_SH)
+            except BlockingIOError:
+                raise StoreError(f"a run is writing to {self.folder}; wait until it has ended") from None
+            except OSError as error:
+                log.info("%s cannot be locked: %s", self.folder, error)
+            yield
+        finally:
+            os.close(handle)
 
     @contextmanager
     def _replacing(self, path: Path) -> Iterator[Path]:
@@ -125,16 +158,12 @@ class Store:
 
     def write_part(self, digest: str, replicate: int, result: Result) -> None:
         """Store one finished replicate. Raises StoreError when the file system refuses."""
+        self.write_content(digest, replicate, part_content(digest, replicate, result))
+
+    def write_content(self, digest: str, replicate: int, content: bytes) -> None:
+        """Store the part of one replicate, as ``part_content`` made it."""
         path = self.part_path(digest, replicate)
-        meta = {
-            "digest": digest,
-            "replicate": replicate,
-            "store_version": provenance.STORE_VERSION,
-            "coords": {name: list(labels) for name, labels in result.coords.items()},
-            "timings": dict(result.timings),
-        }
-        content = pack(meta, result.arrays)
-        with self._replacing(path) as temporary:
+        with interrupts.held(), self._replacing(path) as temporary:
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary.write_bytes(content)
         self.trace_path(digest, replicate).unlink(missing_ok=True)
@@ -149,12 +178,10 @@ class Store:
         except OSError as error:
             raise PartError(f"{path}: {error.strerror or error}") from error
         try:
-            meta, arrays = unpack(content)
+            with interrupts.held():
+                return result_of(content, digest, replicate)
         except PartError as error:
             raise PartError(f"{path}: {error}") from None
-        if (meta["digest"], meta["replicate"]) != (digest, replicate):
-            raise PartError(f"{path}: holds another replicate ({meta['replicate']} of {meta['digest'][:12]})")
-        return Result(arrays, meta["coords"], meta["timings"])
 
     def trace_path(self, digest: str, replicate: int) -> Path:
         """Where the traceback of a replicate that failed lies, until it succeeds."""
@@ -167,6 +194,17 @@ class Store:
                 self.trace_path(digest, replicate).write_text(trace, encoding="utf-8")
             except OSError as error:
                 log.warning("cannot keep the traceback of replicate %d: %s", replicate, error)
+
+    def describe(self, digest: str, about: Mapping[str, object]) -> None:
+        """Note what lies behind a digest, unless it is noted already."""
+        path = self.about_path(digest)
+        if not path.exists():
+            with self._replacing(path) as temporary:
+                temporary.write_text(provenance.canonical_json(about), encoding="utf-8")
+
+    def about_path(self, digest: str) -> Path:
+        """Where it is noted what lies behind a digest."""
+        return self.folder / "parts" / digest / "about.json"
 
     def stored_replicates(self, digest: str) -> list[int]:
         """Numbers of the replicates that have a part, whole or not."""
@@ -198,26 +236,48 @@ class Store:
         coords = {name: list(labels) for name, labels in first.coords.items()}
         timings = {}
         with self._replacing(path) as temporary:
-            layout = lay_out(replicates, coords, first.arrays, names(coords) if names else {})
+            with interrupts.held():
+                layout = lay_out(replicates, coords, first.arrays, names(coords) if names else {})
             temporary.write_bytes(layout)
             _reserve(temporary, len(layout) + _most_bytes(first.arrays, len(replicates)))
             # h5netcdf costs a millisecond per write, h5py a tenth of that; every write is a whole chunk, so
             # a cache of chunks would only hold memory
             with h5py.File(temporary, "r+", rdcc_nbytes=0) as file:
-                datasets = {name: file[name] for name in first.arrays}
                 for place, replicate in enumerate(replicates):
                     part = self.read_part(digest, replicate)
                     if part.coords != coords or part.arrays.keys() != first.arrays.keys():
                         raise StoreError(f"replicate {replicate} has not the shape of the first one")
-                    for name, array in part.arrays.items():
-                        if array.size:
-                            datasets[name][place] = array
+                    with interrupts.held():
+                        for name, array in part.arrays.items():
+                            if array.size:
+                                file[name][place] = array
                     timings[str(replicate)] = dict(part.timings)
                 file.attrs["manifest"] = provenance.canonical_json({**manifest, "timings": timings})
+            seal(temporary)
         return path
 
 
 # parts as bytes
+
+
+def part_content(digest: str, replicate: int, result: Result) -> bytes:
+    """The part of one replicate as bytes."""
+    meta = {
+        "digest": digest,
+        "replicate": replicate,
+        "store_version": provenance.STORE_VERSION,
+        "coords": {name: list(labels) for name, labels in result.coords.items()},
+        "timings": dict(result.timings),
+    }
+    return pack(meta, result.arrays)
+
+
+def result_of(content: bytes, digest: str, replicate: int) -> Result:
+    """The replicate in a part. Raises PartError unless it is whole, unchanged and the one asked for."""
+    meta, arrays = unpack(content)
+    if (meta["digest"], meta["replicate"]) != (digest, replicate):
+        raise PartError(f"holds another replicate ({meta['replicate']} of {meta['digest'][:12]})")
+    return Result(arrays, meta["coords"], meta["timings"])
 
 
 def pack(meta: Mapping[str, object], arrays: Mapping[str, np.ndarray]) -> bytes:
@@ -342,6 +402,38 @@ def _reserve(path: Path, size: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+SEAL = b"\ngreaterbay sha256 "  # then 64 hexadecimal digits and a line end, after the last byte that HDF5 reads
+SEAL_SIZE = len(SEAL) + 64 + 1
+
+
+def seal(path: Path) -> None:
+    """Append a checksum over the whole file: those of HDF5 cover the numbers, but neither labels nor structure."""
+    checksum = _sha256(path, path.stat().st_size)
+    with open(path, "ab") as file:
+        file.write(SEAL + checksum.encode() + b"\n")
+
+
+def is_broken(path: Path) -> bool:
+    """Does a sealed file differ from what was sealed? A file without a seal (changed by other tools) does not."""
+    size = path.stat().st_size
+    with open(path, "rb") as file:
+        file.seek(max(0, size - SEAL_SIZE))
+        end = file.read()
+    if not end.startswith(SEAL):
+        return False
+    return _sha256(path, size - SEAL_SIZE).encode() != end[len(SEAL) : -1]
+
+
+def _sha256(path: Path, size: int) -> str:
+    """Of the first ``size`` bytes."""
+    total = hashlib.sha256()
+    with open(path, "rb") as file:
+        while size > 0 and (content := file.read(min(size, 2**20))):
+            total.update(content)
+            size -= len(content)
+    return total.hexdigest()
+
+
 def attributes_of(declared: outputs.Output) -> dict[str, str]:
     """Attributes of an output's variable; empty ones are left out."""
     found = {
@@ -419,14 +511,16 @@ class ResultInfo:
 def open_result(path: str | os.PathLike):
     """A result file as a lazy ``xarray.Dataset``.
 
-    Raises StoreError in plain words for a file that is missing, truncated or no result of this program.
-    A flipped bit in the numbers is found when they are read (each chunk bears a checksum).
+    Raises StoreError in plain words for a file that is missing, truncated, changed by a single bit, or no
+    result of this program.
     """
     import xarray
 
     path = Path(path)
     if not path.is_file():
         raise StoreError(f"{path}: no such file; `greaterbay run` makes one")
+    if is_broken(path):
+        raise StoreError(f"{path}: damaged (checksum differs); run the scenario again, its replicates are kept")
     try:
         dataset = xarray.open_dataset(path, engine="h5netcdf")
     except Exception as error:  # the HDF5 layers raise nearly anything on a damaged file

@@ -41,7 +41,8 @@ def is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _fits(value: Any, wanted: str) -> bool:
+def fits(value: Any, wanted: str) -> bool:
+    """Is a value of the sort that is wanted, in the words of ``schema``?"""
     if wanted == schema.TEXT:
         return isinstance(value, str)
     if wanted == schema.INTEGER:
@@ -82,6 +83,7 @@ class Flattening:
                         )
                     elif self._check((key, name), content, schema.TABLE):
                         self._table((key, name), content, schema.LEVER_KEYS)
+                        self._terms((key, name, "terms"))
             elif key == "probes":
                 for name, content in value.items():
                     if not ID.fullmatch(name):
@@ -90,6 +92,8 @@ class Flattening:
                         self._table((key, name), content, schema.PROBE_KEYS)
             elif key == "events":
                 self._events(value)
+            elif key == "expects":
+                self._expects(value)
             elif key == "parameters":
                 self._parameters((key,), value)
             else:
@@ -103,7 +107,7 @@ class Flattening:
         self.settings[place] = Setting(place, value, self.source)
 
     def _check(self, place: Place, value: Any, wanted: str) -> bool:
-        if not _fits(value, wanted):
+        if not fits(value, wanted):
             self._refuse(place, f"this is {sort_of(value)}", wanted)
             return False
         if wanted == schema.TEXTS:
@@ -134,6 +138,29 @@ class Flattening:
         self._keep(place, None)  # the table itself: naming a lever is a setting even where nothing is in it
         for key, value in self._known(place, table, keys):
             self._keep((*place, key), value)
+
+    def _terms(self, place: tuple[str, ...]) -> None:
+        """Single terms of a preset: numbers, and the sunset as a date. What fits the preset is judged later."""
+        from greaterbay.policy.terms import TERMS
+
+        if (table := self.settings.pop(place, None)) is None:
+            return
+        sorts = {name: schema.NUMBER for name in TERMS} | {"sunset": schema.DATE}
+        for key, value in self._known(place, table.value, sorts):
+            self._keep((*place, key), value)
+
+    def _expects(self, table: dict) -> None:
+        """Signs of effects, by output."""
+        from greaterbay import outputs
+
+        for name, sign in table.items():
+            if name not in outputs.table():
+                near = did_you_mean(name, outputs.table())
+                self._refuse(("expects", name), "unknown output", "those of `greaterbay outputs`", near)
+            elif sign not in schema.SIGNS:
+                self._refuse(("expects", name), "not a sign", '"+", "-" or "0"')
+            else:
+                self._keep(("expects", name), sign)
 
     def _events(self, events: list) -> None:
         fine = []

@@ -7,8 +7,10 @@ settings one by one, lists as a whole. What remains is checked and made into a `
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from greaterbay.scenario import schema
 from greaterbay.scenario.files import (
@@ -29,6 +31,7 @@ from greaterbay.scenario.flatten import Flattening
 from greaterbay.scenario.problems import Problem, ScenarioError, did_you_mean
 from greaterbay.scenario.resolve import Resolution
 from greaterbay.scenario.schema import Scenario
+from greaterbay.scenario.sweep import Point, Sweep, read_sweep, settings_of
 
 Settings = dict[tuple[str, ...], Setting]
 
@@ -142,6 +145,8 @@ class _Loading:
             for key in ("extends", "mixins"):
                 if (key,) in settings:
                     self.problems.append(source.problem((key,), "a mixin takes nothing from other files"))
+            if ("sweep",) in settings:
+                self.problems.append(source.problem(("sweep",), "a mixin sweeps nothing", "in the scenario itself"))
             settings = {key: value for key, value in settings.items() if key[0] not in schema.OWN_KEYS}
             for key in settings:
                 if key not in merged or settings[key].value is None:
@@ -184,32 +189,89 @@ class _Loading:
         self.problems += problems
         for source in sources:
             settings = self.flatten(source).settings
-            for key in ("schema", "extends", "mixins"):
+            for key in ("schema", "extends", "mixins", "sweep"):
                 if (key,) in settings:
                     self.problems.append(Problem(COMMAND_LINE, 0, f"{key}: only a file can say this"))
             merged.update(settings)
         return merged
 
 
-def _load(
-    path_or_id: str | os.PathLike[str], overrides: Sequence[str]
-) -> tuple[Scenario | None, list[Problem]]:
-    path, problems = find_scenario(path_or_id)
-    if path is None:
-        return None, problems
-    head, problems = read(path)
-    if head is None:
-        return None, problems
-    loading = _Loading()
-    own_id = head.data.get("id")
-    trail = ((own_id if isinstance(own_id, str) else path.stem, Path(os.path.abspath(path))),)
-    settings = loading.layered(head, trail, head) | loading.overridden(overrides)
-    resolution = Resolution(settings, loading.bad, loading.missing == 0, head)
-    scenario = resolution.scenario(tuple(dict.fromkeys(loading.chain)))
-    found = loading.problems + resolution.problems
-    files = [head.shown, *sorted({problem.path for problem in found} - {head.shown})]
-    found = sorted(dict.fromkeys(found), key=lambda problem: (files.index(problem.path), problem.line))
-    return (None if found else scenario), found
+class _Loaded:
+    """A file put together from its layers: its one scenario, or the points of its sweep."""
+
+    def __init__(self, path_or_id: str | os.PathLike[str], overrides: Sequence[str]) -> None:
+        self.head: Source | None = None
+        self.sweep: Sweep | None = None
+        self.singles: list[Point] = []  # of a sweep that cannot be used: what of it can be judged by itself
+        path, self.problems = find_scenario(path_or_id)
+        if path is None:
+            return
+        self.head, self.problems = read(path)
+        if self.head is None:
+            return
+        loading = self.loading = _Loading()
+        own_id = self.head.data.get("id")
+        trail = ((own_id if isinstance(own_id, str) else path.stem, Path(os.path.abspath(path))),)
+        over = loading.overridden(overrides)
+        self.settings = loading.layered(self.head, trail, self.head) | over
+        self.chain = tuple(dict.fromkeys(loading.chain))
+        if ("sweep",) in self.settings and self.settings["sweep",].source is self.head:
+            self._read_sweep(over)
+        self.problems = loading.problems
+
+    def _read_sweep(self, over: Settings) -> None:
+        loading = self.loading
+        from greaterbay.policy import catalogue
+
+        integer = [name for name, lever in catalogue.levers().items() if lever.integer]
+        reading = read_sweep(self.head, loading.lever_ids, integer, loading.parameter_ids)
+        loading.problems += reading.problems
+        self.sweep, self.singles = reading.sweep, reading.singles()
+        if self.sweep is None:
+            loading.bad |= set(reading.given)
+        for path in self.sweep.paths if self.sweep else ():
+            if path in over:
+                loading.problems.append(
+                    Problem(COMMAND_LINE, 0, f"{dotted(path)}: {self.head.shown} sweeps this", "another key")
+                )
+
+    def scenario(self) -> Scenario | None:
+        """The file's own scenario, its sweep left aside; problems with it are noted."""
+        return self._resolved(self.settings)
+
+    def judge(self) -> Scenario | None:
+        """Note all problems; the scenario of a file without a sweep."""
+        if self.sweep is not None:
+            self.points(self.sweep.corners())
+            return None
+        for point in self.singles:
+            self._resolved(self.settings | settings_of(point, self.head))
+        return self.scenario() if self.head else None
+
+    def points(self, points: Iterable[Point]) -> list[Scenario]:
+        """A scenario for each point; problems are noted, each once."""
+        found, count = [], self.sweep.count
+        width = max(3, len(str(count)))
+        for place, point in enumerate(points, start=1):
+            scenario = self._resolved(self.settings | settings_of(point, self.head))
+            if scenario is None:
+                continue
+            title_zh = f"{scenario.title_zh}({place}/{count})" if scenario.title_zh else ""
+            title = f"{scenario.title} ({place} of {count})"
+            found.append(replace(scenario, id=f"{scenario.id}_{place:0{width}d}", title=title, title_zh=title_zh))
+        return found
+
+    def _resolved(self, settings: Settings) -> Scenario | None:
+        resolution = Resolution(settings, self.loading.bad, self.loading.missing == 0, self.head)
+        scenario = resolution.scenario(self.chain)
+        self.problems = list(dict.fromkeys(self.problems + resolution.problems))
+        return scenario
+
+    def sorted_problems(self) -> list[Problem]:
+        """All problems, the file's own first, by line."""
+        first = [self.head.shown] if self.head else []
+        files = [*first, *sorted({problem.path for problem in self.problems} - set(first))]
+        return sorted(self.problems, key=lambda problem: (files.index(problem.path), problem.line))
 
 
 def load_scenario(path_or_id: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Scenario:
@@ -225,14 +287,44 @@ def load_scenario(path_or_id: str | os.PathLike[str], overrides: Sequence[str] =
     Raises
     ------
     ScenarioError
-        With all problems at once, each with its file and line.
+        With all problems at once, each with its file and line. A file with a sweep is many scenarios and
+        has to be loaded with ``load_scenarios``.
     """
-    scenario, problems = _load(path_or_id, overrides)
-    if scenario is None:
-        raise ScenarioError(problems)
+    loaded = _Loaded(path_or_id, overrides)
+    scenario = loaded.judge()
+    if loaded.sweep is not None and not loaded.problems:
+        what = f"this file stands for {loaded.sweep.count} scenarios"
+        hint = "`greaterbay run` takes them all, `greaterbay sweep` writes a file for each"
+        loaded.problems.append(loaded.head.problem(("sweep",), what, "", hint))
+    if loaded.problems:
+        raise ScenarioError(loaded.sorted_problems())
     return scenario
+
+
+def load_scenarios(path_or_id: str | os.PathLike[str], overrides: Sequence[str] = ()) -> list[Scenario]:
+    """As ``load_scenario``, in a list; a file with a sweep gives all its points."""
+    return load_sweep(path_or_id, overrides)[0]
+
+
+def load_sweep(
+    path_or_id: str | os.PathLike[str], overrides: Sequence[str] = ()
+) -> tuple[list[Scenario], list[dict[str, Any]]]:
+    """The scenarios of a file and, for each, the swept values by dotted key (none without a sweep)."""
+    loaded = _Loaded(path_or_id, overrides)
+    if loaded.sweep is None or loaded.problems:
+        scenario = loaded.judge()
+        if loaded.problems:
+            raise ScenarioError(loaded.sorted_problems())
+        return [scenario], [{}]
+    points = list(loaded.sweep.points())
+    scenarios = loaded.points(points)
+    if loaded.problems:
+        raise ScenarioError(loaded.sorted_problems())
+    return scenarios, [{dotted(path): value.value for path, value in point.items()} for point in points]
 
 
 def check_file(path_or_id: str | os.PathLike[str], overrides: Sequence[str] = ()) -> list[Problem]:
     """All problems of a scenario, the file's own first, then those of the files it is made of."""
-    return _load(path_or_id, overrides)[1]
+    loaded = _Loaded(path_or_id, overrides)
+    loaded.judge()
+    return loaded.sorted_problems()

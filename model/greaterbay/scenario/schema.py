@@ -15,11 +15,15 @@ from greaterbay.scenario.problems import Problem
 
 SCHEMA = 1
 MOST_PARENTS = 3
+MOST_REPLICATES = 100_000
 SEED_LIMIT = 2**63
+SIGNS = {"+": 1, "-": -1, "0": 0}
 ACTOR_KINDS = ("startup", "small", "leader", "institute")
 EXITS = ("cliff", "ramp")
 # where the money of levers comes from: on top of other programmes, or taken from the same payer's other programmes
 FINANCING = ("additional", "reallocated")
+# what a run cuts apart from its first reported quarter on
+CUTS = ("none", "jurisdictions")
 # Dates further off than this are slips of the pen, and the calendar ends somewhere.
 FIRST_YEAR, LAST_YEAR = 1950, 2149
 LONGEST_TRIP_MINUTES = 24 * 60
@@ -42,11 +46,14 @@ TOP_KEYS = {
     "extends": TEXT,
     "mixins": TEXTS,
     "financing": TEXT,
+    "budget": TEXT,
     "run": TABLE,
     "levers": TABLE,
     "probes": TABLE,
     "events": TABLES,
     "parameters": TABLE,
+    "expects": TABLE,
+    "sweep": TABLE,
 }
 RUN_KEYS = {
     "region": TEXT,
@@ -55,6 +62,7 @@ RUN_KEYS = {
     "scale": NUMBER,
     "replicates": INTEGER,
     "seed": INTEGER,
+    "cut": TEXT,
     "posterior": TEXT,
 }
 LEVER_KEYS = {
@@ -68,6 +76,7 @@ LEVER_KEYS = {
     "kinds": TEXTS,
     "payer": TEXT,
     "reference": TEXTS,
+    "terms": TABLE,
 }
 PROBE_KEYS = {"field": TEXT, "city": TEXT, "start": DATE, "title": TEXT, "title_zh": TEXT}
 EVENT_KEYS = {"date": DATE, "travel_minutes": ROWS}
@@ -76,7 +85,7 @@ REQUIRED_TOP = ("schema", "id", "title")
 REQUIRED_PROBE = ("field", "city", "start")
 REQUIRED_EVENT = ("date", "travel_minutes")
 # These name a file or say how it is put together: they are not inherited.
-OWN_KEYS = ("schema", "id", "title", "title_zh", "extends", "mixins")
+OWN_KEYS = ("schema", "id", "title", "title_zh", "extends", "mixins", "expects", "sweep")
 TARGETS = ("cities", "fields", "kinds")
 
 RUN_DEFAULTS: dict[str, Any] = {
@@ -86,6 +95,7 @@ RUN_DEFAULTS: dict[str, Any] = {
     "scale": 0.05,
     "replicates": 16,
     "seed": 20200101,
+    "cut": "none",
     "posterior": "none",
 }
 
@@ -94,6 +104,7 @@ RUN_DEFAULTS: dict[str, Any] = {
 class RunSettings:
     """What is simulated: ``start`` and ``end`` are the first and the last quarter, both played.
 
+    ``cut`` says what is cut apart from the first reported quarter (``none`` or ``jurisdictions``).
     ``posterior`` names the draws of the parameters (see ``greaterbay.evidence.posteriors``); "none": central values.
     """
 
@@ -103,6 +114,7 @@ class RunSettings:
     scale: float
     replicates: int
     seed: int
+    cut: str = "none"
     posterior: str = "none"
 
     @property
@@ -119,7 +131,8 @@ class LeverSetting:
     from the first quarter of the run), ``ramp`` the number of quarters until it has its full value, ``end``
     the last quarter before the exit (None: it stays). ``cities``, ``fields`` and ``kinds`` name whom it
     reaches; None is everyone. ``payer`` is a level (city, jurisdiction, nation) or a jurisdiction that pays for its
-    cities; None pays as the catalogue says.
+    cities; None pays as the catalogue says. ``terms`` are those of a preset that the scenario changes; the sunset of its
+    terms is in ``end`` already.
     """
 
     id: str
@@ -133,6 +146,7 @@ class LeverSetting:
     kinds: tuple[str, ...] | None = None
     payer: str | None = None
     reference: tuple[str, ...] = ()
+    terms: tuple[tuple[str, float], ...] = ()
 
     def strength(self, quarter: int) -> float:
         """Share of the way from the neutral to the full value in ``quarter``, between 0 and 1.
@@ -184,7 +198,9 @@ class Scenario:
 
     ``chain`` lists the files it was made of, the first ones weakest. ``levers`` holds those that some file
     names, in the order of the catalogue; ``probes`` are in the order of their ids, ``events`` in time.
-    ``financing`` says whether money for levers is additional or reallocated. ``warnings`` are no problems, but
+    ``financing`` says whether money for levers is additional or reallocated. ``budget`` (``same_as:<scenario>``) asks
+    ``greaterbay compare`` to scale the costly levers until they spend as much as another scenario. ``expects`` holds the
+    signs of effects against the baseline that were written down before the first run. ``warnings`` are no problems, but
     things a user should know before running.
     ``origins`` gives, for a dotted key such as ``levers.talent_barrier.value``, ``file:line``, ``--set``,
     ``catalogue`` or ``default``.
@@ -202,6 +218,8 @@ class Scenario:
     parameters: dict[str, float] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
     financing: str = "additional"
+    budget: str = ""
+    expects: dict[str, int] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
 
     def reaching_model(self) -> dict[str, Any]:
@@ -219,7 +237,7 @@ class Scenario:
                 "end": _label(setting.end),
                 "exit": setting.exit,
                 "payer": setting.payer,
-            } | {
+            } | ({"terms": {key: float(value) for key, value in sorted(setting.terms)}} if setting.terms else {}) | {
                 target: None if getattr(setting, target) is None else sorted(getattr(setting, target))
                 for target in TARGETS
             }
@@ -244,7 +262,8 @@ class Scenario:
                 for event in self.events
             ],
             "parameters": {name: float(value) for name, value in sorted(self.parameters.items())},
-        } | ({"posterior": self.posterior().digest} if self.run.posterior != "none" else {})
+        } | ({} if self.run.cut == "none" else {"cut": self.run.cut}) | (
+            {} if self.run.posterior == "none" else {"posterior": self.posterior().digest})
 
     def posterior(self):
         """The draws of the parameters that the replicates use, or None with central values."""
@@ -273,7 +292,7 @@ class Scenario:
                 "end": _day(setting.end, clock.last_day),
                 "exit": setting.exit,
                 "payer": setting.payer,
-            } | {target: _listed(getattr(setting, target)) for target in (*TARGETS, "reference")}
+            } | ({"terms": dict(setting.terms)} if setting.terms else {}) | {target: _listed(getattr(setting, target)) for target in (*TARGETS, "reference")}
         return {
             "schema": SCHEMA,
             "id": self.id,
@@ -281,6 +300,8 @@ class Scenario:
             "title_zh": self.title_zh,
             "chain": list(self.chain),
             "financing": self.financing,
+            "budget": self.budget,
+            "expects": dict(self.expects),
             "run": {
                 "region": self.run.region,
                 "start": _day(self.run.start, clock.first_day),
@@ -288,6 +309,7 @@ class Scenario:
                 "scale": self.run.scale,
                 "replicates": self.run.replicates,
                 "seed": self.run.seed,
+                "cut": self.run.cut,
                 "posterior": self.run.posterior,
             },
             "levers": levers,

@@ -15,6 +15,7 @@ RUN_LABELS = {
         "scale": "scale",
         "replicates": "replicates",
         "seed": "seed",
+        "cut": "cut",
         "posterior": "posterior draws",
     },
     "zh": {
@@ -24,6 +25,7 @@ RUN_LABELS = {
         "scale": "缩放比例",
         "replicates": "重复次数",
         "seed": "随机种子",
+        "cut": "分割",
         "posterior": "后验参数",
     },
 }
@@ -130,6 +132,9 @@ def differences(here: Scenario, there: Scenario, lang: str = "en") -> list[str]:
     if here.financing != there.financing:
         found.append(f"资金来源:{here.financing},原为{there.financing}" if chinese
                      else f"Money for levers is {here.financing} instead of {there.financing}.")
+    if here.budget != there.budget:
+        one, other = (scenario.budget or ("无" if chinese else "none") for scenario in (here, there))
+        found.append(f"预算:{one},原为{other}" if chinese else f"The budget to be matched is {one} instead of {other}.")
     for name in dict.fromkeys((*here.levers, *there.levers)):
         found += _lever_difference(here.levers.get(name), there.levers.get(name), lang)
     for name in dict.fromkeys((*here.probes, *there.probes)):

@@ -11,7 +11,7 @@ import numpy as np
 from greaterbay import outputs as declared
 from greaterbay.clock import QUARTERS_PER_YEAR
 from greaterbay.outputs import Output
-from greaterbay.plots.runs import StoredRun
+from greaterbay.runner.results import StoredRun
 
 
 def is_yearly(output: Output) -> bool:

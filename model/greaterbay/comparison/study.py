@@ -1,0 +1,445 @@
+"""The comparison: policies against a reference, outcome by outcome, with certainty, ranking, cost and who gains.
+
+``compare`` reads a pairing and returns a ``Study`` of plain values; tables, files and pictures are made from it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from greaterbay import outputs as declared
+from greaterbay.comparison import effects, flows, ranking, spread, values
+from greaterbay.comparison.pairs import Pairing
+from greaterbay.comparison.values import ALL, Target
+from greaterbay.runner.results import RunsError, StoredRun
+
+HIGHER, LOWER, SAME = "higher", "lower", "no difference"
+UNCLEAR, ALONE = "do not report a direction", "one pair: nothing can be said about certainty"
+REFERENCE_HORIZON = 2030
+
+
+@dataclass(frozen=True)
+class Effect:
+    """Paired effect of one policy on one outcome of a group of cities at a horizon.
+
+    ``mean`` with its Monte Carlo ``error`` and intervals is the mean effect; ``across_*`` the effect across parameters (equal to
+    the mean effect's interval where parameters are held fixed); ``future_*`` the predictive interval. ``relative*`` is the
+    mean effect over the reference. ``ratio*`` is the measured variance ratio of pairing, ``replaced`` the number of runs
+    a scenario would have needed without it. ``share_parameters*`` is the part of the differences' variance that lies between
+    posterior draws. ``p_holm`` is adjusted over policies x outcomes at the horizon (whole region).
+    """
+
+    policy: str
+    outcome: str
+    horizon: int
+    group: str
+    pairs: int
+    draws: int
+    reference: float
+    value: float
+    mean: float
+    error: float | None
+    low50: float | None
+    high50: float | None
+    low90: float | None
+    high90: float | None
+    across_low50: float | None
+    across_high50: float | None
+    across_low90: float | None
+    across_high90: float | None
+    future_low50: float | None
+    future_high50: float | None
+    future_low90: float | None
+    future_high90: float | None
+    relative: float | None
+    relative_low: float | None
+    relative_high: float | None
+    better: float | None
+    p: float | None
+    p_holm: float | None
+    ratio: float | None
+    ratio_low: float | None
+    ratio_high: float | None
+    replaced: int | None
+    share_parameters: float | None
+    share_low: float | None
+    share_high: float | None
+    thin: bool
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a policy stands in the order of all, for one outcome and horizon."""
+
+    policy: str
+    outcome: str
+    horizon: int
+    rank: int
+    best: float
+    chances: tuple[float, ...]
+    regret: float
+    stable: float
+    agreement: float
+
+
+@dataclass(frozen=True)
+class Price:
+    """Public cost of a policy up to a horizon (present value, million CNY) and what it bought.
+
+    ``economic`` holds the marginal cost of funds of additional money. ``per_unit`` is economic cost per unit of the effect
+    (flows summed up to the horizon) and None where the effect is not clearly unlike zero. ``frontier`` says whether no other
+    policy does more for no more money, ``frontier_chance`` in which share of samples.
+    """
+
+    policy: str
+    outcome: str
+    horizon: int
+    financing: str
+    cost: float
+    cost_low: float | None
+    cost_high: float | None
+    economic: float
+    effect: float
+    effect_low: float | None
+    effect_high: float | None
+    per_unit: float | None
+    per_unit_low: float | None
+    per_unit_high: float | None
+    frontier: bool
+    frontier_chance: float
+
+
+@dataclass(frozen=True)
+class Met:
+    """Share of replicates in which a run meets a target at a horizon, with its 90 % interval."""
+
+    policy: str
+    target: str
+    horizon: int
+    share: float
+    low: float
+    high: float
+
+
+@dataclass
+class Study:
+    """All that was found. ``curves`` holds by (policy, outcome) the paired differences of each year, (pair, year), for pictures;
+    for the reference its levels.
+    """
+
+    against: str
+    policies: tuple[str, ...]
+    titles: dict[str, tuple[str, str]]
+    outcomes: tuple[str, ...]
+    horizons: tuple[int, ...]
+    pairs: int
+    draws: int
+    years: tuple[int, ...]
+    mixed: tuple[str, ...]
+    equal: tuple[str, ...]
+    effects: list[Effect] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)
+    prices: list[Price] = field(default_factory=list)
+    targets: list[Met] = field(default_factory=list)
+    spread: list = field(default_factory=list)
+    flows: list = field(default_factory=list)
+    synergy: list = field(default_factory=list)
+    budget: list = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    curves: dict = field(default_factory=dict)
+
+    def effect(self, policy: str, outcome: str, horizon: int, group: str = ALL) -> Effect | None:
+        """One effect, or None where there is none."""
+        wanted = (policy, outcome, horizon, group)
+        return next((one for one in self.effects if (one.policy, one.outcome, one.horizon, one.group) == wanted), None)
+
+
+def key_of(run: StoredRun) -> str:
+    """Name of a run in a comparison: its scenario, with a tag where several bear one title."""
+    return f"{run.scenario} ({run.tag})" if run.tag and run.tag != run.scenario else run.scenario
+
+
+def compare(pairing: Pairing, outcomes: Sequence[str] = (), horizons: Sequence[int] = (), targets: Sequence[Target] = ()) -> Study:
+    """Compare all policies of a pairing with its reference.
+
+    ``outcomes``: declared outputs; the headline outcomes where none is given. ``horizons``: complete years that all runs
+    cover; the last one, and 2030 where it is covered, by default. Raises RunsError for what cannot be compared.
+    """
+    runs, reference = pairing.runs, pairing.reference
+    horizons = horizons_of(pairing, horizons)
+    outcomes = _outcomes(pairing, outcomes)
+    lacking = [
+        f"{run.path or run.scenario}: holds no {one.outcome}" for run in runs for one in targets if not values.holds(run, one.outcome)
+    ]
+    if lacking:
+        raise RunsError("\n".join(lacking))
+    keys = {id(run): key_of(run) for run in runs}
+    draw = pairing.draw
+    study = Study(
+        keys[id(reference)],
+        tuple(keys[id(run)] for run in pairing.policies),
+        {keys[id(run)]: (run.label("en"), run.label("zh")) for run in runs},
+        outcomes,
+        horizons,
+        len(pairing.numbers),
+        len(np.unique(draw)) if draw is not None else 0,
+        tuple(pairing.years),
+        pairing.mixed,
+        pairing.equal,
+    )
+    members = values.groups(reference)
+    base = {name: _yearly(pairing, reference, name, members) for name in outcomes}
+    found: dict[str, dict[str, dict[str, np.ndarray]]] = {}
+    for run in pairing.policies:
+        found[keys[id(run)]] = {name: _yearly(pairing, run, name, members) for name in outcomes}
+    for name in outcomes:
+        study.curves[study.against, name] = _cut(pairing, reference, base[name][ALL])
+    for policy, run in zip(study.policies, pairing.policies, strict=True):
+        for name in outcomes:
+            thin = values.thin_cities([reference, run], name)
+            study.curves[policy, name] = _cut(pairing, run, found[policy][name][ALL]) - _cut(pairing, reference, base[name][ALL])
+            for horizon in horizons:
+                for group in members:
+                    if group not in base[name]:
+                        continue
+                    a, b = (
+                        values.upto(one, name, series, horizon)
+                        for one, series in ((run, found[policy][name][group]), (reference, base[name][group]))
+                    )
+                    effect = effect_of(a, b, draw, policy=policy, outcome=name, horizon=horizon, group=group, thin=group in thin)
+                    if effect is not None:
+                        study.effects.append(effect)
+    study.effects = _adjusted(study.effects)
+    for horizon in horizons:
+        _rank(study, pairing, base, found, horizon)
+    for target in targets:
+        for policy, run in zip((study.against, *study.policies), runs, strict=True):
+            series = _yearly(pairing, run, target.outcome, {ALL: members[ALL]})[ALL]
+            for horizon in horizons:
+                level = values.upto(run, target.outcome, series, horizon)
+                level = level[np.isfinite(level)]
+                if level.size:
+                    met = target.met(level)
+                    bounds = effects.share_interval(int(met.sum()), met.size)
+                    study.targets.append(Met(policy, str(target), horizon, float(met.mean()), bounds.low, bounds.high))
+    study.flows = [
+        change
+        for policy, run in zip(study.policies, pairing.policies, strict=True)
+        for change in flows.changes(pairing, run, policy, max(horizons))
+    ]
+    study.spread = [row for policy, run in zip(study.policies, pairing.policies, strict=True) for row in spread.rows(pairing, run, policy)]
+    study.notes += _notes(study, pairing)
+    return study
+
+
+def effect_of(
+    policy_values: np.ndarray,
+    reference: np.ndarray,
+    draw: np.ndarray | None,
+    *,
+    policy: str = "",
+    outcome: str = "",
+    horizon: int = 0,
+    group: str = ALL,
+    thin: bool = False,
+) -> Effect | None:
+    """The paired effect of values over values, both (pair,); pairs with an undefined value are left out, None if none is left."""
+    defined = np.isfinite(policy_values) & np.isfinite(reference)
+    a, b = policy_values[defined], reference[defined]
+    if not a.size:
+        return None
+    draw = None if draw is None else draw[defined]
+    difference = a - b
+    units = effects.by_draw(difference, draw)
+    mean = [effects.mean_interval(units, share) for share in (effects.INNER, effects.OUTER)]
+    across = [effects.across_interval(difference, draw, share) for share in (effects.INNER, effects.OUTER)]
+    future = [effects.predictive_interval(difference, share) for share in (effects.INNER, effects.OUTER)]
+    relative = effects.relative_effect(a, b) or (None, None, None)
+    ratio = effects.variance_ratio(a, b)
+    split = effects.variance_split(difference, draw)
+    chance = effects.chance_above(difference, draw)
+    if outcome in values.LOWER_IS_BETTER:
+        chance = 1.0 - chance
+    if not difference.any():
+        verdict = SAME
+    elif across[1] is None:
+        verdict = ALONE
+    elif across[1].covers(0.0):
+        verdict = UNCLEAR
+    else:
+        verdict = HIGHER if across[1].low > 0 else LOWER
+
+    def bounds(pair: list) -> list[float | None]:
+        return [bound for one in pair for bound in ((one.low, one.high) if one else (None, None))]
+
+    return Effect(
+        policy,
+        outcome,
+        horizon,
+        group,
+        len(a),
+        0 if draw is None else len(units),
+        float(b.mean()),
+        float(a.mean()),
+        float(units.mean()),
+        known(effects.mean_error(units)),
+        *bounds(mean),
+        *bounds(across),
+        *bounds(future),
+        *relative,
+        known(chance),
+        known(effects.p_value(units)),
+        None,
+        *((ratio[0], ratio[1].low, ratio[1].high) if ratio else (None, None, None)),
+        round(len(a) * ratio[0]) if ratio else None,
+        *((split.share, split.low, split.high) if split else (None, None, None)),
+        thin,
+        verdict,
+    )
+
+
+def known(value: float) -> float | None:
+    """The number, or None for what is not one (JSON has no name for it)."""
+    return float(value) if math.isfinite(value) else None
+
+
+def horizons_of(pairing: Pairing, wanted: Sequence[int]) -> tuple[int, ...]:
+    """The years to report; those wanted must be complete years of all runs."""
+    covered = pairing.years
+    unknown = [year for year in wanted if year not in covered]
+    if unknown:
+        raise RunsError(f"--horizon {', '.join(map(str, unknown))}: not a whole year of all runs; allowed: {covered[0]} to {covered[-1]}")
+    if wanted:
+        return tuple(sorted(set(wanted)))
+    return tuple(year for year in (REFERENCE_HORIZON, covered[-1]) if year in covered and (year == covered[-1] or year < covered[-1]))
+
+
+def _outcomes(pairing: Pairing, wanted: Sequence[str]) -> tuple[str, ...]:
+    names = list(dict.fromkeys(wanted or values.headlines()))
+    for name in names:
+        values.outcome(name)
+    lacking = {name: [run.path.name if run.path else run.scenario for run in pairing.runs if not values.holds(run, name)] for name in names}
+    if wanted and any(lacking.values()):
+        raise RunsError("\n".join(f"{', '.join(files)}: holds no {name}" for name, files in lacking.items() if files))
+    kept = tuple(name for name in names if not lacking[name])
+    if not kept:
+        raise RunsError("the files hold none of the headline outcomes; name others with --outcomes")
+    return kept
+
+
+def _yearly(pairing: Pairing, run: StoredRun, name: str, members: dict) -> dict[str, np.ndarray]:
+    rows = pairing.rows(run)
+    return {group: series[rows] for group, series in values.yearly(run, name, members).items()}
+
+
+def _cut(pairing: Pairing, run: StoredRun, series: np.ndarray) -> np.ndarray:
+    """Years that all runs cover."""
+    return series[:, [run.full_years.index(year) for year in pairing.years]]
+
+
+def _adjusted(found: list[Effect]) -> list[Effect]:
+    """Holm over policies x outcomes at each horizon, the whole region."""
+    for horizon in dict.fromkeys(one.horizon for one in found):
+        main = [k for k, one in enumerate(found) if one.group == ALL and one.horizon == horizon]
+        adjusted = effects.holm(np.array([math.nan if found[k].p is None else found[k].p for k in main]))
+        for k, value in zip(main, adjusted, strict=True):
+            found[k] = replace(found[k], p_holm=known(value))
+    return found
+
+
+def _rank(study: Study, pairing: Pairing, base: dict, found: dict, horizon: int) -> None:
+    """Places and prices of all policies (and the reference) for each outcome."""
+    runs, reference = pairing.policies, pairing.reference
+    names = [study.against, *study.policies]
+    costs = [values.present_cost(run, horizon)[pairing.rows(run)] for run in pairing.runs]
+    factors = [values.funds_factor(run) for run in pairing.runs]
+    cost_bounds = [effects.mean_interval(cost - costs[0], effects.OUTER) for cost in costs]
+    for name in study.outcomes:
+        sign = values.direction(name)
+        level = np.stack(
+            [
+                values.upto(run, name, series[name][ALL], horizon)
+                for run, series in [(reference, base), *((r, found[p]) for p, r in zip(study.policies, runs, strict=True))]
+            ],
+            axis=1,
+        )
+        total = np.stack(
+            [
+                values.cumulated(run, name, series[name][ALL], horizon)
+                for run, series in [(reference, base), *((r, found[p]) for p, r in zip(study.policies, runs, strict=True))]
+            ],
+            axis=1,
+        )
+        fine = np.isfinite(level).all(axis=1) & np.isfinite(total).all(axis=1)
+        if fine.sum() < 2:
+            continue
+        draw = None if pairing.draw is None else pairing.draw[fine]
+        difference = sign * (level[fine] - level[fine, :1])
+        ranks = ranking.rank(effects.samples(difference, draw))
+        for position, k in enumerate(ranks.order):
+            study.places.append(
+                Place(
+                    names[k],
+                    name,
+                    horizon,
+                    position + 1,
+                    float(ranks.best[k]),
+                    tuple(map(float, ranks.chance[k])),
+                    float(ranks.regret[k]),
+                    ranks.stable,
+                    ranks.agreement,
+                )
+            )
+        spent = np.stack([factor * (cost - costs[0]) for factor, cost in zip(factors, costs, strict=True)], axis=1)[fine]
+        gained = sign * (total[fine] - total[fine, :1])
+        joint = effects.samples(np.concatenate((gained, spent), axis=1), draw)
+        on = ranking.frontier(gained.mean(axis=0), spent.mean(axis=0))
+        often = ranking.frontier_chance(joint[:, : len(names)], joint[:, len(names) :])
+        for k, policy in enumerate(names):
+            bounds = effects.mean_interval(gained[:, k], effects.OUTER)
+            clear = k > 0 and bounds is not None and not bounds.covers(0.0) and spent[:, k].any()
+            ratio = effects.fieller(spent[:, k], gained[:, k]) if clear else None
+            financing = pairing.runs[k].manifest["scenario"].get("financing", "additional")
+            study.prices.append(
+                Price(
+                    policy,
+                    name,
+                    horizon,
+                    financing,
+                    float((costs[k] - costs[0]).mean()),
+                    cost_bounds[k].low if cost_bounds[k] else None,
+                    cost_bounds[k].high if cost_bounds[k] else None,
+                    float(spent[:, k].mean()),
+                    float(gained[:, k].mean()),
+                    bounds.low if bounds else None,
+                    bounds.high if bounds else None,
+                    float(spent[:, k].mean() / gained[:, k].mean()) if ratio else None,
+                    ratio.low if ratio else None,
+                    ratio.high if ratio else None,
+                    bool(on[k]),
+                    float(often[k]),
+                )
+            )
+
+
+def _notes(study: Study, pairing: Pairing) -> list[str]:
+    notes = [f"MIXED RUNS, pairs are doubtful: {reason}" for reason in study.mixed]
+    notes += [f"{name}: no difference, its digest is that of {study.against}" for name in study.equal]
+    if not study.draws:
+        notes.append("parameters are held fixed: intervals say how sure the mean effect is, not how it depends on parameters")
+    elif all(one.share_parameters is None for one in study.effects):
+        notes.append("one run a parameter draw: parameters and run noise cannot be told apart, intervals hold both")
+    if study.pairs < 10:
+        notes.append(f"{study.pairs} pair{'s' if study.pairs != 1 else ''}: rough")
+    return notes
+
+
+def label_of(name: str, lang: str) -> str:
+    """Label of an outcome without what stands in brackets."""
+    output = declared.get(name)
+    return output.label_zh.partition("(")[0] if lang == "zh" else output.label.partition(" (")[0]
