@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-GRANT_CITIES = ("shenzhen", "guangzhou", "dongguan", "foshan", "zhuhai", "zhongshan", "huizhou", "jiangmen")
+GRANT_CITIES = ("shenzhen", "guangzhou", "dongguan", "foshan", "zhuhai", "zhongshan", "huizhou", "jiangmen", "zhaoqing")
 
 ESTIMATORS = {
     **{
@@ -18,6 +18,9 @@ ESTIMATORS = {
     "adoption_growth": "log rise of a launched technology's share from one to seven years after launch",
     "adoption_four_years": "logit share of a launched device technology four years after launch",
     "adoption_five_years": "logit share of a launched digital technology five years after launch",
+    "adoption_six_years": "the same, six years after launch",
+    "adoption_middle": "log rise of the digital technology's share from three to five years after launch",
+    "adoption_smart": "logit share of smart manufacturing firms that use a technology of their field, end of 2027",
     "adoption_lead": "logit share in the launching city less that of the bay, seven years after launch",
     "adoption_gain": "yearly productivity gain of firms through adoption, percent",
     "technology_domestic": "logit share of technology acquired that is not imported",
@@ -28,7 +31,7 @@ ESTIMATORS = {
     "growth_slope": "slope of the log spread of yearly growth on log sales",
     "growth_shape": "mean absolute over standard deviation of yearly growth",
     "arrivals": "log variance over mean of a firm's yearly inventions, less log 1.5",
-    "loans_small": "logit share of loans below half a million",
+    "loans_small": "logit share of credit needs below half a million",
     "transitivity": "log transitivity over its expectation under the same degrees",
     "path_length": "log 1.5 less log of the path length over that of a rewired network",
     "distance_slope": "fall of ties between mainland cities with log distance",

@@ -22,11 +22,11 @@ from greaterbay.actors.invention import FIRM_FIRM, MARKET, PILOT
 from greaterbay.actors.network import profiles
 from greaterbay.calibration.estimators import GRANT_CITIES
 from greaterbay.clock import QUARTERS_PER_YEAR
+from greaterbay.exchange.diffusion import VINTAGES
 from greaterbay.outputs import flows
 
 SIMILAR = ("foshan", "jiangmen", "dongguan")
 SAMPLED_NODES = 60  # sources of shortest paths
-SMALL_LOAN = 0.5  # million CNY: the need that most small firms stay below
 HALF = 0.5  # added to counts before logarithms
 
 
@@ -39,7 +39,6 @@ class Observer:
     pairs: list = field(default_factory=list)
     materials: list = field(default_factory=list)
     pilots: list = field(default_factory=list)
-    loans: list = field(default_factory=list)
     _year: tuple | None = None
 
     def see(self, bay) -> None:
@@ -85,8 +84,6 @@ class Observer:
         large = firms.kind[inventions.developer[rows] - count] == LEADER
         weight, funded = inventions.weight[rows], inventions.funded[rows] == 1
         self.pilots.append([weight[large & funded].sum(), weight[large].sum(), weight[~large & funded].sum(), weight[~large].sum()])
-        borrower = (firms.alive == 1) & (firms.loan > 0.0)
-        self.loans.append((firms.weight[borrower & (firms.loan < SMALL_LOAN)].sum(), firms.weight[borrower].sum()))
 
 
 def watched_run(bay) -> Observer:
@@ -160,6 +157,14 @@ def _probe_share(bay, arrays, name: str) -> tuple[np.ndarray, np.ndarray]:
     return users.sum(axis=1) / possible.sum(axis=1), users[:, probe.city] / possible[:, probe.city]
 
 
+def _users_of_own_field(bay, field: int) -> float:
+    """Share of a field's firms that use a tracked technology of their field at the end."""
+    firms = bay.firms
+    rows = np.flatnonzero((firms.alive == 1) & (firms.field == field))
+    mask = np.uint64(sum(1 << (field * VINTAGES + v) for v in range(VINTAGES)))
+    return float(np.average((firms.adopted[rows] & mask) != 0, weights=firms.weight[rows]))
+
+
 def _adoption(bay, observer, arrays, region) -> dict[str, float]:
     devices, _ = _probe_share(bay, arrays, "study_devices")
     digital, _ = _probe_share(bay, arrays, "study_digital")
@@ -170,6 +175,9 @@ def _adoption(bay, observer, arrays, region) -> dict[str, float]:
         "adoption_growth": _log(max(digital[seven], 1e-3) / max(digital[one], 1e-3)),
         "adoption_four_years": logit(devices[4 * QUARTERS_PER_YEAR - 1]),
         "adoption_five_years": logit(digital[5 * QUARTERS_PER_YEAR - 1]),
+        "adoption_six_years": logit(digital[6 * QUARTERS_PER_YEAR - 1]),
+        "adoption_middle": _log(max(digital[5 * QUARTERS_PER_YEAR - 1], 1e-3) / max(digital[3 * QUARTERS_PER_YEAR - 1], 1e-3)),
+        "adoption_smart": logit(_users_of_own_field(bay, region.field_ids.index("smart_manufacturing"))),
         "adoption_lead": logit(home[seven]) - logit(vehicles[seven]),
         "adoption_gain": 100.0 * gain / (bay.record.filled / QUARTERS_PER_YEAR),
     }
@@ -183,9 +191,10 @@ def _technology(bay, observer, arrays, region) -> dict[str, float]:
             amount = float(np.nansum(arrays[output.id][:, :, :cities].astype(float)))
             total += amount
             imported += amount if output.channel == "import" else 0.0
+    small, needs = (float(np.nansum(arrays[name].astype(float)[:, :cities])) for name in ("loan_needs_small", "loan_needs"))
     return {
         "technology_domestic": logit(1.0 - imported / max(total, 1e-12)),
-        "loans_small": logit((sum(a for a, _ in observer.loans) + 1e-9) / max(sum(b for _, b in observer.loans), 1e-6)),
+        "loans_small": logit(small / max(needs, 1e-12)),
     }
 
 
