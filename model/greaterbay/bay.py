@@ -84,7 +84,7 @@ class Bay(mesa.Model):
         self.scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
         run = self.scenario.run
         self.region = load_region(run.region)
-        self.parameters = Parameters({**self.scenario.parameters, **(parameters or {})})
+        self.parameters = Parameters({**self.scenario.parameters_of(int(replicate)), **(parameters or {})})
         self.seed_used = run.seed if seed is None else int(seed) % 2**63
         self.replicate, self.scale = int(replicate), float(run.scale)
         self.streams = Streams(self.seed_used, self.replicate)
