@@ -154,6 +154,7 @@ def capabilities(bay, channel: np.ndarray, field: np.ndarray, parent: np.ndarray
     attracted = channel == OUTSIDE
     if attracted.any():
         rows, fields = firms.alive_rows(), len(bay.region.field_ids)
+        rows = rows[firms.birth[rows] < bay.quarter]  # those who enter now have nothing yet
         total = np.zeros((fields, out.shape[1]))
         add_rows(total, firms.field[rows].astype(np.int64), firms.capability[rows] * firms.weight[rows, None])
         number = np.bincount(firms.field[rows], weights=firms.weight[rows], minlength=fields)
