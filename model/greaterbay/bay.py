@@ -24,13 +24,14 @@ from greaterbay import clock
 from greaterbay.actors import population
 from greaterbay.actors.agents import CityAgent, FirmView, FundAgent, GovernmentAgent, InstituteAgent, JurisdictionGovernmentAgent, PersonRow
 from greaterbay.actors.columns import sums_by_cell
+from greaterbay.actors.firm import LEADER
 from greaterbay.actors.fund import BANK, GUIDANCE
 from greaterbay.actors.invention import Ties
 from greaterbay.actors.network import adjacency_of, nodes_of, profiles, update_degrees
 from greaterbay.actors.places import Places, draw_place
 from greaterbay.clock import WARM_UP_QUARTERS
 from greaterbay.counts import count_inventions, count_people, stocks_by_city
-from greaterbay.exchange import diffusion, finance, learning, market, mobility
+from greaterbay.exchange import diffusion, entry, finance, learning, market, mobility
 from greaterbay.exchange.partnering import pick_two
 from greaterbay.kernels import jit, lean, sources_digest
 from greaterbay.ledger import Ledger, LedgerError
@@ -123,7 +124,9 @@ class Bay(mesa.Model):
         self.ties = Ties(int(self.firms.capacity * 4 + self.institutes.capacity * 8))
         self.places = Places(cities * fields)
         rows = self.firms.alive_rows()
-        self.places.build(self.firms.city[rows].astype(np.int64) * fields + self.firms.field[rows], rows, self.firms.id[rows])
+        self.places.build(self.firms.city[rows].astype(np.int64) * fields + self.firms.field[rows], rows, self.firms.id[rows],
+                          1.0 - self.firms.weight[rows] / self.entry_weight[self.firms.city[rows], self.firms.field[rows]] * (self.firms.kind[rows] == LEADER)
+                          - (self.firms.kind[rows] != LEADER))
         self.government_cash = np.zeros(cities)
         self.grant_left = np.zeros(cities)
         self.patient_left, self.joint_left = np.zeros((cities, cities)), np.zeros(cities)
@@ -148,15 +151,17 @@ class Bay(mesa.Model):
         outside = range(cities, cities + 2)
         self.newcomer_cells = np.array([[identity_of(place, c) for c in range(cities)] for place in outside], np.uint64)
         self.newcomer_ids = np.array([[identity_of("newcomer", place, c) for c in range(cities)] for place in outside], np.uint64)
-        self.newcomer_share = np.array([0.8, 0.2]) * region.outside_people_response / max(1e-12, float(
-            (np.array([0.8, 0.2]) * region.outside_people_response).sum()))
+        # who looks for a post from abroad looks where a city's overseas links are
+        linked = self.talent_start * region.overseas_links_city
+        far = self.parameters.mobility.newcomers_abroad
+        self.newcomers_start = np.stack(((1.0 - far) * self.talent_start, far * self.talent_start.sum() * linked / max(linked.sum(), 1e-12)))
         self.outside_response = region.outside_people_response
         self.team_ids = np.array([identity_of("team", name) for name in region.city_ids], np.uint64)
         self.homes_left, self.team_left = np.zeros(cities), np.zeros(cities)  # homes not yet let, grants not yet called
         self.arrivals_city, self.arrivals_before = np.zeros(cities), np.zeros(cities)  # people who came, this and last quarter
         self.welfare_paid, self.welfare_paid_before = np.ones(cities), np.ones(cities)  # share of movers' claims that was paid
-        jobs = np.array([max(64, 1 << int(np.ceil(np.log2(max(1.0, n * 0.25))))) for n in self.talent_start / self.person_weight_city])
-        self.post_places = jobs.astype(np.int64)
+        # a fixed multiple of the people, so that a post is met as often at any scale
+        self.post_places = np.maximum(16, np.ceil(self.parameters.mobility.post_places * self.talent_start / self.person_weight_city)).astype(np.int64)
         self._tables_of_technologies()
         self.ledger = Ledger(places)
         self._open_books()
@@ -224,6 +229,7 @@ class Bay(mesa.Model):
         region = self.region
         places = len(region.place_ids)
         return {"city": places, "city_to": places, "field": len(region.field_ids), "kind": 3, "stage": 5,
+                "entry_channel": len(entry.CHANNELS),
                 "technology": len(self.technologies), "lever": len(catalogue.levers()),
                 "payer": len(region.city_ids) + len(region.jurisdiction_ids) + 1}
 
@@ -254,17 +260,25 @@ class Bay(mesa.Model):
             member = fields[field] & where[city] & (self.streams.uniforms("member", 0, ids, k) < share)
             table.alliances[rows[member]] |= np.uint32(1 << k)
 
+    def _listed_alliances(self) -> np.ndarray:
+        """Memberships of nodes that are listed: of those who are never thinned only the share that the scale leaves of others."""
+        bits = np.concatenate((self.institutes.alliances, self.firms.alliances))
+        whole = np.concatenate((np.ones(self.institutes.capacity, bool), self.firms.kind == LEADER))
+        ids = np.concatenate((self.institutes.id, self.firms.id))
+        listed = ~whole | (self.streams.uniforms("member", self.quarter, ids, 50) < self.scale)
+        return np.where(listed, bits, np.uint32(0))
+
     def list_members(self) -> None:
         """Members of every alliance at hashed places (alliance, place) -> node."""
         count = len(self.region.alliances)
         # twice as many places as members at the start, so that a search meets a member about every third time
         if self.alliance_places == 0:
-            members = [int(((np.concatenate((self.institutes.alliances, self.firms.alliances)) >> np.uint32(k)) & np.uint32(1)).sum())
-                       for k in range(count)]
+            bits = self._listed_alliances()
+            members = [int(((bits >> np.uint32(k)) & np.uint32(1)).sum()) for k in range(count)]
             self.alliance_places = max(16, 2 * max(members, default=0))
         self.alliance_member = np.full((max(count, 1), self.alliance_places), -1, np.int64)
         self.alliance_count = np.zeros(max(count, 1), np.int64)
-        bits = np.concatenate((self.institutes.alliances, self.firms.alliances))
+        bits = self._listed_alliances()
         ids = np.concatenate((self.institutes.id, self.firms.id))
         for k in range(count):
             nodes = np.flatnonzero((bits >> np.uint32(k)) & np.uint32(1))
@@ -673,6 +687,7 @@ class Bay(mesa.Model):
             "quarter": [clock.label(q) for q in range(self.start, self.end + 1)],
             "city": list(region.place_ids), "city_to": list(region.place_ids), "field": list(region.field_ids),
             "kind": ["startup", "small", "leader"], "stage": ["laboratory", "proof_of_concept", "pilot", "first_use", "market"],
+            "entry_channel": list(entry.CHANNELS),
             "technology": list(self.technology_names), "technology_kind": list(self.technology_kinds),
             "lever": list(catalogue.levers()), "payer": list(self.budgets.payer_ids),
         }

@@ -73,6 +73,7 @@ def test_set_is_checked_too(capsys):
         (["outputs", "conversion"], 1, 'did you mean "conversions"?'),
         (["show"], 2, "Missing argument 'FILE'"),
         (["show", "baseline", "--timeline"], 2, "--timeline takes no scenario"),
+        (["show", "baseline", "--timed"], 2, "--timed goes with --timeline"),
         (["show", f"{BROKEN}/no_replicates.toml"], 1, "run.replicates: 0 is out of bounds"),
         (["show", "baseline", "--against", "basline"], 1, 'did you mean "baseline"?'),
         (["run", "baseline", "--replicates"], 2, "requires an argument"),

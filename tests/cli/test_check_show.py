@@ -111,3 +111,10 @@ def test_the_timeline_in_order(capsys):
     assert [phase["number"] for phase in found] == list(range(1, 11))
     lines = said(capsys, "show", "--timeline", "--quiet", "--lang", "zh").splitlines()
     assert lines == [f"{number:>2}. {title_zh}" for number, _, title_zh, _ in PHASES]
+
+
+def test_the_timeline_with_the_share_of_each_phase(capsys):
+    found = json.loads(said(capsys, "show", "--timeline", "--timed", "--json"))
+    assert [phase["number"] for phase in found] == list(range(1, 11))
+    assert sum(phase["share"] for phase in found) == pytest.approx(1.0)
+    assert all(phase["seconds"] > 0.0 for phase in found)

@@ -79,8 +79,8 @@ def test_large_firms_grow_more_evenly(sales, more):
 
 @given(share, share, share, share)
 def test_hazards_are_probabilities_that_rise_with_users(outside, partners, city, more):
-    h = hazard(outside, partners, city, P.diffusion)
-    assert 0.0 <= h <= hazard(outside, min(1.0, partners + more), city, P.diffusion) <= 1.0
+    h = hazard(outside, partners, city, 0.5, P.diffusion)
+    assert 0.0 <= h <= hazard(outside, min(1.0, partners + more), city, 0.5, P.diffusion) <= 1.0
 
 
 @given(share, share, share, share, st.floats(0.0, 2.0), share, share)

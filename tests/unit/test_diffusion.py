@@ -14,7 +14,7 @@ from greaterbay.exchange.diffusion import hazard, worth
 from greaterbay.parameters import Parameters
 
 P = Parameters().diffusion
-DEAF = {"diffusion.outside": 0, "diffusion.imitation": 0, "diffusion.city_imitation": 0}
+DEAF = {f"diffusion.{k}": 0 for k in ("outside", "imitation", "city_imitation", "chain_imitation")}
 NO_VINTAGES = {"diffusion.vintage_years": 1e6}
 EAGER = {"diffusion.cost": 0, "diffusion.risk": 0, "diffusion.noise": 0, "diffusion.horizon": 1e6}
 ROBOTS = {"humanoid_robots": {"start": date(2020, 4, 1)}}
@@ -42,9 +42,11 @@ def subset(one, other):
 
 
 def test_hazard_adds_outside_and_neighbours_and_is_a_probability():
-    assert hazard(0.0, 0.0, 0.0, P) == 0.0
-    assert hazard(0.01, 0.5, 0.2, P) == pytest.approx(0.01 + 0.5 * P.imitation + 0.2 * P.city_imitation)
-    assert hazard(0.9, 1.0, 1.0, P._replace(imitation=2.0)) == 1.0
+    assert hazard(0.0, 0.0, 0.0, 0.0, P) == 0.0
+    assert hazard(0.01, 0.5, 0.2, 0.3, P) == pytest.approx(
+        0.01 + 0.5 * P.imitation + 0.2 * P.city_imitation + 0.3 * P.chain_imitation
+    )
+    assert hazard(0.9, 1.0, 1.0, 1.0, P._replace(imitation=2.0)) == 1.0
 
 
 def test_worth_is_gain_less_cost_and_risk_plus_peers():
@@ -72,7 +74,7 @@ def test_who_hears_nothing_adopts_nothing(bay):
 def test_without_seeds_and_outside_nothing_spreads(bay):
     bay.firms.adopted[:] = 0
     before, after = spread(
-        bay, {"diffusion.outside": 0, "diffusion.imitation": 2, "diffusion.city_imitation": 2}
+        bay, {k: 0 if k.endswith("outside") else 2 for k in DEAF}
     )
     assert not after.any()
     assert bay.tally.arrays["potential_adopters"].sum() > 0 == bay.tally.arrays["adopters"].sum()
@@ -153,6 +155,54 @@ def test_adoption_raises_productivity_by_gain_times_absorption(bay):
     assert (firms.cash[new == 0] == cash[new == 0]).all() and firms.cash[firms.alive == 1].min() >= 0
 
 
+# ---------------------------------------------------------------- suppliers and customers
+
+
+def test_a_firm_hears_from_the_steps_above_and_below_in_related_fields_and_cities_in_reach():
+    counts = np.zeros((2, 3, diffusion.CHAIN_STEPS, 1))
+    counts[0, 1, 2, 0] = 8.0  # firms of field 1 in the middle of the chain, in city 0
+    near = np.array([[1.0, 0.5], [0.5, 1.0]])
+    related = np.array([[True, True, False], [True, True, False], [False, False, True]])
+    seen = diffusion.next_in_chain(counts, near, related)[..., 0]
+    expected = np.zeros((2, 3, diffusion.CHAIN_STEPS))
+    expected[0, :2, [1, 3]], expected[1, :2, [1, 3]] = 8.0, 4.0
+    assert (seen == expected).all()
+
+
+def test_more_users_next_in_the_chain_raise_the_share_and_so_the_hazard(bay):
+    change(bay, {"diffusion.chain_imitation": 1.0})
+    t = next(t for t in bay.technologies if t is not None)
+    bits, fields = np.array([t.bit]), np.array([t.field])
+    firms, mask = bay.firms, np.uint64(1) << np.uint64(t.bit)
+    rows = firms.alive_rows()
+    step = np.minimum(diffusion.CHAIN_STEPS - 1, (firms.chain[rows] * diffusion.CHAIN_STEPS).astype(int))
+    firms.adopted[:] = 0
+    assert not diffusion.chain_shares(bay, bits, fields).any()
+    firms.adopted[rows[step == 2]] = mask
+    share = diffusion.chain_shares(bay, bits, fields)
+    assert share[:, :, [1, 3]].max() > 0.0 and not share[:, :, [0, 2, 4]].any() and share.max() <= 1.0
+    firms.adopted[rows[(step == 2) | (step == 4)]] = mask
+    more = diffusion.chain_shares(bay, bits, fields)
+    assert (more >= share).all() and more[:, :, 3].sum() > share[:, :, 3].sum()
+    hazards = [hazard(0.0, 0.0, 0.0, s[:, :, 3].max(), P) for s in (share, more)]
+    assert 0.0 < hazards[0] <= hazards[1]
+    change(bay, {"diffusion.chain_imitation": 0.0})
+    assert not diffusion.chain_shares(bay, bits, fields).any()
+
+
+def test_the_chain_carries_a_technology_and_a_wall_stops_it(make_bay):
+    reached = {}
+    for case in ("off", "on", "wall"):
+        bay = make_bay()
+        if case == "wall":
+            bay.values.barrier_technology[:] = 1e9
+            np.fill_diagonal(bay.values.barrier_technology, 1e9)
+        weight = 0.0 if case == "off" else 2.0
+        before, after = spread(bay, EAGER | DEAF | {"diffusion.chain_imitation": weight})
+        reached[case] = bits(after) - bits(before)
+    assert reached["off"] == reached["wall"] == 0 < reached["on"]
+
+
 # ---------------------------------------------------------------- synchronous
 
 
@@ -184,7 +234,7 @@ def test_adopters_of_a_quarter_do_not_yet_persuade_others(bay):
     users, steps = {seed}, 0
     for _ in range(3):
         spread(
-            bay, EAGER | {"diffusion.outside": 0, "diffusion.city_imitation": 0, "diffusion.imitation": 1e9}
+            bay, EAGER | DEAF | {"diffusion.imitation": 1e9}
         )
         now = set(np.flatnonzero(firms.adopted & mask).tolist())
         assert now == reached(users)

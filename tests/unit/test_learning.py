@@ -7,6 +7,7 @@ import pytest
 from trial_bay import change, crossing, play, untie
 
 from greaterbay.actors.network import NodeView, cognitive_distance, nodes_of
+from greaterbay.actors.population import absorptive_base
 from greaterbay.exchange import learning
 from greaterbay.exchange.learning import barter, invention_means, novelty_times_understanding, recombine
 from greaterbay.parameters import Parameters
@@ -453,3 +454,46 @@ def test_new_inventions_belong_to_their_maker(bay):
     wide = table.owner[rows] < count
     assert (table.weight[rows][wide & (table.owner[rows] >= 0)] == 1.0 / bay.scale).all()
     assert (table.partner[rows] != table.owner[rows])[table.partner[rows] >= 0].all()
+
+
+# ---------------------------------------------------------------- absorptive capacity
+
+
+def test_absorption_saturates_in_research_and_stays_between_zero_and_one():
+    p = P.learning
+    at = np.array([0.0, 0.5, 1.0, 2.0, 1e9]) * p.absorptive_reference
+    target = learning.absorption_target(0.5, at, 1.0, p)
+    assert target[[0, 2, 4]] == pytest.approx([0.5 - p.absorptive_response, 0.5, 0.5 + p.absorptive_response])
+    assert (np.diff(target) > 0).all() and np.diff(target)[2] / np.diff(at)[2] < np.diff(target)[1] / np.diff(at)[1]
+    assert learning.absorption_target(0.95, 1e9, 1.0, p) == 1.0 and learning.absorption_target(0.1, 0.0, 1.0, p) == 0.0
+    assert learning.absorption_target(0.5, 0.05, 1.5, p) > learning.absorption_target(0.5, 0.05, 0.7, p)
+
+
+def test_a_firm_with_more_own_research_absorbs_more(make_bay):
+    found = []
+    for factor in (1.0, 3.0):
+        bay = make_bay()
+        rows = bay.firms.alive_rows()
+        bay.firms.rd_paid[rows[::2]] *= factor
+        learning.build_absorption(bay)
+        found.append(bay.firms.absorptive[rows].copy())
+    more = found[1] - found[0]
+    assert more.min() >= 0.0 and (more[::2] > 0.0).mean() > 0.95 and not more[1::2].any()
+
+
+def test_without_adjustment_absorptive_capacity_is_the_draw(make_bay):
+    bay = make_bay(parameters={"learning.absorptive_speed": 0.0})
+    play(bay, 3)
+    rows = bay.firms.alive_rows()
+    draw = absorptive_base(bay, bay.firms.id[rows])
+    assert bay.firms.absorptive[rows] == pytest.approx(draw, abs=1e-6)
+    assert draw.min() >= 0.35 and draw.max() <= 0.65
+
+
+def test_absorptive_capacity_is_about_a_half_on_average_and_moves_slowly(bay):
+    rows = bay.firms.alive_rows()
+    before = bay.firms.absorptive[rows].astype(float)
+    assert np.average(before, weights=bay.firms.weight[rows]) == pytest.approx(0.5, abs=0.08)
+    assert before.min() >= 0.0 and before.max() <= 1.0 and before.std() > 0.05
+    learning.build_absorption(bay)
+    assert np.abs(bay.firms.absorptive[rows] - before).max() <= P.learning.absorptive_speed

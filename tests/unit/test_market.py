@@ -161,6 +161,7 @@ def test_catch_up_closes_gaps_to_the_fields_mean(make_bay):
                 "diffusion.outside": 0,
                 "diffusion.imitation": 0,
                 "diffusion.city_imitation": 0,
+                "diffusion.chain_imitation": 0,
                 "market.growth_sd": 0,
                 "market.selection": 0,
                 **NO_TURNOVER,
@@ -225,8 +226,11 @@ def test_entrants_are_young_small_and_founded(bay):
     firms = bay.firms
     new = np.array([r for r in firms.alive_rows() if int(firms.id[r]) not in old])
     assert new.size > 10
-    assert (firms.kind[new] == STARTUP).all() and (firms.birth[new] == quarter).all()
-    assert (firms.sales[new] * 4.0 < 2.0 * P.entry_size).all()
+    assert np.isin(firms.kind[new], (STARTUP, SMALL)).all() and (firms.birth[new] == quarter).all()
+    young = firms.kind[new] == STARTUP
+    assert young.mean() > 0.6
+    assert (firms.sales[new] * 4.0 < np.where(young, 2.0, 2.0 * P.outside_size) * P.entry_size).all()
+    assert np.abs(firms.chain[new] - bay.region.chain_position_field[firms.field[new]]).max() <= 0.25 + 1e-6
     assert firms.capability[new].min() >= 0 and firms.capability[new].max() <= 1
     assert bay.ledger.flow("founders").sum() == pytest.approx((firms.cash[new] * firms.weight[new]).sum())
     assert bay.tally.arrays["firm_entries"].sum() == pytest.approx(firms.weight[new].sum())

@@ -102,7 +102,7 @@ def test_movers_take_their_weight_along(bay):
 
 def test_infinite_border_nobody_takes_a_post_across_it(make_bay):
     free, closed = make_bay(), make_bay()
-    change(closed, {"mobility.border_weight": 1e9})
+    change(closed, {"mobility.border_weight": 1e9, "mobility.returnees": 0})  # who comes back crosses no border
     for bay in (free, closed):
         change(bay, {"mobility.look": 0.5, "mobility.newcomers": 0.1})
         play(bay, 3)
@@ -111,6 +111,29 @@ def test_infinite_border_nobody_takes_a_post_across_it(make_bay):
     assert hires(closed)[blocked].sum() == 0 and hires(closed)[~blocked].sum() > 0
     assert closed.record.arrays()["talent_border"][:3, :11].sum() == 0
     assert among_cities(closed, "expected_talent")[crossing(closed)].max() < 1e-9
+
+
+def test_people_abroad_come_and_more_so_when_they_once_left(make_bay):
+    came = {}
+    for share in (0.0, 0.5, 1.0):
+        bay = change(make_bay(), {"mobility.newcomers": 0.05, "mobility.returnees": share})
+        play(bay, 3)
+        came[share] = hires(bay)[12, :11].sum()
+    assert came[0.0] < came[0.5] < came[1.0]
+    # who looks from abroad looks where overseas links are, and no policy changes how many look
+    links = bay.region.overseas_links_city * bay.talent_start
+    assert bay.newcomers_start[1] / bay.newcomers_start[1].sum() == pytest.approx(links / links.sum())
+    assert bay.newcomers_start.sum() == pytest.approx(bay.talent_start.sum())
+
+
+def test_what_a_border_hides_is_not_replaced_by_posts_elsewhere(make_bay):
+    """Hong Kong has only borders around it: people there see fewer posts elsewhere, not the same number."""
+    there, seen = 9, []
+    for weight in (1.0, 0.5):
+        bay = make_bay({"talent_barrier": weight})
+        change(bay, {"mobility.border_weight": 0, "mobility.look": 1.0})
+        seen.append(expected(bay)[there].sum())
+    assert seen[1] > 1.15 * seen[0] > 0.0
 
 
 def expected(bay):

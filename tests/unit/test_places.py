@@ -124,3 +124,29 @@ def test_state_comes_back(count):
     assert again.used[0] == count
     again.insert(0, 500, identity_of("later"))
     assert 500 not in state["slot"]
+
+
+def test_who_draws_only_holes_takes_the_next_in_use():
+    """A nearly empty cell is found as surely as a full one, so the chance to meet somebody does not follow the scale."""
+    places, _, _ = seated([1, 40])
+    assert (drawn(places, 0, 500) == 0).all() and (drawn(places, 1) >= 0).all()
+
+
+def test_one_who_stands_for_fewer_is_met_more_rarely():
+    cells, ids = np.zeros(40, np.int64), np.array([identity_of("firm", k) for k in range(40)], np.uint64)
+    places = Places(1)
+    passed = np.zeros(40)
+    passed[7] = 0.95
+    places.build(cells, np.arange(40), ids, passed)
+    share = np.bincount(drawn(places, 0, 20_000), minlength=40) / 20_000
+    assert 0.0 < share[7] < 0.2 / 40 and share.sum() == 1.0
+    alone = Places(1)
+    alone.build(cells[:1], np.arange(1), ids[:1], passed[7:8])
+    assert (drawn(alone, 0, 200) == 0).all()
+    places.remove(0, 7)
+    assert 7 not in drawn(places, 0)
+
+
+def test_places_are_a_fixed_multiple_of_the_agents():
+    places, _, _ = seated([13, 100, 1000, 5000])
+    assert (places.size == np.ceil(2.5 * places.used)).all()

@@ -2,6 +2,10 @@
 
 Firms of a city and field sit in a table with holes. Whoever searches draws a place and draws again on a
 hole, so one entrant more or less leaves nearly everybody else's draws unchanged (common random numbers).
+
+Nothing in it depends on the scale: places are a fixed multiple of the agents, whoever draws only holes takes the next place
+in use, and an agent that stands for less than the others of its cell (a leader, which is never thinned) is passed over by
+most draws, so that it is met as often as one real firm. A slot holds row + ROW * (chance to be passed over, in 1/1024).
 """
 
 from __future__ import annotations
@@ -12,19 +16,32 @@ from greaterbay.kernels import inlined, lean
 from greaterbay.streams import combine, uniform
 
 TRIES = 8
+ROW = 1 << 40  # rows are smaller
+STEPS = 1024
 
 
 @inlined
 def draw_place(slot, start, size, cell, key, identity, number):
-    """Row found at a drawn place of a cell, -1 when ``TRIES`` draws met only holes."""
+    """Row found at a drawn place of a cell; the next in use when ``TRIES`` draws met only holes; -1 in an empty cell."""
     n = size[cell]
     if n == 0:
         return -1
+    place = 0
     for attempt in range(TRIES):
-        row = slot[start[cell] + int(uniform(key, identity, number * TRIES + attempt) * n)]
-        if row >= 0:
-            return row
-    return -1
+        draw = uniform(key, identity, number * TRIES + attempt) * n
+        place = int(draw)
+        found = slot[start[cell] + place]
+        # what is left of the draw behind the place decides whether a leader is passed over
+        if found >= 0 and (draw - place) * STEPS >= found // ROW:
+            return found % ROW
+    lone = -1
+    for step in range(n):
+        found = slot[start[cell] + (place + step) % n]
+        if found >= 0 and found < ROW:
+            return found
+        if found >= 0 and lone < 0:
+            lone = found % ROW
+    return lone
 
 
 @lean
@@ -47,7 +64,7 @@ def _fill(slot, start, size, cells, rows, identities):
 @lean
 def _remove(slot, start, size, cell, row):
     for position in range(start[cell], start[cell] + size[cell]):
-        if slot[position] == row:
+        if slot[position] >= 0 and slot[position] % ROW == row:
             slot[position] = -1
             return
 
@@ -62,7 +79,7 @@ def _remove_all(slot, start, size, used, cells, rows):
 class Places:
     """Places of rows in cells (for firms: cell = city * fields + field)."""
 
-    MINIMUM = 32
+    MINIMUM = 8
     ROOM = 2.5  # places per agent when a table is made
     FULL = 0.7  # share in use at which a cell gets twice the places
 
@@ -70,11 +87,15 @@ class Places:
         self.cells = cells
         self.used = np.zeros(cells, np.int64)
 
-    def build(self, cells: np.ndarray, rows: np.ndarray, identities: np.ndarray) -> None:
-        """Make the tables anew for these agents; they are placed in ascending order of identity."""
+    def build(self, cells: np.ndarray, rows: np.ndarray, identities: np.ndarray, passed: np.ndarray | None = None) -> None:
+        """Make the tables anew for these agents; they are placed in ascending order of identity.
+
+        ``passed`` (n,) is the share of draws that pass an agent over.
+        """
         self.used = np.bincount(cells, minlength=self.cells)
-        self.size = np.array([max(self.MINIMUM, 1 << int(np.ceil(np.log2(max(1.0, n * self.ROOM))))) for n in self.used])
-        self._lay_out(cells, rows, identities)
+        self.size = np.maximum(self.MINIMUM, np.ceil(self.used * self.ROOM)).astype(np.int64)
+        over = 0 if passed is None else np.rint(np.clip(passed, 0.0, 1.0 - 1.0 / STEPS) * STEPS).astype(np.int64)
+        self._lay_out(cells, rows + ROW * over, identities)
 
     def _lay_out(self, cells, rows, identities) -> None:
         self.start = np.concatenate(([0], np.cumsum(self.size)[:-1])).astype(np.int64)

@@ -99,7 +99,7 @@ def make_firms(bay) -> Firms:
     age = np.where(kind == STARTUP, 1 + (draw[1] * (4 * p.startup_years - 1)), 4 * p.startup_years + draw[1] * 60)
     firms.birth[rows] = bay.quarter - age.astype(int)
     firms.productivity[rows] = 0.15 * bay.streams.normals("initial", 0, ids, 9)
-    firms.absorptive[rows] = 0.35 + 0.3 * draw[2]
+    firms.absorptive[rows] = absorptive_base(bay, ids)
     firms.in_park[rows] = draw[3] < p.park_share
     firms.incubated[rows] = (kind == STARTUP) & (draw[4] < p.incubated_share)
     relative = region.rd_intensity_field[field] * np.where(kind == STARTUP, p.startup_research, 1.0)
@@ -117,6 +117,12 @@ def make_firms(bay) -> Firms:
     firms.imports[rows] = region.import_dependence_field[field]
     bay.entry_weight = entry_weights(bay, city, field, weight)
     return firms
+
+
+def absorptive_base(bay, ids: np.ndarray) -> np.ndarray:
+    """Absorptive capacity of a firm at mean own research (n,): a trait drawn by identity."""
+    p = bay.parameters.learning
+    return p.absorptive_mean + p.absorptive_spread * (bay.streams.uniforms("initial", 0, ids, 2) - 0.5)
 
 
 def entry_weights(bay, city, field, weight) -> np.ndarray:

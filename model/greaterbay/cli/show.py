@@ -44,6 +44,7 @@ _HEADINGS = {
 @click.argument("file", required=False)
 @click.option("--against", metavar="FILE", help="Say in plain words what sets FILE apart from this scenario.")
 @click.option("--timeline", is_flag=True, help="Print the phases of a quarter in their order.")
+@click.option("--timed", is_flag=True, help="With --timeline: play a small run and print each phase's share of the time.")
 @set_option
 @lang_option
 @quiet_option
@@ -54,6 +55,7 @@ def show(
     file: str | None,
     against: str | None,
     timeline: bool,
+    timed: bool,
     overrides: tuple[str, ...],
     lang: str,
     quiet: bool,
@@ -67,8 +69,10 @@ def show(
     if timeline:
         if file or against:
             raise click.UsageError("--timeline takes no scenario.", ctx)
-        _show_timeline(lang, quiet, as_json)
+        _show_timeline(lang, quiet, as_json, _phase_seconds() if timed else None)
         return
+    if timed:
+        raise click.UsageError("--timed goes with --timeline.", ctx)
     if file is None:
         raise click.UsageError("Missing argument 'FILE' (or --timeline).", ctx)
     scenario = load_scenario(file, overrides)
@@ -176,19 +180,35 @@ def _show_difference(here: Scenario, there: Scenario, lang: str, quiet: bool, as
         click.echo("- 没有影响结果的差别" if lang == "zh" else "- Nothing that reaches the results differs.")
 
 
-def _show_timeline(lang: str, quiet: bool, as_json: bool) -> None:
+TIMED_RUN = ("run.scale=0.02", "run.start=2020-01-01", "run.end=2021-12-31")
+
+
+def _phase_seconds() -> dict[int, float]:
+    """Seconds of each phase in seven quarters of a small baseline, after one that compiles and loads."""
+    from greaterbay.bay import Bay
+
+    bay = Bay(scenario=load_scenario("baseline", TIMED_RUN))
+    bay.step()
+    bay.timings.clear()
+    bay.run_to_end()
+    return dict(bay.timings)
+
+
+def _show_timeline(lang: str, quiet: bool, as_json: bool, seconds: dict[int, float] | None = None) -> None:
     from greaterbay.timeline import PHASES
 
     if as_json:
         print_json(
             [
                 {"number": number, "title": title, "title_zh": title_zh, "calls": list(names)}
+                | ({} if seconds is None else {"seconds": seconds[number], "share": seconds[number] / sum(seconds.values())})
                 for number, title, title_zh, names in PHASES
             ]
         )
         return
     for number, title, title_zh, names in PHASES:
-        click.echo(f"{number:>2}. {title_zh if lang == 'zh' else title}")
+        share = "" if seconds is None else f"{seconds[number] / sum(seconds.values()):>5.0%}  "
+        click.echo(f"{number:>2}. {share}{title_zh if lang == 'zh' else title}")
         if not quiet:
             for name in names:
                 click.echo(f"      {name}")

@@ -1,12 +1,15 @@
 """Phase 9. Technologies spread.
 
-Tracked technologies are two vintages for each field (the best invention that reached the market becomes the next
-vintage when the last one is ``vintage_years`` old) and the probes of a scenario. A firm for which a technology is useful
+Tracked technologies are two vintages for each field (when the last one is ``vintage_years`` old, the best invention that
+reached the market since then becomes the next, so that it need not wait for an arrival where simulated ones are rare) and the probes of a scenario. A firm for which a technology is useful
 (relatedness above ``link``) hears of it with the hazard
 
     h = outside + visits + imitation * (share of its partners that use it)
-          + city_imitation * (share of the users among related firms of its city and chain)
+          + city_imitation * (share of the users among related firms of its city)
+          + chain_imitation * (share of the users among suppliers and customers in reach)
 
+where suppliers and customers are the firms of related fields (``link``) one step up or down the chain (``CHAIN_STEPS``
+steps from upstream to downstream) in all cities, weighted by exp(-minutes / reach) and the border like search for partners
 (external and internal influence: Bass 1969, on the network instead of the whole population; visits are
 ``demonstration_visits`` a quarter to each demonstration project of the city and field, per possible user) and then adopts when
 
@@ -25,24 +28,32 @@ from functools import cache
 
 import numpy as np
 
+from greaterbay.actors.invention import MARKET
 from greaterbay.clock import WARM_UP_QUARTERS
 from greaterbay.exchange.services import demonstrated
-from greaterbay.kernels import lean
+from greaterbay.kernels import inlined, lean
 from greaterbay.policy import instruments
 from greaterbay.streams import combine, identity_of, normal, uniform
 
 VINTAGES = 2
+CHAIN_STEPS = 5  # steps of the chain from upstream (position 0) to downstream (1)
 Technology = namedtuple("Technology", ["bit", "field", "launch", "gain", "name", "kind"])
 Adopters = namedtuple("Adopters", [
-    "alive", "id", "city", "field", "kind", "weight", "absorptive", "adopted", "sales", "cash", "rd_paid",
+    "alive", "id", "city", "field", "kind", "chain", "weight", "absorptive", "adopted", "sales", "cash", "rd_paid",
 ])
 Keys = namedtuple("Keys", ["hear", "taste"])
 
 
 @lean
-def hazard(outside, partner_share, city_share, p):
+def hazard(outside, partner_share, city_share, chain_share, p):
     """Chance of hearing of a technology in a quarter (Bass-like, at most one)."""
-    return min(1.0, outside + p.imitation * partner_share + p.city_imitation * city_share)
+    return min(1.0, outside + p.imitation * partner_share + p.city_imitation * city_share + p.chain_imitation * chain_share)
+
+
+@inlined
+def chain_step(position):
+    """Step of the chain at a position in [0, 1]."""
+    return min(CHAIN_STEPS - 1, int(position * CHAIN_STEPS))
 
 
 @lean
@@ -52,8 +63,8 @@ def worth(gain, absorptive, cost, aversion, risk, peers, p):
 
 
 @lean
-def spread(firms, adjacency, institutes, bits, identities, fields, outside, gains, costs, risks, cover, related, city_share, bay_share,
-           core_city, aid_rate, aid_left, keys, p, new, from_core):
+def spread(firms, adjacency, institutes, bits, identities, fields, outside, gains, costs, risks, cover, related, city_share, chain_share,
+           bay_share, core_city, aid_rate, aid_left, keys, p, new, from_core):
     """First adoptions of the quarter: ``new`` (rows,) bit mask of technologies taken up.
 
     Help with the cost that a firm can count on is ``aid_rate`` (rows,) of it, at most ``aid_left`` (rows,) million CNY.
@@ -84,7 +95,8 @@ def spread(firms, adjacency, institutes, bits, identities, fields, outside, gain
                     core = core or core_city[firms.city[j]]
             partner_share = users / ties if ties > 0 else 0.0
             local = city_share[firms.city[r], t]
-            h = hazard(outside[firms.city[r], t], partner_share, local, p)
+            chain = chain_share[firms.city[r], firms.field[r], chain_step(firms.chain[r]), t]
+            h = hazard(outside[firms.city[r], t], partner_share, local, chain, p)
             price = costs[t] * 4.0 * firms.sales[r]
             aid = min(aid_rate[r] * price, aid_left[r])
             if not firms.cash[r] >= price - aid + firms.rd_paid[r]:  # who cannot pay need not be asked
@@ -132,6 +144,46 @@ def _count_users(firms, start, useful, users, possible):
             users[c, t] += weight if (adopted >> numba_u64(t)) & numba_u64(1) else 0.0
 
 
+@lean
+def _count_steps(firms, bits, useful, users, possible):
+    for r in range(firms.alive.shape[0]):
+        if firms.alive[r] == 0:
+            continue
+        c, f, b, weight, adopted = firms.city[r], firms.field[r], chain_step(firms.chain[r]), firms.weight[r], firms.adopted[r]
+        for t in range(bits.shape[0]):
+            if useful[f, t]:
+                possible[c, f, b, t] += weight
+                users[c, f, b, t] += weight if (adopted >> numba_u64(bits[t])) & numba_u64(1) else 0.0
+
+
+def next_in_chain(counts: np.ndarray, near: np.ndarray, related: np.ndarray) -> np.ndarray:
+    """Firms one step up or down the chain in reach of a firm (C, F, steps, T).
+
+    ``counts`` (C, F, steps, T) firms by city, field, step and technology; ``near`` (C, C) weight of a city for another;
+    ``related`` (F, F) fields that deliver to each other.
+    """
+    cities, fields = counts.shape[:2]
+    seen = (near @ counts.reshape(cities, -1)).reshape(counts.shape)
+    seen = np.matmul(related.astype(float), seen.reshape(cities, fields, -1)).reshape(counts.shape)
+    out = np.zeros_like(seen)
+    out[:, :, 1:] += seen[:, :, :-1]
+    out[:, :, :-1] += seen[:, :, 1:]
+    return out
+
+
+def chain_shares(bay, bits: np.ndarray, fields: np.ndarray) -> np.ndarray:
+    """Share of users among suppliers and customers in reach, by city, field and step of the firm, and technology (C, F, steps, T)."""
+    region, p, q = bay.region, bay.parameters.diffusion, bay.parameters.partnering
+    cities, related = len(region.city_ids), region.relatedness_field >= p.link
+    users = np.zeros((cities, related.shape[0], CHAIN_STEPS, bits.size))
+    possible = np.zeros_like(users)
+    if p.chain_imitation == 0.0:
+        return users
+    _count_steps(bay.firms.part(Adopters), bits, np.ascontiguousarray(related[:, fields]), users, possible)
+    near = np.exp(-bay.values.travel_minutes[:cities, :cities] / q.candidate_travel - q.candidate_border * bay.values.barrier_technology[:cities, :cities])
+    return next_in_chain(users, near, related) / np.maximum(next_in_chain(possible, near, related), 1e-12)
+
+
 @cache
 def technology_identity(name: str, launch: int) -> np.uint64:
     """Identity of a technology: its name and quarter of launch, whatever other technologies there are."""
@@ -139,9 +191,9 @@ def technology_identity(name: str, launch: int) -> np.uint64:
 
 
 def launch_vintages(bay) -> None:
-    """The best invention that reached the market this quarter becomes the next vintage of its field when it is due."""
+    """The best invention that reached the market since the last launch becomes the next vintage of its field when it is due."""
     p, inventions, firms = bay.parameters.diffusion, bay.inventions, bay.firms
-    arrived = bay.market_arrivals
+    arrived = None
     fields = len(bay.region.field_ids)
     for f in range(fields):
         slots = [f * VINTAGES + v for v in range(VINTAGES)]
@@ -151,7 +203,9 @@ def launch_vintages(bay) -> None:
         newest = max((t.launch for t in current if t is not None), default=first - int(4 * p.vintage_years))
         if bay.quarter - newest < 4 * p.vintage_years:
             continue
-        mine = arrived[(inventions.field[arrived] == f) & (inventions.developer[arrived] >= bay.institutes.capacity)]
+        if arrived is None:
+            arrived = np.flatnonzero((inventions.alive == 1) & (inventions.stage == MARKET) & (inventions.developer >= bay.institutes.capacity))
+        mine = arrived[(inventions.field[arrived] == f) & (inventions.entered[arrived] > newest)]
         if mine.size == 0:
             continue
         best = mine[np.lexsort((inventions.id[mine], -inventions.quality[mine]))[0]]
@@ -227,8 +281,8 @@ def spread_technologies(bay) -> None:
         identities = np.array([technology_identity(t.name, t.launch) for t in technology], np.uint64)
         aid_rate, aid_left = instruments.relief(bay, "adoption")
         spread(firms.part(Adopters), bay.adjacency, bay.institutes.capacity, bits, identities, fields, outside, gains, costs, risks,
-               bay.values.first_use_cover_firm, region.relatedness_field, share, bay_share, region.core_city, aid_rate, aid_left, keys, p,
-               new, from_core)
+               bay.values.first_use_cover_firm, region.relatedness_field, share, chain_shares(bay, bits, fields), bay_share,
+               region.core_city, aid_rate, aid_left, keys, p, new, from_core)
         if aid_rate.any():
             pay_adoption_aid(bay, new, bits, costs, aid_rate, aid_left)
         rows = np.flatnonzero(new)

@@ -11,6 +11,13 @@ with D* further out for exploratory projects (Nooteboom et al. 2007). Between tw
 barter: both sides' totals are cut to the smaller one (Cowan & Jonard 2004); work with an institute, and between members
 of one alliance who really use it, gives without return.
 
+*Absorptive capacity* of a firm follows its own research (Cohen & Levinthal 1990), slowly and with saturation:
+
+    B <- B + absorptive_speed * (B_0 + absorptive_response * (x - 1) / (x + 1) - B)
+
+with B_0 a trait of the firm and x its research intensity, relative to ``absorptive_reference``, times the skill of its
+staff. That of institutes does not change: research is all they do, so they stand at the flat end of the curve.
+
 *Spillovers* between city-field pools: S(c, f) = sum_{c', f'} exp(-d / d0) (1 - border * b) R(f, f') K(c', f'),
 relative to the bay's mean (Bottazzi & Peri 2003). Where laboratories diffuse their results (share v_c of the city's firms),
 state laboratories' part of K loses less by distance: exp(-d / d0) + v_c (1 - exp(-d / d0)).
@@ -45,6 +52,7 @@ from greaterbay.actors.columns import add_rows, sums_by_cell
 from greaterbay.actors.firm import LEADER
 from greaterbay.actors.invention import FIRM_INSTITUTE, LABORATORY
 from greaterbay.actors.network import cognitive_distance, own_levels
+from greaterbay.actors.population import absorptive_base
 from greaterbay.kernels import inlined, lean
 from greaterbay.streams import combine, negative_binomial, uniform
 
@@ -328,7 +336,7 @@ def share_knowledge(bay) -> None:
     nodes, adjacency = bay.nodes, bay.adjacency
     n = nodes.alive.size
     levels = np.concatenate((institutes.capability, firms.capability))
-    absorptive = np.concatenate((np.full(count, 0.6), firms.absorptive.astype(float)))
+    absorptive = np.concatenate((np.full(count, p.institute_absorptive), firms.absorptive.astype(float)))
     barrier = bay.values.barrier_technology[:cities, :cities]
     change, learned, learned_core = np.zeros(levels.shape), np.zeros(n), np.zeros(n)
     one, two = np.empty(levels.shape[1]), np.empty(levels.shape[1])
@@ -362,9 +370,26 @@ def share_knowledge(bay) -> None:
     firms.learned[:], firms.learned_core[:] = learned[count:], learned_core[count:]
     institutes.inventions[:], firms.inventions[:] = counts[:count], counts[count:]
     make_inventions(bay, nodes, counts, basic)
+    build_absorption(bay)
     city, weight = firms.city[live], firms.weight[live]
     bay.tally.add("learning", city, firms.learned[live] * weight)
     bay.tally.add("learning_from_core", city, firms.learned_core[live] * weight)
+
+
+def absorption_target(base, intensity, skill, p):
+    """Absorptive capacity that research of this intensity (share of sales) and staff of this skill lead to, in [0, 1]."""
+    x = intensity * skill / p.absorptive_reference
+    return np.clip(base + p.absorptive_response * (x - 1.0) / (x + 1.0), 0.0, 1.0)
+
+
+def build_absorption(bay) -> None:
+    """Absorptive capacity moves a step towards what the firm's research and staff of this quarter lead to."""
+    firms, p = bay.firms, bay.parameters.learning
+    rows = firms.alive_rows()
+    skill = np.where(firms.staff[rows] > 0.0, firms.skill[rows] / np.maximum(firms.staff[rows], 1e-12), 1.0)
+    intensity = (firms.rd_paid[rows] + firms.rd_granted[rows]) / np.maximum(firms.sales[rows], 1e-12)
+    target = absorption_target(absorptive_base(bay, firms.id[rows]), intensity, skill, p)
+    firms.absorptive[rows] += (p.absorptive_speed * (target - firms.absorptive[rows])).astype(np.float32)
 
 
 def member_levels(bay, levels: np.ndarray) -> np.ndarray:

@@ -14,11 +14,10 @@ growth_sd * (1 + S / size_reference)**-growth_size (Fu et al. 2005).
 buffer. Unpaid bills become arrears to suppliers. Next quarter's research is the wanted intensity, less when money
 is short.
 
-*Entry* follows sales per firm and incubator places, copies an incumbent's capabilities and technologies (spin-off), and
-starts small with founders' money; it follows sales per firm over the cost of entry, which a business environment
-lowers. Places in parks, recognition across borders and production sites: ``exchange/location.py``. *Exit* is a hazard:
-any firm, more when small, more with unpaid bills. *Relocation* of research stays inside a jurisdiction, production may
-cross borders.
+*Entry* follows incubator places and sales per firm over the cost of entry, which a business environment lowers, by five
+channels with traits of their own (``exchange/entry.py``), and starts with founders' money. Places in parks, recognition
+across borders and production sites: ``exchange/location.py``. *Exit* is a hazard: any firm, more when small, more with
+unpaid bills. *Relocation* of research stays inside a jurisdiction, production may cross borders.
 """
 
 from __future__ import annotations
@@ -31,7 +30,8 @@ import numpy as np
 from greaterbay.actors.columns import sums_by_cell
 from greaterbay.actors.firm import LEADER, SMALL, STARTUP
 from greaterbay.actors.places import draw_place
-from greaterbay.exchange import location
+from greaterbay.actors.population import absorptive_base
+from greaterbay.exchange import entry, location
 from greaterbay.exchange.mobility import count_staff
 from greaterbay.kernels import lean
 from greaterbay.policy.coordination import eased
@@ -254,7 +254,7 @@ def leave_market(bay) -> None:
 
 
 def enter_market(bay) -> None:
-    """Entrants by city and field: spin-offs of firms and institutes, incubated start-ups, firms from outside."""
+    """Entrants by channel, city and field: how many, their traits, what they bring along, and the books of entry."""
     p, firms, region, quarter = bay.parameters.market, bay.firms, bay.region, bay.quarter
     cities, fields = len(region.city_ids), len(region.field_ids)
     rows = firms.alive_rows()
@@ -267,33 +267,36 @@ def enter_market(bay) -> None:
     rate = (p.entry_rate * number * np.clip(per_firm, 0.05, 5.0) ** p.entry_sales * bay.incubation[:, None]
             * (quality**p.park_weight)[:, None])
     weight = bay.entry_weight
-    count = np.floor(rate / weight + bay.streams.uniforms("entry", quarter, bay.cell_ids)).astype(int)
-    cell = np.repeat(np.arange(cities * fields), count.ravel())
+    rate = entry.by_channel(bay, rate, number, sales, relative_cost(bay))
+    cell_ids = entry.channel_cells(bay.cell_ids)
+    count = np.floor(rate / weight + bay.streams.uniforms("entry", quarter, cell_ids)).astype(int)
+    cell = np.repeat(np.arange(count.size), count.ravel())
     if cell.size == 0:
         return
     ordinal = np.arange(cell.size) - np.repeat(np.cumsum(count.ravel()) - count.ravel(), count.ravel())
     ids = np.empty(cell.size, np.uint64)
-    _entrant_ids(bay.cell_ids.ravel()[cell], quarter, ordinal, ids)
+    _entrant_ids(cell_ids.ravel()[cell], quarter, ordinal, ids)
     new = bay.free_firm_rows(cell.size)
+    channel, cell = cell // (cities * fields), cell % (cities * fields)
     city, field = cell // fields, cell % fields
-    parent = np.empty(cell.size, np.int64)
-    _parents(bay.places.slot, bay.places.start, bay.places.size, cell, ids, bay.streams.key("entry_traits", quarter), parent)
-    draws = [bay.streams.uniforms("entry_traits", quarter, ids, k) for k in range(5)]
+    parent, institute = entry.parents(bay, channel, cell, ids)
+    attracted = channel == entry.OUTSIDE
+    draws = [bay.streams.uniforms("entry_traits", quarter, ids, k) for k in range(4)]
+    chain = np.clip(region.chain_position_field[field] + 0.5 * (draws[1] - 0.5), 0.0, 1.0)
     if bay.values.park_special.any() or bay.values.chain_parks.any():
-        city = location.settle_founders(bay, location_value(bay), city, field, draws[1], ids)
+        city = location.settle_founders(bay, location_value(bay), city, field, chain, ids)
     firms.alive[new], firms.id[new] = 1, ids
     firms.city[new] = firms.production_city[new] = city
     firms.home[new] = region.jurisdiction_city[city]
-    firms.field[new], firms.kind[new] = field, STARTUP
+    firms.field[new], firms.kind[new] = field, np.where(attracted, SMALL, STARTUP)
     firms.weight[new] = weight.ravel()[cell]
     firms.birth[new] = quarter
-    size = p.entry_size / 4.0 * bay.growth_level * (0.5 + draws[0])
+    size = p.entry_size / 4.0 * bay.growth_level * (0.5 + draws[0]) * np.where(attracted, p.outside_size, 1.0)
     firms.sales[new] = size
-    firms.chain[new] = draws[1]
-    firms.rd_intensity[new] = bay.rd_intensity_city[city] * region.rd_intensity_field[field] * p.startup_research
-    capability = np.full((cell.size, firms.capability.shape[1]), 0.02, np.float32)
+    firms.chain[new] = chain
+    firms.rd_intensity[new] = bay.rd_intensity_city[city] * region.rd_intensity_field[field] * np.where(attracted, 1.0, p.startup_research)
     found = parent >= 0
-    capability[found] = firms.capability[parent[found]] * 0.8
+    capability = entry.capabilities(bay, channel, field, parent, institute)
     own = np.zeros_like(capability)
     for k in range(4):
         own[np.arange(cell.size), 4 * field + k] = bay.streams.uniforms("entry_traits", quarter, ids, 10 + k)
@@ -302,9 +305,9 @@ def enter_market(bay) -> None:
     mean = mean_by_field(bay, firms.productivity)
     firms.productivity[new] = np.where(found, firms.productivity[parent], mean[field]) * 0.7 + mean[field] * 0.3 + 0.1 * (draws[2] - 0.5)
     firms.adopted[new] = np.where(found, firms.adopted[parent], 0)  # founders bring the technologies they know
-    firms.absorptive[new] = 0.5
+    firms.absorptive[new] = absorptive_base(bay, ids)
     firms.in_park[new] = draws[3] < p.park_share
-    firms.incubated[new] = draws[4] < p.incubated_share
+    firms.incubated[new] = channel == entry.INCUBATED
     firms.imports[new] = region.import_dependence_field[field]
     bay.join_alliances(firms, new, field)
     research = firms.rd_intensity[new] * firms.sales[new]
@@ -312,7 +315,9 @@ def enter_market(bay) -> None:
     firms.cash[new] = bay.parameters.finance.founders * research
     bay.ledger.pay("founders", "outside", city, "firm", city, firms.cash[new] * firms.weight[new])
     bay.tally.add("firm_entries", city, firms.weight[new])
+    bay.tally.add("firm_entries_channel", (city, channel), firms.weight[new])
     bay.seat_firms(new)
+    entry.part_from(bay, new, channel, parent, institute)
 
 
 @lean

@@ -13,7 +13,7 @@ A common register shows ``register_posts`` further posts of other cities, by ope
 
 Stayers feel differences between cities only at ``stayer_response`` (Akcigit, Baslandze & Stantcheva 2016: people who
 may come in and people who may leave are different populations); newcomers from outside come only for a post above
-their reservation plus the log wage outside (which grows with the economy); people out of work for long leave for outside. Oversubscribed posts go by keyed rank.
+their reservation, at their own responsiveness to what the bay offers above the wage outside (which grows with the economy); people out of work for long leave for outside. Oversubscribed posts go by keyed rank.
 
 Wages follow tightness and productivity: ln w grows by wage_response * ln((vacancies + 1) / (out of work + 1)), bounded,
 plus the economy's growth, and is pulled back by wage_anchor to the city's productivity relative to the start. Rents follow skilled people by the inverse of the housing supply elasticity. A mover takes weight and
@@ -46,6 +46,7 @@ Setting = namedtuple("Setting", [
     "city_value", "cluster", "travel_log", "barrier", "unrecognised", "related", "wage", "home_city", "pair_value", "origin_value",
 ])
 LOCAL_TRIES = 6
+FULL = 64  # places tried for a post before the table counts as full
 
 
 @lean
@@ -55,9 +56,9 @@ def _post_tables(vacancies, city, ids, table, start, size):
         c = city[e]
         if vacancies[e] <= 0 or c < 0 or size[c] == 0:
             continue
-        for k in range(min(vacancies[e], 400)):
+        for k in range(vacancies[e]):
             place = np.int64(combine(ids[e], k) % np.uint64(size[c]))
-            for _ in range(8):
+            for _ in range(FULL):
                 if table[start[c] + place] < 0:
                     table[start[c] + place] = e
                     break
@@ -126,7 +127,7 @@ def choose_posts(people, employer_city, employer_field, posts, s, keys, p, choic
                 c = city
             else:
                 c = pick(posts.city_cum[city], uniform(keys.city, me, 2 * k + 1))
-                if c < 0:
+                if c < 0 or c >= s.city_value.shape[0]:  # a border hides posts, it does not show others instead
                     continue
             e = _draw_post(posts, c, keys.offer, me, k)
             if e < 0 or e == people.employer[i]:
@@ -332,7 +333,7 @@ def bring_newcomers(bay, posts, setting) -> tuple[np.ndarray, np.ndarray]:
     p, people, region, quarter = bay.parameters.mobility, bay.people, bay.region, bay.quarter
     cities = len(region.city_ids)
     # the number of those who look follows the starting stock, so that policy does not change who they are
-    number = p.newcomers * bay.newcomer_share[:, None] * bay.talent_start / bay.person_weight_city
+    number = p.newcomers * bay.newcomers_start / bay.person_weight_city
     count = np.floor(number + bay.streams.uniforms("newcomers", quarter, bay.newcomer_cells)).astype(int).ravel()
     cell = np.repeat(np.arange(count.size), count)
     if cell.size == 0:
@@ -342,30 +343,35 @@ def bring_newcomers(bay, posts, setting) -> tuple[np.ndarray, np.ndarray]:
     _new_ids(bay.newcomer_ids.ravel()[cell], quarter, np.arange(cell.size) - np.repeat(np.cumsum(count) - count, count), ids)
     cumulative = bay.field_cum_city[city]
     fields = (bay.streams.uniforms("newcomers", quarter, ids, 1)[:, None] * cumulative[:, -1:] > cumulative).sum(axis=1)
+    # of those abroad some once left the bay: they hold titles of the place they look in
+    back = (place > cities) & (bay.streams.uniforms("newcomers", quarter, ids, 4) < p.returnees)
+    home = np.where(back, region.jurisdiction_city[city], len(region.jurisdiction_ids) + place - cities)
     post = np.empty(cell.size, np.int64)
-    _newcomer_posts(ids, fields, city, place, len(region.jurisdiction_ids) + place - cities, posts, setting, bay.employer_field, p, bay.outside_response[place - cities],
+    _newcomer_posts(ids, fields, city, place, home, back, posts, setting, bay.employer_field, p, bay.outside_response[place - cities],
                     np.log(region.outside_wage * bay.growth_level), bay.streams.key("newcomers", quarter), post)
     keep = post >= 0
-    ids, fields, city, place, post = ids[keep], fields[keep], city[keep], place[keep], post[keep]
+    ids, fields, city, place, home, post = ids[keep], fields[keep], city[keep], place[keep], home[keep], post[keep]
     rows = people.free_rows(ids.size)
-    enter(bay, rows, ids, city, fields, len(region.jurisdiction_ids) + place - cities, bay.person_weight_city[city], 32.0)
+    enter(bay, rows, ids, city, fields, home, bay.person_weight_city[city], 32.0)
     people.former[rows] = -2 - (place - cities)  # origin kept until the move is booked
     return rows, post
 
 
 @lean
-def _newcomer_posts(ids, fields, city, place, home, posts, s, employer_field, p, response, outside_wage, key, post):
+def _newcomer_posts(ids, fields, city, place, home, back, posts, s, employer_field, p, response, outside_wage, key, post):
     for i in range(ids.shape[0]):
         post[i] = -1
         here, origin = city[i], place[i]
-        best = p.newcomer_reservation + p.wage_weight * outside_wage[origin - s.city_value.shape[0]] + gumbel(key, ids[i], 2)
+        best = p.newcomer_reservation + gumbel(key, ids[i], 2)
+        there = p.wage_weight * outside_wage[origin - s.city_value.shape[0]]
         for k in range(2):
             e = _draw_post(posts, here, key, ids[i], 10 + k)
             if e < 0:
                 continue
             value = response[i] * (s.city_value[here] + p.cluster_weight * s.cluster[here, fields[i]] + s.origin_value[home[i], here]
-                                   + s.pair_value[origin, here])
-            value -= p.border_weight * s.barrier[origin, here] + p.recognition_weight * s.unrecognised[origin, here]
+                                   + s.pair_value[origin, here] - there)
+            if not back[i]:
+                value -= p.border_weight * s.barrier[origin, here] + p.recognition_weight * s.unrecognised[origin, here]
             if employer_field[e] >= 0:
                 value -= p.field_weight * (1.0 - s.related[fields[i], employer_field[e]])
             value += gumbel(key, combine(ids[i], e), 3)
@@ -424,9 +430,12 @@ def move_people(bay) -> None:
     open_city = np.bincount(employer_city[vacancies > 0], weights=vacancies[vacancies > 0], minlength=cities)
     minutes = bay.values.travel_minutes[:cities, :cities]
     barrier = bay.values.barrier_talent[:cities, :cities]
-    pull = np.exp(-minutes / 60.0 - barrier) * open_city[None, :] * (1.0 - np.eye(cities))
+    near = np.exp(-minutes / 60.0) * open_city[None, :] * (1.0 - np.eye(cities))
+    pull = near * np.exp(-barrier)
+    hidden = (near - pull).sum(axis=1, keepdims=True)
     listed = open_city[None, :] * (1.0 - np.eye(cities))
-    posts = Posts(table, start, size, np.cumsum(pull, axis=1), bay.values.register_reach, np.cumsum(listed, axis=1))
+    posts = Posts(table, start, size, np.cumsum(np.concatenate((pull, hidden), axis=1), axis=1), bay.values.register_reach,
+                  np.cumsum(listed, axis=1))
     setting = city_setting(bay)
     keys = Keys(*(bay.streams.key(name, 0 if name == "age" else quarter)
                   for name in ("look", "offer", "offer_city", "job_utility", "leave", "age")))

@@ -26,6 +26,7 @@ from collections import namedtuple
 import numpy as np
 
 from greaterbay.actors.columns import sums_by_cell
+from greaterbay.actors.firm import LEADER
 from greaterbay.actors.invention import FIRM_FIRM, FIRM_INSTITUTE, INSTITUTE_INSTITUTE
 from greaterbay.actors.network import cognitive_distance, update_degrees
 from greaterbay.actors.places import draw_place
@@ -213,6 +214,8 @@ def seek(nodes, s, adjacency, institutes, keys, p, seen, origin, cost, known, ta
             continue
         found = _candidates(nodes, s, adjacency, institutes, i, keys, p, seen, origin)
         known[i] = i + 1
+        unthinned = nodes.is_firm[i] == 0 or nodes.kind[i] == LEADER
+        lot = uniform(keys.seek, nodes.id[i], 1)
         for e in range(adjacency.offset[i], adjacency.offset[i + 1]):
             known[adjacency.neighbour[e]] = i + 1
         for k in range(found):
@@ -235,9 +238,12 @@ def seek(nodes, s, adjacency, institutes, keys, p, seen, origin, cost, known, ta
             refuse_mine = math.exp(-math.exp(min(30.0, v_mine - p.reservation)))
             refuse_theirs = math.exp(-math.exp(min(30.0, v_theirs - p.reservation)))
             chance = (1.0 - refuse_mine) * (1.0 - refuse_theirs)
-            weight = nodes.weight[i] if nodes.is_firm[i] else nodes.weight[j]
+            weight = nodes.weight[i]
             expected[ci, cj] += 0.5 * weight * chance
             expected[cj, ci] += 0.5 * weight * chance
+            # the tie would stand for as many as the other side: who is never thinned proposes that much more rarely
+            if unthinned and lot * nodes.weight[j] > weight:
+                continue
             # a uniform below the chance to refuse gives a utility below the reservation: most pairs end here without logarithms
             me_them, them_me = combine(nodes.id[i], nodes.id[j]), combine(nodes.id[j], nodes.id[i])
             if (uniform(keys.utility, me_them, 0) < refuse_mine - 1e-9
@@ -417,7 +423,9 @@ def make_ties(bay, nodes, seekers: np.ndarray, chosen: np.ndarray) -> None:
     identity = np.empty(a.size, np.uint64)
     _identities(nodes.id, a, b, identity)
     firms = nodes.is_firm[a].astype(int) + nodes.is_firm[b]
-    weight = np.where(firms == 2, 0.5 * (nodes.weight[a] + nodes.weight[b]), np.where(firms == 1, nodes.weight[b], 1.0))
+    one_leader = (nodes.kind[a] == LEADER) != (nodes.kind[b] == LEADER)
+    between = np.where(one_leader, np.maximum(nodes.weight[a], nodes.weight[b]), 0.5 * (nodes.weight[a] + nodes.weight[b]))
+    weight = np.where(firms == 2, between, np.where(firms == 1, nodes.weight[b], 1.0))
     life = bay.parameters.partnering.tie_life
     draw = bay.streams.uniforms("tie_life", quarter, identity)
     rows = ties.free_rows(a.size)
