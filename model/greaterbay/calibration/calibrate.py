@@ -119,6 +119,7 @@ def calibrate(
             int(q["walkers"]),
             int(c["truth_steps"]),
             study.seed + 5,
+            first=first.shape[0],
         ),
         "left_out": diagnostics.left_out(study, emulator, int(q["walkers"]), int(c["truth_steps"]), study.seed + 9, prior),
         "posterior": _marginals(study, draws),

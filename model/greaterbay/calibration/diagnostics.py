@@ -23,14 +23,26 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 def recovery(
-    study, units: np.ndarray, values: np.ndarray, twins, truths: int, walkers: int, steps: int, seed: int, rich: bool = True
+    study,
+    units: np.ndarray,
+    values: np.ndarray,
+    twins,
+    truths: int,
+    walkers: int,
+    steps: int,
+    seed: int,
+    rich: bool = True,
+    first: int | None = None,
 ) -> dict:
-    """Fit synthetic truths; per parameter the posterior sd over the prior's, rank correlation, and coverage pooled over all."""
+    """Fit synthetic truths; per parameter the posterior sd over the prior's, rank correlation, and coverage pooled over all.
+
+    Truths are taken from the ``first`` rows (all without it), which follow the prior.
+    """
     from scipy.stats import spearmanr
 
     facts = Facts.of(study.targets, [t.fitted for t in study.targets])
     paired = set(np.concatenate(twins).tolist()) if twins is not None else set()
-    sound = [k for k in range(units.shape[0]) if np.isfinite(values[k]).all() and k not in paired]
+    sound = [k for k in range(units.shape[0] if first is None else first) if np.isfinite(values[k]).all() and k not in paired]
     chosen = np.array(sound)[np.linspace(0, len(sound) - 1, min(truths, len(sound) // 3)).astype(int)]
     rest = np.setdiff1d(np.arange(units.shape[0]), chosen)
     place = {int(k): i for i, k in enumerate(rest)}

@@ -18,7 +18,7 @@ PENALTIES = 10.0 ** np.arange(-1.0, 3.01, 0.5)
 STEEPER = (1.0, 4.0, 16.0)  # penalty of squares and products over that of linear terms
 WORTH = 1.3  # leave-one-out variance over noise variance from which a richer emulator is tried
 FEWEST = 60  # runs below which no Gaussian process is tried
-MOST_PROCESS = 700  # runs a Gaussian process is fitted to
+MOST_PROCESS = 450  # runs a Gaussian process is fitted to
 
 
 def features(units: np.ndarray) -> np.ndarray:
@@ -153,7 +153,7 @@ def _enrich(figure: Figure, units: np.ndarray, y: np.ndarray, weights: np.ndarra
     from sklearn.gaussian_process.kernels import RBF, ConstantKernel
 
     p = units.shape[1]
-    order = np.argsort(-weights, kind="stable")[:MOST_PROCESS]
+    order = np.lexsort((-np.arange(weights.size), -weights))[:MOST_PROCESS]  # the plausible ones, of these the latest
     one, two = np.triu_indices(p)
     square = np.zeros(p)
     np.add.at(square, one, figure.coefficients[1 + p :] ** 2)
