@@ -1,5 +1,6 @@
 # make demo    the baseline and one coordination scenario, with pictures, under out/
 # make test    all tests
+# make validate  checks against published results, claims and books; broken mechanisms; tables in calibration/validation/
 # make bench   how long a run takes
 # make pairing what paired random numbers are worth
 # make lint    style of the code
@@ -19,7 +20,7 @@ KERNELS := $(wildcard model/greaterbay/*.py model/greaterbay/actors/*.py model/g
              model/greaterbay/policy/*.py)
 
 .DELETE_ON_ERROR:
-.PHONY: env warm demo test bench pairing lint odd lock clean
+.PHONY: env warm demo test validate bench pairing lint odd lock clean
 
 env: $(READY)
 
@@ -44,6 +45,12 @@ demo: $(WARM)
 
 test: $(WARM)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadscope
+
+# the long checks: all suites, every broken mechanism, the reference in objects
+validate: $(WARM)
+	$(BIN)/greaterbay validate --suite all --seeds 8 --jobs $(JOBS) --out calibration/validation
+	$(BIN)/python tests/mutation/mutants.py --jobs $(JOBS) --out calibration/validation/mutations.md
+	$(BIN)/python tests/performance/against_mesa.py
 
 bench: $(WARM)
 	$(BIN)/python tests/performance/bench.py --ensemble 100

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["Bay", "__version__", "load_scenario", "run"]
+NUMBERS = 1
+"""Raised whenever the numbers of a run change for the same scenario and seed (tests/regression/numbers.toml); a posterior
+belongs to the version that it was made with."""
+
+__all__ = ["NUMBERS", "Bay", "__version__", "load_scenario", "run"]
 
 _HOME_OF_NAME = {
     "Bay": "greaterbay.bay",

@@ -22,15 +22,14 @@ import numpy as np
 
 from greaterbay import clock
 from greaterbay.actors import population
-from greaterbay.actors.agents import (CityAgent, FirmView, FundAgent, GovernmentAgent, InstituteAgent,
-                                      JurisdictionGovernmentAgent, PersonRow)
+from greaterbay.actors.agents import CityAgent, FirmView, FundAgent, GovernmentAgent, InstituteAgent, JurisdictionGovernmentAgent, PersonRow
+from greaterbay.actors.columns import sums_by_cell
 from greaterbay.actors.fund import BANK, GUIDANCE
 from greaterbay.actors.invention import Ties
-from greaterbay.actors.columns import sums_by_cell
 from greaterbay.actors.network import adjacency_of, nodes_of, profiles, update_degrees
 from greaterbay.actors.places import Places, draw_place
-from greaterbay.counts import count_inventions, count_people, stocks_by_city
 from greaterbay.clock import WARM_UP_QUARTERS
+from greaterbay.counts import count_inventions, count_people, stocks_by_city
 from greaterbay.exchange import diffusion, finance, learning, market, mobility
 from greaterbay.exchange.partnering import pick_two
 from greaterbay.kernels import jit, lean, sources_digest
@@ -41,8 +40,7 @@ from greaterbay.policy.budgets import Budgets
 from greaterbay.policy.instruments import Instruments
 from greaterbay.policy.levers import Values
 from greaterbay.record import Record, Tally
-from greaterbay.region import load_region
-from greaterbay.region import cuts
+from greaterbay.region import cuts, load_region
 from greaterbay.region.barriers import pair_barriers
 from greaterbay.streams import Streams, identity_of, uniform
 from greaterbay.timeline import play
@@ -86,12 +84,13 @@ class Bay(mesa.Model):
         self.scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
         run = self.scenario.run
         self.region = load_region(run.region)
-        self.parameters = Parameters({**self.scenario.parameters, **(parameters or {})})
+        self.parameters = Parameters({**self.scenario.parameters_of(int(replicate)), **(parameters or {})})
         self.seed_used = run.seed if seed is None else int(seed) % 2**63
         self.replicate, self.scale = int(replicate), float(run.scale)
         self.streams = Streams(self.seed_used, self.replicate)
         self.start, self.end = run.start, run.end
         self.timings: dict[int, float] = {}
+        self.watch = None  # called after each phase, to measure what a quarter's end no longer shows
         self.warming = True
         self.quarter = self.start - WARM_UP_QUARTERS
         self._build()

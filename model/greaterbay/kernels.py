@@ -19,10 +19,10 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def sources_digest() -> str:
-    """Digest of every Python file of the package (first 16 hex digits)."""
+    """Digest of every Python file that a run depends on (first 16 hex digits)."""
     total = hashlib.sha256()
     for path in sorted(_PACKAGE.rglob("*.py")):
-        if {"cli", "plots", "runner", "scenario", "evidence"} & set(path.relative_to(_PACKAGE).parts[:1]):
+        if {"cli", "plots", "runner", "scenario", "evidence", "validation"} & set(path.relative_to(_PACKAGE).parts[:1]):
             continue
         total.update(path.relative_to(_PACKAGE).as_posix().encode())
         total.update(path.read_bytes())

@@ -1,7 +1,7 @@
-"""Tables of the ODD made from the declarations: ``python -m greaterbay.odd_tables`` (or ``make odd``).
+"""Tables of the ODD and the model card made from the declarations: ``python -m greaterbay.odd_tables`` (or ``make odd``).
 
-``model/ODD.md`` holds the words; what the package declares stands in it between markers and is written by
-this module, so that the two cannot differ for long. Names of tables given as arguments are printed instead.
+``model/ODD.md`` and ``model/MODEL_CARD.md`` hold the words; what the package declares stands in them between markers and is
+written by this module, so that the two cannot differ for long. Names of tables given as arguments are printed instead.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from greaterbay.locations import PACKAGE
 
 ODD = PACKAGE.parent / "ODD.md"
+CARD = PACKAGE.parent / "MODEL_CARD.md"
 MARKED = re.compile(r"(<!-- table:(\S+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 NO_TIME = ("none", "meeting")
 
@@ -129,9 +130,50 @@ def makers() -> dict[str, Callable[[], str]]:
     return found
 
 
-def rewrite(text: str) -> str:
-    """The text with every marked table as it is declared now; an unknown name is refused."""
-    known = makers()
+def evidence() -> str:
+    """What each lever's strength and effect rest on."""
+    from greaterbay.policy import catalogue
+
+    return markdown(("lever", "grade of evidence", "document levers", "references"), (
+        (f"`{lever.id}` ({lever.name_zh})", lever.grade, ", ".join(lever.documents), ", ".join(lever.reference))
+        for lever in catalogue.levers().values()))
+
+
+def grades() -> str:
+    """How many levers have each grade of evidence."""
+    from collections import Counter
+
+    from greaterbay.policy import catalogue
+
+    found = Counter(lever.grade for lever in catalogue.levers().values())
+    return markdown(("grade of evidence", "levers"), sorted(found.items()))
+
+
+def checks() -> str:
+    """How many checks each suite has, and where their results stand."""
+    from collections import Counter
+
+    from greaterbay.books import INVARIANTS
+    from greaterbay.validation.checks import SUITES, declared
+
+    found = Counter(check.suite for check in declared().values()) + Counter({"invariants": len(INVARIANTS)})
+    return markdown(("suite", "checks", "results"), (
+        (f"`{suite}`", found[suite], f"`calibration/validation/{suite}.md`") for suite in SUITES))
+
+
+def card_makers() -> dict[str, Callable[[], str]]:
+    """Every table of the model card."""
+    return {"evidence": evidence, "grades": grades, "checks": checks}
+
+
+def documents() -> dict[object, dict[str, Callable[[], str]]]:
+    """Files with marked tables, and the tables that belong into each."""
+    return {ODD: makers(), CARD: card_makers()}
+
+
+def rewrite(text: str, known: dict[str, Callable[[], str]] | None = None) -> str:
+    """The text with every marked table as it is declared now (``known``: those of the ODD); an unknown name is refused."""
+    known = makers() if known is None else known
 
     def made(match: re.Match) -> str:
         name = match[2]
@@ -143,23 +185,24 @@ def rewrite(text: str) -> str:
 
 
 def main(names: Sequence[str]) -> int:
-    """Write the tables into the ODD, or print those named."""
+    """Write the tables into their documents, or print those named."""
     if names:
-        known = makers()
+        known = makers() | card_makers()
         for name in names:
             if name not in known:
                 print(f"unknown table {name!r}; known: {', '.join(known)}", file=sys.stderr)
                 return 1
             print(known[name]())
         return 0
-    if not ODD.is_file():
-        print(f"{ODD} is not there: the tables are written in a checkout only", file=sys.stderr)
-        return 1
-    before = ODD.read_text(encoding="utf-8")
-    after = rewrite(before)
-    if after != before:
-        ODD.write_text(after, encoding="utf-8")
-    print(f"{ODD.name}: {'tables rewritten' if after != before else 'nothing to change'}", file=sys.stderr)
+    for path, known in documents().items():
+        if not path.is_file():
+            print(f"{path} is not there: the tables are written in a checkout only", file=sys.stderr)
+            return 1
+        before = path.read_text(encoding="utf-8")
+        after = rewrite(before, known)
+        if after != before:
+            path.write_text(after, encoding="utf-8")
+        print(f"{path.name}: {'tables rewritten' if after != before else 'nothing to change'}", file=sys.stderr)
     return 0
 
 

@@ -46,8 +46,13 @@ def calls() -> list[tuple[Phase, object]]:
 
 
 def play(bay) -> None:
-    """Play one quarter; the time of each phase is added to ``bay.timings`` (seconds)."""
+    """Play one quarter; the time of each phase is added to ``bay.timings`` (seconds).
+
+    After each call ``bay.watch(bay, phase number)`` is called where somebody watches; a watcher reads and changes nothing.
+    """
     for phase, call in calls():
         begin = time.perf_counter()
         call(bay)
         bay.timings[phase.number] = bay.timings.get(phase.number, 0.0) + time.perf_counter() - begin
+        if bay.watch is not None:
+            bay.watch(bay, phase.number)

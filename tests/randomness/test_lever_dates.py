@@ -10,6 +10,8 @@ from greaterbay.policy import catalogue
 from small_bay import POLICY_START, differing, lever, record_bytes, small_scenario
 
 LEVERS = catalogue.levers()
+# acts when one of a few firms moves across a border; in a year of six hundred firms that hardly happens (see test_location)
+RARE = {"firm_recognition"}
 
 
 def strong(name: str) -> float:
@@ -51,7 +53,7 @@ def test_a_lever_from_2026_changes_something_then(lever_run, small_run):
     assert (value[:POLICY_START] == LEVERS[name].neutral).all()
     assert value[POLICY_START] == np.float32(strong(name))
     late = unlike(plain, changed, slice(POLICY_START, None))
-    assert late - {"lever_value", "lever_short", "public_cost", "public_cost_lever"}, name
+    assert late - {"lever_value", "lever_short", "public_cost", "public_cost_lever"} or name in RARE, name
 
 
 def test_a_lever_reaches_its_own_books_only(lever_run):

@@ -158,3 +158,50 @@ def test_named_tables_are_printed(capsys):
     assert capsys.readouterr().out.strip() == MARKED["schedule"].strip()
     assert odd_tables.main(["schedlue"]) == 1
     assert "unknown table 'schedlue'" in capsys.readouterr().err
+
+
+def test_names_in_equations_exist():
+    """Names with an underscore in the equations of the submodels are parameters, levers or something in the source."""
+    source = "".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
+    known = {key.split(".")[1] for key in parameters.table()} | set(parameters.table()) | set(re.findall(r"\w+", source))
+    blocks = re.findall(r"^```\n(.*?)^```", section("7"), re.DOTALL | re.MULTILINE)
+    names = {name for block in blocks for name in re.findall(r"[a-z]+_[a-z_]+", block)}
+    assert len(blocks) > 8 and len(names) > 30
+    symbols = {name for name in names if re.fullmatch(r"[a-z]_[a-z]+", name)}  # u_ij, M_f: a symbol with its index
+    bare = {re.sub(r"_[cfijk]{1,2}$", "", name) for name in names - symbols - known}
+    plain = {name for name in bare if "_" not in name}  # a word with an index, as in basic_cf
+    assert bare - plain - known == set()
+
+
+def test_every_submodel_has_an_equation_or_says_what_balances():
+    for phase in timeline.PHASES:
+        words = section(f"7.{phase.number}")
+        assert "```" in words or "money columns of actors must equal the accounts" in words, phase.title
+
+
+# ---------------------------------------------------------------- model card
+
+
+CARD = odd_tables.CARD.read_text(encoding="utf-8")
+
+
+def test_the_card_is_what_is_declared():
+    assert odd_tables.rewrite(CARD, odd_tables.card_makers()) == CARD, "run `make odd`"
+    assert {match[2] for match in odd_tables.MARKED.finditer(CARD)} == set(odd_tables.card_makers())
+
+
+def test_the_card_has_a_line_for_every_lever_and_says_what_it_is_not_for():
+    from greaterbay.policy import catalogue
+
+    for lever in catalogue.levers().values():
+        assert f"| `{lever.id}` " in CARD and lever.grade in CARD
+    for title in ("What it is for", "What it is not for", "Known failures", "Evidence behind each lever"):
+        assert f"\n## {title}\n" in CARD
+
+
+def test_known_failures_name_real_checks():
+    from greaterbay.validation.run import every_check
+
+    begin = CARD.index("\n## Known failures\n")
+    named = re.findall(r"`([a-z0-9_]+)`", CARD[begin:CARD.index("\n## ", begin + 4)])
+    assert named and set(named) <= set(every_check())

@@ -262,7 +262,7 @@ def test_set_takes_every_sort_of_value():
         ("run.replicates=0", "run.replicates: 0 is out of bounds; allowed: 1 to 100000"),
         (
             "run.sed=1",
-            "run.sed: unknown key; allowed: region, start, end, scale, replicates, seed, cut; "
+            "run.sed: unknown key; allowed: region, start, end, scale, replicates, seed, cut, posterior; "
             'did you mean "seed"?',
         ),
         ('extends="joint_fund"', "extends: only a file can say this"),

@@ -53,10 +53,15 @@ _LABELS_ZH = {
 @click.command(epilog="Example: greaterbay levers L20, or greaterbay levers talent_recognition --lang zh")
 @click.argument("name", required=False, metavar="[ID|DOCUMENT|NAME]")
 @click.option("--group", help="Only the levers of this group (its name or the name of its file).")
+@click.option("--measure", is_flag=True, help="Measure effects on primary outcomes by paired runs (a quarter of an hour) and write the table.")
+@click.option("--replicates", type=click.IntRange(2), default=16, show_default=True, help="Pairs of runs with --measure.")
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes with --measure.")
+@click.option("--to", "target", type=click.Path(dir_okay=False), help="Where --measure writes; else calibration/lever_effects.csv of the checkout.")
 @lang_option
 @quiet_option
 @json_option
-def levers(name: str | None, group: str | None, lang: str, quiet: bool, as_json: bool) -> None:
+def levers(name: str | None, group: str | None, measure: bool, replicates: int, jobs: int, target: str | None, lang: str, quiet: bool,
+           as_json: bool) -> None:
     """List policy levers and presets of instruments, or describe one.
 
     A lever is found by its id, by the measure of the documents that it stands for (L01 to L31, M01 to M21, H01 to H18), or
@@ -71,6 +76,10 @@ def levers(name: str | None, group: str | None, lang: str, quiet: bool, as_json:
         group = named.get(group, group)
         _known(group, groups, "group", "; ".join(groups))
         entries = {key: lever for key, lever in entries.items() if lever.group == group}
+    if measure:
+        _measure_levers([lever.id for lever in (_levers_called(name, entries, lang) if name else entries.values())], replicates, jobs,
+                        target, quiet)
+        return
     if name is not None:
         found = _levers_called(name, entries, lang)
         if len(found) == 1:
@@ -96,6 +105,26 @@ def levers(name: str | None, group: str | None, lang: str, quiet: bool, as_json:
                          [(one.document, one.reason_zh if lang == "zh" else one.reason) for one in missing])
 
 
+def _measure_levers(names: list[str], replicates: int, jobs: int, target: str | None, quiet: bool) -> None:
+    """Paired runs of these levers; the table is written whole at the end."""
+    from pathlib import Path
+
+    from greaterbay.comparison import lever_effects
+    from greaterbay.evidence import measured
+
+    def say(done: int, total: int) -> None:
+        if not quiet:
+            click.echo(f"{done} of {total} replicates", err=True)
+
+    path = Path(target) if target else measured.table_path()
+    if not path.parent.is_dir():
+        raise WrongValue(f"{path.parent}: no such folder")
+    rows = lever_effects.measure(names, replicates, jobs=jobs, on_done=say)
+    lever_effects.write(rows, path, replicates, lever_effects.SCALE, lever_effects.END)
+    counts = {status: sum(row["status"] == status for row in rows) for status in (lever_effects.EFFECT, lever_effects.AGAINST, lever_effects.BELOW)}
+    click.echo(f"{path}: " + ", ".join(f"{number} {status}" for status, number in counts.items()))
+
+
 def _levers_called(name: str, entries: Mapping[str, Any], lang: str) -> list[Any]:
     """Levers with this id, or that stand for this measure, or whose name holds these words."""
     from greaterbay.policy import catalogue
@@ -117,17 +146,23 @@ def _levers_called(name: str, entries: Mapping[str, Any], lang: str) -> list[Any
 
 def _lever_row(lever: Any) -> dict[str, Any]:
     """A lever as plain values, for JSON."""
-    return asdict(lever) | {"bounds": [lever.low, lever.high], "plausible": [lever.plausible_low, lever.plausible_high]}
+    from greaterbay.evidence import measured
+
+    return asdict(lever) | {"measured": measured.effects().get(lever.id), "bounds": [lever.low, lever.high], "plausible": [lever.plausible_low, lever.plausible_high]}
 
 
 def _print_levers(entries: Mapping[str, Any], lang: str) -> None:
+    from greaterbay.evidence import measured
+
     chinese = lang == "zh"
+    weak = {name for name, row in measured.effects().items() if row["status"] == measured.BELOW}
+    mark = "[低于检测限] " if chinese else "[below detection] "
     rows = [
         (
             lever.id,
             f"{lever.neutral:g}",
             f"{lever.low:g} – {lever.high:g}",
-            " ".join(lever.documents) + ("" if chinese else "  ")
+            (mark if lever.id in weak else "") + " ".join(lever.documents) + ("" if chinese else "  ")
             + (f" {lever.name_zh}:{lever.unit_zh}" if chinese else f"{lever.name}: {lever.unit}"),
         )
         for lever in entries.values()
@@ -271,9 +306,9 @@ def _measure(document: str, chinese: bool) -> str:
 
 def _measured(lever: Any, chinese: bool) -> str:
     """What paired runs of the catalogue found."""
-    from greaterbay.comparison import lever_effects
+    from greaterbay.evidence import measured
 
-    row = lever_effects.kept().get(lever.id)
+    row = measured.effects().get(lever.id)
     if row is None:
         return "尚未测量" if chinese else "not measured yet"
     value, smallest = f"{float(row['value']):g}", f"{float(row['smallest_seen']):.3g}"

@@ -29,9 +29,14 @@ COMMANDS = {
     "plot": ("greaterbay.cli.plot:plot", "Draw the pictures of stored results."),
     "summary": ("greaterbay.cli.plot:summary", "Say in a few lines what stored results hold."),
     "export": ("greaterbay.cli.export:export", "Write stored results as tidy CSV."),
+    "validate": ("greaterbay.cli.validate:validate", "Check the model against published results, claims and its books."),
     "levers": ("greaterbay.cli.catalogues:levers", "List the policy levers, or describe one."),
     "outputs": ("greaterbay.cli.catalogues:outputs", "List the outputs of a run."),
     "parameters": ("greaterbay.cli.catalogues:parameters", "List the parameters of the model."),
+    "figures": ("greaterbay.cli.figures:figures", "List the figures of the sources and what reads them."),
+    "calibrate": ("greaterbay.cli.calibrate:calibrate", "Estimate the free parameters from the figures."),
+    "sensitivity": ("greaterbay.cli.sensitivity:sensitivity", "Say which parameters drive the effect of a policy."),
+    "discover": ("greaterbay.cli.sensitivity:discover", "Say under which conditions a policy reaches a target."),
 }
 
 LIBRARIES = ("numpy", "numba", "mesa", "xarray", "h5netcdf", "h5py", "matplotlib", "click", "rich")

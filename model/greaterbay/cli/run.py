@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -22,6 +23,7 @@ EPILOG = "Example: greaterbay run baseline joint_fund --replicates 4 --out out -
 @click.option("--seed", type=click.INT, metavar="S", help="Seed of all replicates.")
 @click.option("--scale", type=click.FLOAT, metavar="X", help="Share of firms and people that are simulated, as in 0.05.")
 @click.option("--until", metavar="DATE", help="Last day of the run, a quarter's last, as in 2030-12-31.")
+@click.option("--posterior", metavar="ID", help='Draws of the parameters: an id, a folder, or "none" for central values.')
 @set_option
 @click.option(
     "--out", type=click.Path(path_type=Path), default="runs", show_default=True, metavar="DIR",
@@ -36,7 +38,7 @@ EPILOG = "Example: greaterbay run baseline joint_fund --replicates 4 --out out -
 @quiet_option
 @json_option
 def run(
-    scenarios, replicates, only, seed, scale, until, overrides, out, jobs, executor, scheduler, quiet, as_json
+    scenarios, replicates, only, seed, scale, until, posterior, overrides, out, jobs, executor, scheduler, quiet, as_json
 ) -> None:
     """Run scenarios, each a path or an id of the library, and write one DIR/<id>.nc for each.
 
@@ -51,6 +53,8 @@ def run(
     from greaterbay.runner.store import StoreError
 
     texts = [*ensemble.overrides_of(replicates, seed, scale, until), *overrides]
+    if posterior is not None:
+        texts.append(f"run.posterior={json.dumps(posterior)}")
     loaded = _load_all(scenarios, texts)
     numbers = None if only is None else [only]
     cluster = {"scheduler": scheduler} if scheduler else {}

@@ -17,13 +17,11 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from greaterbay import clock, outputs
-from greaterbay.locations import shipped_folder
 from greaterbay.policy import catalogue
 
 START, END, SCALE, REPLICATES = date(2021, 1, 1), date(2028, 12, 31), 0.05, 16
@@ -172,13 +170,3 @@ def write(rows: list[dict], path: Path, replicates: int, scale: float, until: da
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_text(text(rows, replicates, scale, until), encoding="utf-8")
     os.replace(temporary, path)
-
-
-@cache
-def kept() -> dict[str, dict[str, str]]:
-    """The committed table, lever id -> its line (texts); empty where there is none."""
-    path = shipped_folder("calibration") / "lever_effects.csv"
-    if not path.is_file():
-        return {}
-    with open(path, encoding="utf-8", newline="") as file:
-        return {row["lever"]: row for row in csv.DictReader(line for line in file if not line.startswith("#"))}

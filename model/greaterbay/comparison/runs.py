@@ -108,7 +108,9 @@ def answer(
             data = stack.enter_context(store.open_result(twin))
             cut = StoredRun.of(data, twin)
             common = sorted(set(pairing.numbers) & set(cut.info.replicates))
-            study.synergy += synergy.indices(name, run, cut, common)
+            found = synergy.indices(name, run, cut, common)
+            study.synergy += found
+            study.notes += [f"{name}: {text}" for text in synergy.left_out(found, run)]
         return Answer(study, pairing, stack.pop_all(), runner.failed, matches)
 
 

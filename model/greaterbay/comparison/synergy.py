@@ -52,9 +52,22 @@ def indices(policy: str, full: StoredRun, cut: StoredRun, numbers: Sequence[int]
         sums = np.stack([_sums(run, parts, where, numbers) for run in (full, cut)])  # (run, pair, jurisdiction, part)
         for group, statistic in _statistics(list(where)).items():
             value, low, high = jackknife(sums, statistic)
-            if np.isfinite(value):
+            # a part without an interval says nothing: alone it reaches next to nothing in some replicate
+            if np.isfinite(value) and (group == TOTAL or low is not None):
                 found.append(Index(policy, measure, group, len(numbers), value, low, high))
     return found
+
+
+def left_out(found: Sequence[Index], full: StoredRun) -> list[str]:
+    """Parts for which no index can be given, in words."""
+    wanted = [group.partition(":")[2] for group in groups(full) if group.startswith("jurisdiction:")] + [MEAN]
+    given = {(one.measure, one.group) for one in found}
+    return [
+        f"{measure} of {group}: no synergy index, because too little is reached alone for an interval"
+        for measure in dict.fromkeys(one.measure for one in found)
+        for group in wanted
+        if (measure, group) not in given
+    ]
 
 
 def jackknife(sums: np.ndarray, statistic: Callable[[np.ndarray], float]) -> tuple[float, float | None, float | None]:
@@ -68,7 +81,7 @@ def jackknife(sums: np.ndarray, statistic: Callable[[np.ndarray], float]) -> tup
     if not np.isfinite(without).all():
         return value, None, None
     pseudo = count * value - (count - 1) * without
-    half = effects.reach(count, effects.OUTER) * float(pseudo.std(ddof=1)) / np.sqrt(count)
+    half = float(effects.reach(count, effects.OUTER) * pseudo.std(ddof=1) / np.sqrt(count))
     return value, value - half, value + half
 
 

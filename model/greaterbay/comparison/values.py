@@ -178,4 +178,5 @@ def draws(run: StoredRun) -> np.ndarray | None:
     """Number of the posterior draw behind each replicate, or None where parameters are held fixed."""
     if "draw" not in run.data.coords:
         return None
-    return np.asarray(run.data["draw"].to_numpy(), int)
+    draw = np.asarray(run.data["draw"].to_numpy(), int)
+    return None if (draw < 0).all() else draw  # -1: central values

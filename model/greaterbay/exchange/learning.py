@@ -89,6 +89,31 @@ def _add_side(change, learner, field, related, cut, p, gain):
                 change[learner, k] += cut * gain[k]
 
 
+@inlined
+def trade(levels, a, b, field_a, field_b, rate_a, rate_b, unpaid, related, p, one, two):
+    """What the two sides of a tie could learn from each other, and the share of it that they do.
+
+    ``one`` and ``two`` (K,) become what a and b could learn at the rates ``rate_a`` and ``rate_b``; returned are the totals
+    of both and the shares that barter leaves of them (all of it where the work is paid or shared).
+    """
+    total_a = _gain_side(levels, a, b, field_a, related, rate_a, p, one)
+    total_b = _gain_side(levels, b, a, field_b, related, rate_b, p, two)
+    cut_a = cut_b = 1.0
+    if unpaid:
+        volume = barter(total_a, total_b)
+        cut_a = volume / total_a if total_a > 0.0 else 0.0
+        cut_b = volume / total_b if total_b > 0.0 else 0.0
+    return total_a, total_b, cut_a, cut_b
+
+
+@inlined
+def tie_speed(nodes, ties, t, p):
+    """Speed of learning on a tie before absorptive capacity: alpha N(D) Q(D)."""
+    distance = cognitive_distance(nodes.profile, ties.a[t], ties.b[t])
+    best = p.novelty_optimum_explore if ties.explore[t] else p.novelty_optimum
+    return p.alpha * novelty_times_understanding(distance, best)
+
+
 @lean
 def learn_on_ties(ties, nodes, levels, absorptive, related, core_city, p, one, two, change, learned, learned_core):
     """Permanent learning of both sides of every tie (old levels read, ``change`` (N, K) written; ``one``, ``two`` (K,) room)."""
@@ -96,16 +121,9 @@ def learn_on_ties(ties, nodes, levels, absorptive, related, core_city, p, one, t
         if ties.alive[t] == 0:
             continue
         a, b = ties.a[t], ties.b[t]
-        distance = cognitive_distance(nodes.profile, a, b)
-        best = p.novelty_optimum_explore if ties.explore[t] else p.novelty_optimum
-        speed = p.alpha * novelty_times_understanding(distance, best)
-        total_a = _gain_side(levels, a, b, nodes.field[a], related, speed * absorptive[a], p, one)
-        total_b = _gain_side(levels, b, a, nodes.field[b], related, speed * absorptive[b], p, two)
-        cut_a = cut_b = 1.0
-        if ties.type[t] == 0 and ties.shared[t] == 0:
-            volume = barter(total_a, total_b)
-            cut_a = volume / total_a if total_a > 0.0 else 0.0
-            cut_b = volume / total_b if total_b > 0.0 else 0.0
+        speed = tie_speed(nodes, ties, t, p)
+        total_a, total_b, cut_a, cut_b = trade(levels, a, b, nodes.field[a], nodes.field[b], speed * absorptive[a], speed * absorptive[b],
+                                               ties.type[t] == 0 and ties.shared[t] == 0, related, p, one, two)
         if cut_a * total_a > 0.0:
             _add_side(change, a, nodes.field[a], related, cut_a, p, one)
         if cut_b * total_b > 0.0:

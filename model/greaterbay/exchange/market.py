@@ -15,9 +15,10 @@ buffer. Unpaid bills become arrears to suppliers. Next quarter's research is the
 is short.
 
 *Entry* follows sales per firm and incubator places, copies an incumbent's capabilities and technologies (spin-off), and
-starts small with founders' money; it follows sales per firm over the cost of entry, which a business environment lowers.
-Places in parks, recognition across borders and production sites: ``exchange/location.py``. *Exit* is a hazard: any firm, more when small, more with unpaid bills. *Relocation*
-of research stays inside a jurisdiction, production may cross borders.
+starts small with founders' money; it follows sales per firm over the cost of entry, which a business environment
+lowers. Places in parks, recognition across borders and production sites: ``exchange/location.py``. *Exit* is a hazard:
+any firm, more when small, more with unpaid bills. *Relocation* of research stays inside a jurisdiction, production may
+cross borders.
 """
 
 from __future__ import annotations

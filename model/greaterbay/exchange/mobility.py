@@ -27,7 +27,6 @@ from collections import namedtuple
 
 import numpy as np
 
-from greaterbay.actors.columns import sums_by_cell
 from greaterbay.actors.person import skill_of
 from greaterbay.exchange import talent
 from greaterbay.exchange.partnering import pick, remember

@@ -363,6 +363,19 @@ def search_tables(bay, nodes) -> Search:
     )
 
 
+def look(bay, nodes, adjacency) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What every looking actor proposes: ``target`` (N, CHOICES) node or -1, best first, the receivers' utilities ``theirs``
+    (N, CHOICES), and the expected matches between places (P, P)."""
+    keys = Keys(*(bay.streams.key(name, bay.quarter) for name in ("seek", "candidate", "tie_utility", "alliance", "rounding")))
+    n = nodes.alive.size
+    target, mine, theirs = np.full((n, CHOICES), -1, np.int64), np.zeros((n, CHOICES)), np.zeros((n, CHOICES))
+    expected = np.zeros((len(bay.region.place_ids),) * 2)
+    seen, origin = np.empty(SEEN, np.int64), np.empty(SEEN, np.int64)
+    seek(nodes, search_tables(bay, nodes), adjacency, bay.institutes.capacity, keys, bay.parameters.partnering, seen, origin, np.empty(n),
+         np.zeros(n, np.int64), target, mine, theirs, expected)
+    return target, theirs, expected
+
+
 def find_partners(bay) -> None:
     """Ties end, actors look, pairs agree."""
     p, ties, quarter = bay.parameters.partnering, bay.ties, bay.quarter
@@ -370,15 +383,10 @@ def find_partners(bay) -> None:
     ties.clear(over)
     update_degrees(ties, bay.institutes, bay.firms)
     bay.see_network()
-    nodes, adjacency = bay.nodes, bay.adjacency
+    nodes = bay.nodes
     bay.consortium_node = consortium_members(bay, nodes)
-    search = search_tables(bay, nodes)
-    keys = Keys(*(bay.streams.key(name, quarter) for name in ("seek", "candidate", "tie_utility", "alliance", "rounding")))
     n = nodes.alive.size
-    target, mine, theirs = np.full((n, CHOICES), -1, np.int64), np.zeros((n, CHOICES)), np.zeros((n, CHOICES))
-    expected = np.zeros((len(bay.region.place_ids),) * 2)
-    seen, origin = np.empty(SEEN, np.int64), np.empty(SEEN, np.int64)
-    seek(nodes, search, adjacency, bay.institutes.capacity, keys, p, seen, origin, np.empty(n), np.zeros(n, np.int64), target, mine, theirs, expected)
+    target, theirs, expected = look(bay, nodes, bay.adjacency)
     quota = np.ones(n, np.int64)
     places = p.institute_ties * bay.institutes.researchers * bay.scale * further_places(bay)
     draws = bay.streams.uniforms("rounding", quarter, bay.institutes.id, 1)

@@ -18,7 +18,8 @@ comes with chance 1 - (1 - a)**team_applicants, a = logistic(value of the city w
 ``team_grant`` / ``team_size`` each to an institute drawn by researchers.
 
 *Named talents* are people at work above the skill quantile 1 - named_top with a keyed draw below share / named_top. Staff of
-the same employer up to ``base_age`` close ``base_learning`` of the gap to their mean skill every quarter.
+the same employer up to ``base_age`` close ``base_learning`` of the gap to their mean skill every quarter, times the share of
+them for whom there is a place (``base_places`` for each named talent, so that thinned staff learn as much as the whole).
 """
 
 from __future__ import annotations
@@ -260,13 +261,15 @@ def named_rows(bay) -> np.ndarray:
 
 def learn_from_named(bay) -> None:
     """Young staff of an employer with named talents close a part of the gap to their mean skill."""
-    people, p, count = bay.people, bay.parameters.mobility, bay.institutes.capacity + bay.firms.capacity
+    people, p, nodes = bay.people, bay.parameters.mobility, bay.institutes.capacity + bay.firms.capacity
     named = named_rows(bay)
     employer = people.employer[named]
-    number = np.bincount(employer, weights=people.weight[named], minlength=count)
-    skill = np.bincount(employer, weights=people.weight[named] * people.skill[named], minlength=count)
+    number = np.bincount(employer, weights=people.weight[named], minlength=nodes)
+    skill = np.bincount(employer, weights=people.weight[named] * people.skill[named], minlength=nodes)
     young = np.flatnonzero((people.alive == 1) & (people.employer >= 0) & (people.age <= p.base_age))
     young = young[number[people.employer[young]] > 0.0]
     base = people.employer[young]
+    staff = np.bincount(base, weights=people.weight[young], minlength=nodes)
+    served = np.minimum(1.0, p.base_places * number[base] / staff[base])
     gap = skill[base] / number[base] - people.skill[young]
-    people.skill[young] += p.base_learning * np.maximum(0.0, gap)
+    people.skill[young] += p.base_learning * served * np.maximum(0.0, gap)

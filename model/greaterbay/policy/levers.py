@@ -103,6 +103,10 @@ class Values:
         np.clip(self.terms, 0.0, catalogue.PRESET["high"], out=self.terms)
         self._barriers = {kind: getattr(self, f"barrier_{kind}") for kind in KINDS}  # before the zones are deepened
         self._cover = self.first_use_cover_firm  # before a subsidy of premiums
+        # once a quarter and not in _form, which is called again when services are paid in part
+        self.open_technology = self.barrier_technology  # what product demand meets: no run is cut off from its markets
+        if bay.walls is not None and not bay.warming:
+            self._put_up(bay.walls)
         self._form()
 
     def _put_up(self, walls: np.ndarray) -> None:
@@ -166,9 +170,6 @@ class Values:
             response = self._bay.parameters.conversion.cover_response
             self.first_use_cover_firm = np.minimum(1.0, self._cover + response * self.premium_subsidy)
         self.first_use_cover = self.first_use_cover_firm[:, :, :3].mean(axis=2)
-        self.open_technology = self.barrier_technology  # what product demand meets: no run is cut off from its markets
-        if self._bay.walls is not None and not self._bay.warming:
-            self._put_up(self._bay.walls)
 
     def scale(self, shares: dict[str, np.ndarray]) -> None:
         """Scale named values to the share by city (C,) that was paid, and form again what is formed from them."""

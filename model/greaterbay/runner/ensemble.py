@@ -114,6 +114,13 @@ def _refuse_twins(scenarios: Sequence) -> None:
         seen[scenario.id] = scenario
 
 
+def _names_and_draws(names: Callable, scenario, replicates: Sequence[int], coords) -> dict:
+    """Further coordinates of a result: names of its labels, and the posterior draw of each replicate (-1: central values)."""
+    import numpy as np
+
+    return {**names(scenario, coords), "draw": ("replicate", np.array([scenario.draw(k) for k in replicates], np.int32))}
+
+
 class _Ensemble:
     """The book-keeping of one call of :func:`run_scenarios`."""
 
@@ -242,7 +249,8 @@ class _Ensemble:
             begun=self.begun.isoformat(timespec="seconds"),
             seconds=round(time.monotonic() - self.clock, 3),
         )
-        return self.store.assemble(scenario.id, digest, numbers, manifest, partial(self.names, scenario))
+        names = partial(_names_and_draws, self.names, scenario, numbers)
+        return self.store.assemble(scenario.id, digest, numbers, manifest, names)
 
     def _again(self, damaged: list[tuple[str, int]]) -> list[Task]:
         by_digest = {self.digests[scenario.id]: scenario for scenario in self.scenarios}

@@ -116,6 +116,7 @@ class Resolution(Judgement):
             "replicates": self.replicates,
             "seed": self.seed,
             "cut": self.cut,
+            "posterior": self.posterior,
         }
         for key, reader in readers.items():
             setting = self.get("run", key)
@@ -187,6 +188,32 @@ class Resolution(Judgement):
             return setting.value
         self.refuse(setting, f"{number(setting.value)} is out of bounds", f"0 to {schema.SEED_LIMIT - 1}")
         return None
+
+    def posterior(self, setting: Setting) -> str | None:
+        """"none", an id of the calibration folder, or the absolute path of a folder; its draws are checked."""
+        from greaterbay.evidence import posteriors
+
+        name: str = setting.value
+        if name == posteriors.NONE:
+            return name
+        if name not in posteriors.known():
+            folder = Path(os.path.abspath(setting.source.folder / name))
+            if not os.path.isdir(folder):
+                known = [posteriors.NONE, *posteriors.known()]
+                allowed = f"{', '.join(known)}, or a folder that calibrate made"
+                self.refuse(setting, f'no posterior "{name}"', allowed, did_you_mean(name, known))
+                return None
+            name = str(folder)
+        try:
+            drawn = posteriors.load(name)
+        except posteriors.PosteriorError as error:
+            self.refuse(setting, str(error))
+            return None
+        unknown = [key for key in drawn.parameters if key not in self.parameters]
+        if unknown:
+            self.refuse(setting, f"posterior {drawn.id} draws {', '.join(unknown)}, which this model does not have; calibrate again")
+            return None
+        return name
 
     def in_run(self, setting: Setting, when: date, run: RunSettings | None, inside: Place = ()) -> bool:
         """Does what starts on ``when`` start within the run?

@@ -63,6 +63,7 @@ RUN_KEYS = {
     "replicates": INTEGER,
     "seed": INTEGER,
     "cut": TEXT,
+    "posterior": TEXT,
 }
 LEVER_KEYS = {
     "value": NUMBER,
@@ -95,6 +96,7 @@ RUN_DEFAULTS: dict[str, Any] = {
     "replicates": 16,
     "seed": 20200101,
     "cut": "none",
+    "posterior": "none",
 }
 
 
@@ -103,6 +105,7 @@ class RunSettings:
     """What is simulated: ``start`` and ``end`` are the first and the last quarter, both played.
 
     ``cut`` says what is cut apart from the first reported quarter (``none`` or ``jurisdictions``).
+    ``posterior`` names the draws of the parameters (see ``greaterbay.evidence.posteriors``); "none": central values.
     """
 
     region: str
@@ -112,6 +115,7 @@ class RunSettings:
     replicates: int
     seed: int
     cut: str = "none"
+    posterior: str = "none"
 
     @property
     def quarters(self) -> int:
@@ -258,7 +262,24 @@ class Scenario:
                 for event in self.events
             ],
             "parameters": {name: float(value) for name, value in sorted(self.parameters.items())},
-        } | ({} if self.run.cut == "none" else {"cut": self.run.cut})
+        } | ({} if self.run.cut == "none" else {"cut": self.run.cut}) | (
+            {} if self.run.posterior == "none" else {"posterior": self.posterior().digest})
+
+    def posterior(self):
+        """The draws of the parameters that the replicates use, or None with central values."""
+        from greaterbay.evidence import posteriors
+
+        return None if self.run.posterior == posteriors.NONE else posteriors.load(self.run.posterior)
+
+    def draw(self, replicate: int) -> int:
+        """Number of the draw behind a replicate, -1 with central values."""
+        drawn = self.posterior()
+        return -1 if drawn is None else drawn.draw(replicate)
+
+    def parameters_of(self, replicate: int) -> dict[str, float]:
+        """Parameters of a replicate that differ from the table: those of its draw, and over them what a file sets."""
+        drawn = self.posterior()
+        return dict(self.parameters) if drawn is None else drawn.values(replicate) | self.parameters
 
     def to_dict(self) -> dict[str, Any]:
         """The whole scenario as plain values, for JSON and for the manifest of a result."""
@@ -290,6 +311,7 @@ class Scenario:
                 "replicates": self.run.replicates,
                 "seed": self.run.seed,
                 "cut": self.run.cut,
+                "posterior": self.run.posterior,
             },
             "levers": levers,
             "probes": {

@@ -16,6 +16,7 @@ RUN_LABELS = {
         "replicates": "replicates",
         "seed": "seed",
         "cut": "cut",
+        "posterior": "posterior draws",
     },
     "zh": {
         "region": "区域",
@@ -25,6 +26,7 @@ RUN_LABELS = {
         "replicates": "重复次数",
         "seed": "随机种子",
         "cut": "分割",
+        "posterior": "后验参数",
     },
 }
 

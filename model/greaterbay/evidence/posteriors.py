@@ -1,0 +1,122 @@
+"""Posteriors: folders of parameter draws that a scenario may name, read and checked without the model.
+
+::
+
+    <id>/manifest.json      numbers version, study, digest of the draws, parameters, dates
+    <id>/draws.csv          replicate k takes row k mod K; column ``draw`` numbers the distinct draws
+    <id>/diagnostics.json   what the calibration found
+
+Every sixth row repeats the parameters of the row five before it, so every fifth draw meets a second seed: replicates of
+one draw differ by run noise only, replicates of different draws by parameters as well. All scenarios use the same rows, so
+replicate k is paired across them.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import greaterbay
+from greaterbay.locations import shipped_folder
+
+NONE = "none"
+BLOCK = 5  # of so many draws the first one meets a second seed
+FILES = ("manifest.json", "draws.csv")
+NO_DRAW = -1
+
+
+class PosteriorError(Exception):
+    """A posterior that cannot be used, in plain words."""
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Draws of a calibration: ``rows[k mod K]`` are the parameters of replicate k."""
+
+    id: str
+    digest: str
+    parameters: tuple[str, ...]
+    rows: tuple[tuple[float, ...], ...]
+    draws: tuple[int, ...]
+
+    def draw(self, replicate: int) -> int:
+        """Number of the draw that a replicate uses."""
+        return self.draws[replicate % len(self.rows)]
+
+    def values(self, replicate: int) -> dict[str, float]:
+        """Parameters of a replicate."""
+        return dict(zip(self.parameters, self.rows[replicate % len(self.rows)], strict=True))
+
+
+def schedule(count: int) -> list[int]:
+    """Draw of each row for ``count`` draws: 0 1 2 3 4 0 5 6 7 8 9 5 ..."""
+    found: list[int] = []
+    for first in range(0, count, BLOCK):
+        block = list(range(first, min(first + BLOCK, count)))
+        found += [*block, first] if len(block) == BLOCK else block
+    return found
+
+
+def draw_of(draws: Sequence[int], replicate: int) -> tuple[int, int]:
+    """Draw and seed number of a replicate; the seed number is the replicate's own, so no two share their noise."""
+    return draws[replicate % len(draws)], replicate
+
+
+def folder_of(name: str) -> Path:
+    """Folder of a posterior: an absolute path, or an id in the calibration folder."""
+    return Path(name) if Path(name).is_absolute() else shipped_folder("calibration") / "posteriors" / name
+
+
+def known() -> tuple[str, ...]:
+    """Ids of the posteriors in the calibration folder."""
+    return tuple(sorted(path.parent.name for path in (shipped_folder("calibration") / "posteriors").glob("*/manifest.json")))
+
+
+def load(name: str) -> Posterior:
+    """A posterior by id or path. Raises PosteriorError where it is missing, damaged, or of other numbers than this model's."""
+    folder = folder_of(name)
+    stamp = tuple((path.stat().st_mtime_ns, path.stat().st_size) if (path := folder / file).is_file() else None for file in FILES)
+    return _load(str(folder), stamp)
+
+
+@cache
+def _load(folder: str, stamp: tuple) -> Posterior:
+    place = Path(folder)
+    if None in stamp:
+        allowed = ", ".join([NONE, *known()]) or NONE
+        raise PosteriorError(
+            f"no posterior at {place} ({' and '.join(FILES)} are needed); allowed: {allowed}, or a folder that `greaterbay calibrate` made"
+        )
+    try:
+        with open(place / "manifest.json", encoding="utf-8") as file:
+            manifest = json.load(file)
+        content = (place / "draws.csv").read_bytes()
+        numbers, digest, names = manifest["numbers"], manifest["draws_sha256"], tuple(manifest["parameters"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise PosteriorError(
+            f"{place / 'manifest.json'}: damaged ({type(error).__name__}: {error}); make it again with `greaterbay calibrate`"
+        ) from None
+    if numbers != greaterbay.NUMBERS:
+        raise PosteriorError(
+            f"posterior {place.name} was made with numbers version {numbers}, this model has {greaterbay.NUMBERS}: "
+            "its draws do not fit; make it again with `greaterbay calibrate`, or use --posterior none"
+        )
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise PosteriorError(
+            f"{place / 'draws.csv'}: changed since it was made (its digest differs from the manifest's); make it "
+            "again with `greaterbay calibrate`, or use --posterior none"
+        )
+    try:
+        table = list(csv.DictReader(content.decode().splitlines()))
+        rows = tuple(tuple(float(row[name]) for name in names) for row in table)
+        draws = tuple(int(row["draw"]) for row in table)
+    except (KeyError, TypeError, ValueError) as error:
+        raise PosteriorError(f"{place / 'draws.csv'}: damaged ({type(error).__name__}: {error})") from None
+    if not rows:
+        raise PosteriorError(f"{place / 'draws.csv'}: holds no draws")
+    return Posterior(place.name, digest, names, rows, draws)
