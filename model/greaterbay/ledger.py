@@ -14,8 +14,9 @@ from greaterbay.kernels import lean
 
 SECTORS = ("firm", "institute", "fund", "bank", "government", "person", "insurer", "outside")
 INSTRUMENTS = (
-    "opening", "sales", "costs", "wages", "consumption", "research", "tie", "tax", "revenue", "general_budget", "core_funding", "grant", "diverted",
-    "joint_grant", "team_grant", "lever", "pilot", "patient", "licence", "import", "venture", "guidance", "commitment", "exit", "fund_raising", "fund_close",
+    "opening", "sales", "costs", "wages", "consumption", "research", "tie", "tax", "revenue", "general_budget", "core_funding",
+    "grant", "diverted", "joint_grant", "team_grant", "lever", "pilot", "patient", "licence", "import", "venture", "guidance", "commitment",
+    "exit", "fund_raising", "fund_close",
     "credit", "interest", "repayment", "dividend", "trade_credit", "trade_repayment", "founders", "liquidation", "relocation",
     "adoption", "premium", "compensation", "reinsurance", "award", "clawback", "direct", "donation", "guarantee", "budget_path",
 )

@@ -26,7 +26,8 @@ def unlike(one, other, quarters: slice) -> set[str]:
 
 
 # instruments are one engine: of presets one for each basis; growth over years and large arrivals do not occur in a year
-PRESETS = {preset.terms["basis"]: preset.id for preset in reversed(catalogue.presets()) if preset.terms["basis"] not in ("growth", "arrival")}
+PRESETS = {preset.terms["basis"]: preset.id for preset in reversed(catalogue.presets())
+           if preset.terms["basis"] not in ("growth", "arrival")}
 
 
 @pytest.fixture(scope="module", params=[name for name, one in LEVERS.items() if not one.is_preset or name in PRESETS.values()])

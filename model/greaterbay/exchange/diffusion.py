@@ -103,7 +103,8 @@ def spread(firms, adjacency, institutes, bits, identities, fields, outside, gain
                 continue
             if uniform(keys.hear, combine(me, identities[t]), 0) >= h:
                 continue
-            appraisal = worth(gains[t], firms.absorptive[r], costs[t] - aid / (4.0 * firms.sales[r]), p.risk_aversion * math.exp(0.5 * normal(keys.taste, combine(me, identities[t]), 0)),
+            aversion = p.risk_aversion * math.exp(0.5 * normal(keys.taste, combine(me, identities[t]), 0))
+            appraisal = worth(gains[t], firms.absorptive[r], costs[t] - aid / (4.0 * firms.sales[r]), aversion,
                               risks[t] * (1.0 - cover[firms.city[r], firms.field[r], firms.kind[r]]) * (1.0 - bay_share[firms.city[r], t]),
                               0.5 * (partner_share + local), p)
             if appraisal + p.noise * normal(keys.taste, combine(me, identities[t]), 1) > 0.0:

@@ -289,7 +289,8 @@ def pay_joint_fund(bay) -> None:
             paid_firm[n], paid_institute[n] = side_firm[n], side_institute[n]
     bay.joint_left = np.minimum(left, 8.0 * quarterly)  # what is not called is kept for two years at most
     done = (paid_firm + paid_institute) > 0.0
-    spent = np.bincount(firm_city, weights=paid_firm, minlength=cities) + np.bincount(institute_city, weights=paid_institute, minlength=cities)
+    spent = (np.bincount(firm_city, weights=paid_firm, minlength=cities)
+             + np.bincount(institute_city, weights=paid_institute, minlength=cities))
     wanted = np.bincount(firm_city, weights=eligible * side_firm, minlength=cities) + np.bincount(
         institute_city, weights=eligible * side_institute, minlength=cities)
     payers = bay.budgets.spend("joint_fund_share", spent, np.maximum(wanted, spent))
@@ -456,7 +457,8 @@ def sell_stakes(bay) -> None:
         return
     sold = rows[bay.streams.uniforms("exit_fund", quarter, firms.id[rows]) < f.exit_hazard]
     years = (quarter - firms.invested_quarter[sold]) / 4.0
-    growth = np.exp(4.0 * f.fund_return * years) * np.clip(4.0 * firms.sales[sold] / (bay.parameters.market.entry_size * bay.growth_level), 0.2, 10.0) ** 0.5
+    relative = 4.0 * firms.sales[sold] / (bay.parameters.market.entry_size * bay.growth_level)
+    growth = np.exp(4.0 * f.fund_return * years) * np.clip(relative, 0.2, 10.0) ** 0.5
     weight, city = firms.weight[sold], firms.city[sold].astype(np.int64)
     private = (firms.invested[sold] - firms.invested_public[sold])
     public = firms.invested_public[sold]
