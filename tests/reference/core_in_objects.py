@@ -125,11 +125,14 @@ class Actor(mesa.Agent):
         p = self.model.p.partnering
         if self.size <= 0.0 or self.random.random() >= p.seek_share:
             return []
-        known, proposals = {self, *self.partners}, []
+        known, proposals, lot = {self, *self.partners}, [], self.random.random()
         for other, met in self.candidates():
             if other is None or other in known or other.size <= 0.0:
                 continue
             known.add(other)
+            # who is never thinned proposes as much more rarely as the tie would stand for more
+            if self.unthinned and lot * other.weight > self.weight:
+                continue
             value = self.common_value(other, met)
             mine = value + p.mass_weight * math.log1p(other.size) - self.burden_cost + gumbel(self.random)
             theirs = value + p.mass_weight * math.log1p(self.size) - other.burden_cost + gumbel(self.random)
@@ -199,11 +202,12 @@ class Actor(mesa.Agent):
     # ------------------------------------------------ adoption
 
     def hears_of(self, technology) -> bool:
-        """Contagion: outside, share of partners that use it, share of users in the city."""
+        """Contagion: outside, share of partners that use it, of users in the city, of suppliers and customers in reach."""
         p = self.model.p.diffusion
         users = sum(technology in partner.uses for partner in self.partners if partner.is_firm)
         share = users / len(self.partners) if self.partners else 0.0
-        return self.random.random() < min(1.0, p.outside + p.imitation * share + p.city_imitation * technology.share[self.city])
+        near = p.city_imitation * technology.share[self.city] + p.chain_imitation * technology.chain_share[self.city][self.field][self.step]
+        return self.random.random() < min(1.0, p.outside + p.imitation * share + near)
 
     def adopts(self, technology) -> bool:
         """Economic test: gain over the horizon less cost and risk, plus peers and the firm's mood; and the money must be there."""
@@ -211,7 +215,7 @@ class Actor(mesa.Agent):
         users = sum(technology in partner.uses for partner in self.partners if partner.is_firm)
         share = users / len(self.partners) if self.partners else 0.0
         aversion = p.risk_aversion * math.exp(0.5 * self.random.gauss(0.0, 1.0))
-        risk = p.risk * (1.0 - self.cover) * (1.0 - technology.bay_share)
+        risk = p.risk * (1.0 - self.cover) * (1.0 - technology.bay_share[self.city])
         worth = (p.horizon * technology.gain * self.absorptive - technology.cost - aversion * risk
                  + p.peers * 0.5 * (share + technology.share[self.city]))
         price = technology.cost * 4.0 * self.sales
@@ -290,17 +294,19 @@ class Core(mesa.Model):
         super().__init__(seed=seed)
 
     def firm_in(self, city: int, field: int):
-        """A firm of a city: its field by relatedness, then a place of the table of that cell; many places are empty."""
+        """A firm of a city: its field by relatedness, then somebody of that cell."""
         other = self.fields_seen[city][field].draw(self.random)
         return None if other is None else self.from_places(self.cells[city][other], self.places[city][other])
 
     def from_places(self, actors: list, places: int):
-        """Who sits at a drawn place; up to ``TRIES`` draws."""
+        """Who sits at a drawn place of a cell's table, of which many are empty. An agent that stands for less than the others is passed
+        over by most draws (``passed``). After ``TRIES`` draws in vain somebody of the others is taken, else anybody."""
         for _ in range(TRIES):
             at = int(self.random.random() * places)
-            if at < len(actors):
+            if at < len(actors) and self.random.random() >= actors[at].passed:
                 return actors[at]
-        return None
+        others = [actor for actor in actors if actor.passed == 0.0] or actors
+        return self.random.choice(others) if others else None
 
     def member_of(self, alliance: int):
         """Who sits at one drawn place of an alliance's table."""
@@ -365,8 +371,11 @@ class Core(mesa.Model):
 
     def tie(self, one: Actor, two: Actor) -> Tie:
         """A new tie; its weight is that of the thinned side."""
-        firms = [actor for actor in (one, two) if actor.is_firm]
-        weight = sum(actor.weight for actor in firms) / len(firms) if firms else 1.0
+        firms = [actor.weight for actor in (one, two) if actor.is_firm]
+        if len(firms) == 2 and one.unthinned != two.unthinned:  # a leader with another firm
+            weight = max(firms)
+        else:
+            weight = sum(firms) / len(firms) if firms else 1.0
         common = set(one.alliances) & set(two.alliances)
         first = min(one, two, key=lambda actor: (actor.is_firm, actor.unique_id))
         shared = bool(common) and self.random.random() < self.sharing[first.city]

@@ -290,6 +290,7 @@ def texts_with_references():
         PACKAGE / "parameters.csv",
         *(PACKAGE / "policy").rglob("*.toml"),
         *(PACKAGE / "region" / "gba").glob("sources.csv"),
+        PACKAGE / "validation" / "checks.csv",
         *(CALIBRATION / name for name in ("targets.toml", "priors.toml", "derived.toml")),
         *shipped_folder("scenarios").glob("*.toml"),
         *(shipped_folder("scenarios") / "mixins").glob("*.toml"),
