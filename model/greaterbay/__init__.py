@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-NUMBERS = 1
+NUMBERS = 2
 """Raised whenever the numbers of a run change for the same scenario and seed (tests/regression/numbers.toml); a posterior
 belongs to the version that it was made with."""
 

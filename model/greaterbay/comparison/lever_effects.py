@@ -60,12 +60,12 @@ def outcome_of(arrays, name: str, cities: int, first: int) -> float:
 
 def play(task: tuple) -> tuple[float, ...]:
     """Run one replicate of one scenario; returns the wanted outcomes, cost (present value) and what was short."""
-    from greaterbay.bay import Bay
+    from greaterbay.region import load_region
+    from greaterbay.runner.replicate import simulate
 
     scenario, replicate, names, at, first = task
-    bay = Bay(scenario=scenario, replicate=replicate)
-    arrays = bay.run_to_end().arrays()
-    cities = len(bay.region.city_ids)
+    arrays = simulate(scenario, replicate).arrays
+    cities = len(load_region(scenario.run.region).city_ids)
     short = float(arrays["lever_short"][first:, at].mean()) if at >= 0 else 0.0
     return (*(outcome_of(arrays, name, cities, first) for name in names), float(np.nansum(arrays["public_cost_present"])), short)
 

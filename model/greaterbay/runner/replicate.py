@@ -35,6 +35,8 @@ def simulate(scenario, replicate: int, warm_folder: Path | None = None) -> Resul
     The numbers depend on the scenario's digest and the replicate number alone. ``warm_folder`` holds
     saved warm-ups; a warm-up found there and one computed afresh are the same.
     """
+    import gc
+
     from greaterbay.bay import Bay
 
     begun = time.perf_counter()
@@ -45,4 +47,8 @@ def simulate(scenario, replicate: int, warm_folder: Path | None = None) -> Resul
     ended = time.perf_counter()
     timings = {"start": made - begun, "quarters": ended - made}
     timings |= {f"phase {number}": float(seconds) for number, seconds in bay.timings.items()}
-    return Result(bay.record.arrays(), bay.coords(), timings)
+    result = Result(bay.record.arrays(), bay.coords(), timings)
+    # a model and its agents refer to each other: without this their arrays wait for a collection that comes late
+    del bay
+    gc.collect()
+    return result
