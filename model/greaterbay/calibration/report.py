@@ -199,11 +199,10 @@ def _misfit(study, found) -> str:
         t = by_id[r["target"]]
         if not r["inside90"]:
             way = "the claim rarely holds" if r["ordering"] else f"the model is {'above' if r['z'] < 0 else 'below'} the target"
-            reach = (
-                "no prior draw reaches it: a mechanism or a match of definitions is missing"
-                if r["met_by_prior"] < 0.01
-                else (f"{r['met_by_prior']:.0%} of prior draws meet it: " + ("other figures pull the other way" if r["fitted"] else "it was not fitted"))
-            )
+            pull = "other figures pull the other way" if r["fitted"] else "it was not fitted"
+            reach = f"{r['met_by_prior']:.0%} of prior draws meet it: {pull}"
+            if r["met_by_prior"] < 0.01:
+                reach = "no prior draw reaches it: a mechanism or a match of definitions is missing"
             lines.append(f"- **{r['target']}**: {way} ({reach}). Note of the target: {t.reason}")
         elif not r["counts"]:
             lines.append(f"- {r['target']}: met by {r['met_by_prior']:.0%} of prior draws, so it tells nothing and does not count.")
