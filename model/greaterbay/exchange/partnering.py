@@ -372,11 +372,14 @@ def find_partners(bay) -> None:
     seen, origin = np.empty(SEEN, np.int64), np.empty(SEEN, np.int64)
     seek(nodes, search, adjacency, bay.institutes.capacity, keys, p, seen, origin, np.empty(n), np.zeros(n, np.int64), target, mine, theirs, expected)
     quota = np.ones(n, np.int64)
-    places = p.institute_ties * bay.institutes.researchers * bay.scale
-    draws = bay.streams.uniforms("rounding", quarter, bay.institutes.id, 1)
-    quota[: bay.institutes.capacity] = np.floor(places) + (draws < places - np.floor(places))
+    # a place not taken is kept for the next who asks, so that the parts of a place that a small scale leaves add up
+    count, places = bay.institutes.capacity, p.institute_ties * bay.institutes.researchers * bay.scale
+    bay.institutes.tie_places[:] = np.minimum(bay.institutes.tie_places, 1.0) + places
+    quota[:count] = np.floor(bay.institutes.tie_places)
     chosen = np.empty(n, np.int64)
     deferred_acceptance(target, theirs, quota, chosen)
+    taken = chosen[(chosen >= 0) & (chosen < count)]
+    bay.institutes.tie_places[:] -= np.bincount(taken, minlength=count)
     make_ties(bay, nodes, np.flatnonzero(chosen >= 0), chosen)
     update_degrees(ties, bay.institutes, bay.firms)
     bay.see_ties()
