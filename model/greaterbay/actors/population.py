@@ -130,6 +130,8 @@ def field_factors(region, city, field, kind, weight, sales) -> np.ndarray:
     factor = np.ones(city.size)
     for k in (STARTUP, SMALL):
         rows = np.flatnonzero(kind == k)
+        if rows.size == 0:
+            continue
         cell = city[rows] * fields + field[rows]
         there = np.bincount(cell, weights=weight[rows] * sales[rows], minlength=cities * fields).reshape(cities, fields)
         by_city = there.sum(axis=1)

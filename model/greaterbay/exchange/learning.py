@@ -297,7 +297,10 @@ def share_knowledge(bay) -> None:
     live = firms.alive_rows()
     share[count + live, firms.field[live]] = 1.0
     weight = np.concatenate((np.full(count, 0.2), np.ones(firms.capacity)))
-    made = np.round(counts / np.where(np.arange(n) < count, 1.0, simulated)).astype(np.int64)
+    # who is never thinned recombines with all its real inventions: their mean, rounded by a draw, not the few that are simulated
+    whole = np.concatenate((np.ones(count, bool), firms.kind == LEADER))
+    draw = bay.streams.uniforms("recombine", quarter, nodes.id, 3)
+    made = np.where(whole, np.floor(means / np.maximum(simulated, 1e-12) + draw), counts).astype(np.int64)
     develop(nodes, levels, change, effort, spill, share, related, made, weight, one, p)
     institutes.capability[:] = levels[:count]
     firms.capability[:] = levels[count:]
