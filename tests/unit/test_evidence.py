@@ -289,6 +289,7 @@ def texts_with_references():
     for path in (
         PACKAGE / "parameters.csv",
         *(PACKAGE / "policy").rglob("*.toml"),
+        *(PACKAGE / "validation").glob("*.csv"),
         *(PACKAGE / "region" / "gba").glob("sources.csv"),
         PACKAGE / "validation" / "checks.csv",
         *(CALIBRATION / name for name in ("targets.toml", "priors.toml", "derived.toml")),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from trial_bay import among_cities, change, play
 
+from greaterbay.actors import population
 from greaterbay.actors.firm import LEADER, SMALL, STARTUP, Firms
 from greaterbay.actors.population import interleave, pareto_bins, shares_to_counts, thinned
 from greaterbay.exchange import market
@@ -452,6 +453,21 @@ def test_shares_become_counts_that_add_up():
     assert shares_to_counts(np.array([1.0, 1.0, 1.0]), 10).sum() == 10
     labels = interleave(np.array([4, 2, 0]))
     assert np.bincount(labels).tolist() == [4, 2] and labels[:3].tolist() == [0, 1, 0]
+
+
+def test_fields_sell_their_part_of_the_table_at_any_scale(bay):
+    """Sales of a kind by field are the field's part of the firms, city totals stay, and no firm is moved far."""
+    firms, region = population.make_firms(bay), bay.region
+    for kind in (STARTUP, SMALL):
+        rows = np.flatnonzero((firms.alive == 1) & (firms.kind == kind))
+        value = firms.sales[rows] * firms.weight[rows]
+        by_city = np.bincount(firms.city[rows], weights=value, minlength=11)
+        by_field = np.bincount(firms.field[rows], weights=value, minlength=12)
+        assert by_field == pytest.approx(by_city @ region.field_mix_city, rel=1e-3)
+        factor = population.field_factors(
+            region, firms.city[rows].astype(int), firms.field[rows].astype(int), firms.kind[rows], firms.weight[rows], firms.sales[rows]
+        )
+        assert factor == pytest.approx(np.ones(rows.size), abs=5e-3)
 
 
 def test_kinds_are_numbered_as_the_outputs_say(bay):

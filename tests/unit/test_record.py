@@ -8,7 +8,7 @@ import pytest
 from greaterbay import outputs
 from greaterbay.record import Record, Tally
 
-SIZES = {"city": 5, "city_to": 5, "field": 3, "kind": 3, "stage": 5, "entry_channel": 5, "technology": 4, "lever": 2}
+SIZES = {"city": 5, "city_to": 5, "field": 3, "kind": 3, "stage": 5, "entry_channel": 5, "technology": 4, "lever": 2, "payer": 4}
 CITIES = 3  # of the five places
 TABLE = outputs.table()
 

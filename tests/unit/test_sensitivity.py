@@ -108,7 +108,10 @@ def test_screening_report(study, tmp_path):
     first = results["outcomes"]["conversions"]["rows"][0]
     assert first["parameter"] == "learning.alpha" and first["mu_star"] > 5.0 and first["total"] > 0.5
     results |= {"failed": 0, "trajectories": 4, "scale": 0.01, "not_varied": screening.not_varied(chosen)}
+    still = report.screen(study, chosen, points, [{"effect:output": 0.0}] * len(found), ["output"], "a", "b")
+    results["outcomes"] |= still["outcomes"]
     written = report.write_screening(results, tmp_path, "en")
+    assert "The effect is 0 at every point of the design" in (tmp_path / "sensitivity.md").read_text(encoding="utf-8")
     text = (tmp_path / "sensitivity.md").read_text(encoding="utf-8")
     assert "| `learning.alpha` |" in text and "assumption:rd_small_cities" in text
     assert [p.name for p in written] == ["sensitivity.json", "sensitivity.md", "drivers_conversions.png"]

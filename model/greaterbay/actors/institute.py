@@ -25,6 +25,7 @@ COLUMNS = (
     Column("facility", "f8", 0, "project places", "shared-facility capacity"),
     Column("graduates", "f8", 0, "persons/year", "graduates"),
     Column("degree", "f4", 0, "ties", "collaboration ties, weighted"),
+    Column("tie_places", "f8", 0, "simulated ties", "places for ties that may begin, not yet taken"),
     Column("alliances", "u4", 0, "bit mask", "memberships in alliances"),
     Column("access", "f8", 0, "0..1", "effective capability in its main field, partners' access included"),
     Column("inventions", "i4", 0, "count", "inventions of the quarter (simulated)"),

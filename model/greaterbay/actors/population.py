@@ -2,7 +2,7 @@
 
 Sizes are quantiles of a Pareto distribution (means of equal bins), not draws, taken over each city and kind with
 fields interleaved, so that the city's totals do not depend on the scale (quantiles within single fields would lose the
-tail where a field has one simulated firm). Research intensities are set so that a city's firms spend what the table says.
+tail where a field has one simulated firm); one factor by city and one by field then give each field its part of the sales. Research intensities are set so that a city's firms spend what the table says.
 """
 
 from __future__ import annotations
@@ -85,6 +85,7 @@ def make_firms(bay) -> Firms:
             ids = np.array([identity_of(city, region.field_ids[f], kind, k) for k, f in enumerate(field)], np.uint64)
             parts.append((np.full(n, c), field, np.full(n, kind), weight, size / 4.0, ids))
     city, field, kind, weight, sales, ids = (np.concatenate(column) for column in zip(*parts, strict=True))
+    sales *= field_factors(region, city, field, kind, weight, sales)
     n = city.size
     firms = Firms(int(n * 1.6) + 64, PER_FIELD * fields)
     rows = slice(0, n)
@@ -117,6 +118,33 @@ def make_firms(bay) -> Firms:
     firms.imports[rows] = region.import_dependence_field[field]
     bay.entry_weight = entry_weights(bay, city, field, weight)
     return firms
+
+
+def field_factors(region, city, field, kind, weight, sales) -> np.ndarray:
+    """Factor on the sales of thinned firms (n,) with which each field sells what the table gives it, at any scale.
+
+    A field's part of a kind's sales in the bay is the sum over cities of its part of the firms; cities keep theirs
+    (iterative proportional fitting by city and by field). Without it the few large firms that a small scale leaves decide
+    which fields are large.
+    """
+    cities, fields = region.field_mix_city.shape
+    factor = np.ones(city.size)
+    for k in (STARTUP, SMALL):
+        rows = np.flatnonzero(kind == k)
+        if rows.size == 0:
+            continue
+        cell = city[rows] * fields + field[rows]
+        there = np.bincount(cell, weights=weight[rows] * sales[rows], minlength=cities * fields).reshape(cities, fields)
+        by_city = there.sum(axis=1)
+        by_field = by_city @ region.field_mix_city
+        by_field *= (there.sum(axis=0) > 0.0)
+        by_field *= by_city.sum() / max(by_field.sum(), 1e-300)
+        fitted = there.copy()
+        for _ in range(100):
+            fitted *= (by_field / np.maximum(fitted.sum(axis=0), 1e-300))[None, :]
+            fitted *= (by_city / np.maximum(fitted.sum(axis=1), 1e-300))[:, None]
+        factor[rows] = (fitted / np.maximum(there, 1e-300)).ravel()[cell]
+    return factor
 
 
 def absorptive_base(bay, ids: np.ndarray) -> np.ndarray:

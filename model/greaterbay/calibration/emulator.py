@@ -195,5 +195,7 @@ def _correlation(left_out: np.ndarray) -> np.ndarray:
 
     scaled = left_out / np.maximum(left_out.std(axis=0), 1e-12)
     covariance, _ = ledoit_wolf(scaled - scaled.mean(axis=0))
-    sd = np.sqrt(np.diag(covariance))
-    return covariance / np.outer(sd, sd)
+    sd = np.sqrt(np.maximum(np.diag(covariance), 1e-20))  # a figure that never moves is correlated with nothing
+    found = covariance / np.outer(sd, sd)
+    np.fill_diagonal(found, 1.0)
+    return found

@@ -40,7 +40,8 @@ def _head(study, found, manifest) -> str:
 Made by `{manifest["command"]}` (study `{study.id}`, numbers version {manifest["numbers"]}, seed {study.seed}): {budget["runs"]} runs of
 the scenario `{study.scenario}` to {study.end} at scale {study.scale:g} ({waves} by wave), {budget["seconds_per_run"]:.2f} s each, about
 {budget["minutes"]:.0f} minutes on two cores; {budget["failed"]} runs failed{_failures(budget)}. Share of the prior that is not implausible
-before each later wave: {left or "–"}. {manifest["draws"]} draws. Targets, priors and discrepancies were fixed before the first wave.
+before each later wave: {left or "–"}. {manifest["draws"]} draws. Nothing in the lists of targets
+and priors changed after the first wave. {study.note}
 What failed stays visible below."""
 
 
@@ -198,13 +199,12 @@ def _misfit(study, found) -> str:
     for r in found["fit"]:
         t = by_id[r["target"]]
         if not r["inside90"]:
-            way = "rarely holds" if r["ordering"] else "above the target" if r["z"] < 0 else "below the target"
-            reach = (
-                "no prior draw reaches it: a mechanism or a match of definitions is missing"
-                if r["met_by_prior"] < 0.01
-                else (f"{r['met_by_prior']:.0%} of prior draws meet it: other figures pull the other way")
-            )
-            lines.append(f"- **{r['target']}**: the model is {way} ({reach}). Note of the target: {t.reason}")
+            way = "the claim rarely holds" if r["ordering"] else f"the model is {'above' if r['z'] < 0 else 'below'} the target"
+            pull = "other figures pull the other way" if r["fitted"] else "it was not fitted"
+            reach = f"{r['met_by_prior']:.0%} of prior draws meet it: {pull}"
+            if r["met_by_prior"] < 0.01:
+                reach = "no prior draw reaches it: a mechanism or a match of definitions is missing"
+            lines.append(f"- **{r['target']}**: {way} ({reach}). Note of the target: {t.reason}")
         elif not r["counts"]:
             lines.append(f"- {r['target']}: met by {r['met_by_prior']:.0%} of prior draws, so it tells nothing and does not count.")
     return "## What does not fit, what does not count, and why\n\n" + ("\n".join(lines) or "Everything fits.")

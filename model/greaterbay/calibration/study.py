@@ -140,6 +140,8 @@ class Study:
     posterior: Mapping[str, float]
     checks: Mapping[str, float]
     ridges: tuple[Mapping[str, object], ...] = field(default=())
+    note: str = ""
+    """How the lists came about; printed in the report."""
 
     @property
     def estimators(self) -> tuple[str, ...]:
@@ -179,7 +181,7 @@ class Study:
 
     def digest(self) -> str:
         """SHA-256 of all that changes a result, the model's numbers included."""
-        content = {key: value for key, value in asdict(self).items() if key not in ("path", "title")}
+        content = {key: value for key, value in asdict(self).items() if key not in ("path", "title", "note")}
         text = json.dumps([greaterbay.NUMBERS, content], sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -210,7 +212,7 @@ def load_study(path: str | os.PathLike | None = None) -> Study:
     head = _fields(
         table.get("study", {}),
         {"id": str, "title": str, "scenario": str, "scale": float, "end": str, "seed": int},
-        {"targets": str, "priors": str},
+        {"targets": str, "priors": str, "note": str},
         f"{path.name}: [study]",
         problems,
     )
@@ -236,6 +238,7 @@ def load_study(path: str | os.PathLike | None = None) -> Study:
         posterior,
         checks,
         ridges,
+        head.get("note", ""),
     )
     if study.runs_planned() > MOST_RUNS:
         raise StudyError([f"{path.name}: {study.runs_planned()} runs are planned; allowed: at most {MOST_RUNS}"])

@@ -217,7 +217,9 @@ def launch_vintages(bay) -> None:
         bay.technologies[slot] = Technology(slot, f, bay.quarter, p.gain * bay.region.adoption_gain_field[f],
                                             bay.technology_names[slot], "field")
         row = inventions.developer[best] - bay.institutes.capacity
-        firms.adopted[row] |= mask
+        # one real firm starts it: of a row that stands for many the chance that a user of it is met
+        if bay.streams.uniforms("probe", 0, technology_identity(bay.technology_names[slot], bay.quarter) ^ firms.id[row: row + 1])[0] < 1.0 / firms.weight[row]:
+            firms.adopted[row] |= mask
 
 
 def launch_probes(bay) -> None:

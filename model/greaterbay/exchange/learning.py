@@ -352,7 +352,7 @@ def share_knowledge(bay) -> None:
     simulated = simulated_share(bay)
     real = simulated * np.where(np.arange(n) < count, q.institute_rate, 1.0)
     means, counts = np.zeros(n), np.zeros(n, np.int64)
-    invention_means(nodes, money, people, spill, access, real, q, means)
+    invention_means(nodes._replace(degree=even_degrees(bay, nodes)), money, people, spill, access, real, q, means)
     invention_counts(means, nodes.id, bay.streams.key("invention", quarter), q.dispersion, counts)
 
     per_head = money / np.maximum(people, 1e-9)
@@ -362,7 +362,10 @@ def share_knowledge(bay) -> None:
     live = firms.alive_rows()
     share[count + live, firms.field[live]] = 1.0
     weight = np.concatenate((np.full(count, 0.2), np.ones(firms.capacity)))
-    made = np.round(counts / np.where(np.arange(n) < count, 1.0, simulated)).astype(np.int64)
+    # who is never thinned recombines with all its real inventions: their mean, rounded by a draw, not the few that are simulated
+    whole = np.concatenate((np.ones(count, bool), firms.kind == LEADER))
+    draw = bay.streams.uniforms("recombine", quarter, nodes.id, 3)
+    made = np.where(whole, np.floor(means / np.maximum(simulated, 1e-12) + draw), counts).astype(np.int64)
     develop(nodes, levels, change, effort, spill, share, related, made, weight, one, p)
     institutes.capability[:] = levels[:count]
     firms.capability[:] = levels[count:]
@@ -374,6 +377,21 @@ def share_knowledge(bay) -> None:
     city, weight = firms.city[live], firms.weight[live]
     bay.tally.add("learning", city, firms.learned[live] * weight)
     bay.tally.add("learning_from_core", city, firms.learned_core[live] * weight)
+
+
+def even_degrees(bay, nodes) -> np.ndarray:
+    """Ties of every node (N,), those of institutes without the lumps of 1 / scale in which they come.
+
+    A part 1 - scale of an institute's ties is taken from what the institutes of its city have together, by 1 + staff / 100.
+    """
+    institutes, scale = bay.institutes, bay.scale
+    size = 1.0 + institutes.staff / 100.0
+    cities = len(bay.region.city_ids)
+    per_size = np.bincount(institutes.city, weights=institutes.degree, minlength=cities) / np.maximum(
+        np.bincount(institutes.city, weights=size, minlength=cities), 1e-12)
+    degree = nodes.degree.copy()
+    degree[: institutes.capacity] = scale * institutes.degree + (1.0 - scale) * per_size[institutes.city] * size
+    return degree
 
 
 def absorption_target(base, intensity, skill, p):

@@ -394,11 +394,14 @@ def find_partners(bay) -> None:
     n = nodes.alive.size
     target, theirs, expected = look(bay, nodes, bay.adjacency)
     quota = np.ones(n, np.int64)
-    places = p.institute_ties * bay.institutes.researchers * bay.scale * further_places(bay)
-    draws = bay.streams.uniforms("rounding", quarter, bay.institutes.id, 1)
-    quota[: bay.institutes.capacity] = np.floor(places) + (draws < places - np.floor(places))
+    # a place not taken is kept for the next who asks, so that the parts of a place that a small scale leaves add up
+    count, places = bay.institutes.capacity, p.institute_ties * bay.institutes.researchers * bay.scale * further_places(bay)
+    bay.institutes.tie_places[:] = np.minimum(bay.institutes.tie_places, 1.0) + places
+    quota[:count] = np.floor(bay.institutes.tie_places)
     chosen = np.empty(n, np.int64)
     deferred_acceptance(target, theirs, quota, chosen)
+    taken = chosen[(chosen >= 0) & (chosen < count)]
+    bay.institutes.tie_places[:] -= np.bincount(taken, minlength=count)
     make_ties(bay, nodes, np.flatnonzero(chosen >= 0), chosen)
     update_degrees(ties, bay.institutes, bay.firms)
     bay.see_ties()

@@ -111,6 +111,9 @@ def write_screening(results: dict, out: Path, lang: str) -> list[Path]:
             )
             for r in found["rows"][:MOST_SHOWN]
         ]
+        if found["sd_effect"] == 0.0:
+            parts.append(f"## {name}\n\nThe effect is {number(found['mean_effect'])} at every point of the design: no parameter moves it.")
+            continue
         parts.append(
             f"## {name}\n\nMean effect {number(found['mean_effect'])}, sd over the design {number(found['sd_effect'])}; it has the sign "
             f"of its mean in {found['same_sign']:.0%} of the pairs. The emulator behind the Sobol indices explains "
