@@ -166,6 +166,14 @@ class Actor(mesa.Agent):
             product *= max(level, self.member_level, 1e-6)
         return product**0.25
 
+    def ties_used(self) -> float:
+        """Ties that help an inventor: a firm's own; of an institute's, which come in lumps, the scale's part, the rest from what
+        the institutes of the city have together."""
+        if self.is_firm:
+            return self.degree()
+        m = self.model
+        return m.scale * self.degree() + (1.0 - m.scale) * m.even[self.city] * (1.0 + self.size / 100.0)
+
     def mean_inventions(self) -> float:
         """Knowledge production function of a quarter."""
         q = self.model.p.invention
@@ -174,7 +182,7 @@ class Actor(mesa.Agent):
         pool = max(self.model.spill[self.city][self.field], 1e-6)
         return (self.simulated * q.rate * (4.0 * self.money / q.rd_reference) ** q.rd_elasticity
                 * (self.size / q.people_reference) ** q.people_elasticity
-                * math.exp(q.partner * math.log1p(self.degree() / (1.0 + self.size / 100.0)))
+                * math.exp(q.partner * math.log1p(self.ties_used() / (1.0 + self.size / 100.0)))
                 * pool**q.spillover_elasticity * (max(self.access(), 1e-6) / q.capability_reference) ** q.capability_elasticity)
 
     def develop(self, learned: dict, made: int) -> None:
@@ -401,10 +409,18 @@ class Core(mesa.Model):
                 self.learned[learner] += cut * totals[learner]
                 for key, value in gain.items():
                     change[learner][key] = change[learner].get(key, 0.0) + cut * value
+        institutes = [actor for actor in self.actors if not actor.is_firm]
+        ties, size = [0.0] * len(self.minutes), [1e-12] * len(self.minutes)
+        for actor in institutes:
+            ties[actor.city] += actor.degree()
+            size[actor.city] += 1.0 + actor.size / 100.0
+        self.even = [number / whole for number, whole in zip(ties, size, strict=True)]
         self.means = {actor: actor.mean_inventions() for actor in self.actors}
         self.made = made = {actor: self.count(mean) for actor, mean in self.means.items()}
         for actor in self.actors:
-            actor.develop(change[actor], round(made[actor] / actor.thinned))
+            # who is never thinned recombines with all its real inventions, their mean
+            whole = math.floor(self.means[actor] / actor.thinned + self.random.random())
+            actor.develop(change[actor], whole if actor.unthinned else made[actor])
 
     def count(self, mean: float) -> int:
         """Negative binomial: a Poisson count whose mean is gamma distributed."""

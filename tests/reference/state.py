@@ -138,6 +138,7 @@ def objects(bay, seed: int) -> Core:
     core.minutes = values.travel_minutes[:cities, :cities].tolist()
     core.barrier = values.barrier_technology[:cities, :cities].tolist()
     core.talent_barrier, core.unrecognised = values.barrier_talent.tolist(), values.unrecognised.tolist()
+    core.scale = bay.scale
     core.sharing, core.effort_reference = values.alliance_sharing.tolist(), bay.effort_reference
     bay.see_network()
     core.spill, core.basic = learning.spillover_pools(bay).tolist(), learning.basic_pools(bay).tolist()
@@ -172,9 +173,9 @@ def objects(bay, seed: int) -> Core:
                 money=float(institutes.rd_paid[node]),
                 recombination=0.2, uses=set(),
                 research=institutes.field_weight[node].astype(float).tolist(),
-                simulated=float(simulated[node]) * p.invention.institute_rate, **{**given, "thinned": 1.0})
-            expected = float(places[node])
-            quota = int(expected) + (core.random.random() < expected - int(expected))
+                simulated=float(simulated[node]) * p.invention.institute_rate, **given)
+            # what is left of a place is kept for the next quarter
+            quota = int(min(float(institutes.tie_places[node]), 1.0) + float(places[node]))
             actor.quota = lambda quota=quota: quota
         else:
             weight, cell = float(firms.weight[r]), (firms.city[r], firms.field[r], firms.kind[r])
