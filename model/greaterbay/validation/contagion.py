@@ -29,6 +29,7 @@ def curve(adjacency: Adjacency, seed: int, outside: float, imitation: float, cit
     firms = Firms(AGENTS, 4)
     firms.alive[:], firms.city[:], firms.field[:], firms.kind[:] = 1, 0, 0, 1
     firms.id[:] = np.arange(AGENTS, dtype=np.uint64)
+    firms.sales[:] = firms.cash[:] = 1.0
     one, none, cell, nobody = np.ones(1), np.zeros(1), np.zeros((1, 1, 4)), np.zeros(AGENTS)
     chain = np.zeros((1, 1, CHAIN_STEPS, 1))  # neither suppliers nor customers
     share = [0.0]
