@@ -89,6 +89,15 @@ NOTES = {
         "*alone*: the mechanism is called on a given network; *run*: paired runs of the model.",
         "Silverberg & Verspagen 2005 is left out: inventions are not searched on a landscape in this model. Training in Dawid et al. "
         "is varied through the region table (academies of the lagging city begin to teach).",
+        "Fixed after a first look at results, so no independent confirmation: that a meeting in Cowan & Jonard draws an agent and then a "
+        "neighbour (with ties drawn at random the peak stands, the least variation inside does not); that the inverted U is fitted over "
+        "the distances with 95 % of learning (`nooteboom_all_*` is the first reading); the contrast of Ahrweiler et al.; the bounds of "
+        "`dawid_target_integrated`, `brander_best_part`, `brander_control_no_distaste`, `howell_ratio`, `howell_control` and "
+        "`bass_lattice_below`, `bass_small_world_below`. Signs and the bounds of the protocols were fixed before.",
+    ),
+    "gravity": (
+        "How much of a coefficient may be left in the controls was fixed after a first look with three seeds; the signs were fixed before. "
+        "All coefficients stand in `gravity_coefficients.csv`.",
     ),
     "claims": (
         "Claims of the source documents, with the estimators fixed before any fitting; claims on levers that the catalogue does not have "
