@@ -88,7 +88,7 @@ def busy(make_bay):
     """Three years with every lever on."""
     levers = {name: strong(name) for name in catalogue.levers()}
     probes = {name: {"start": date(2020, 7, 1)} for name in ("humanoid_robots", "battery_materials")}
-    bay = change(make_bay(levers, probes), {"market.relocate": 0.01})
+    bay = change(make_bay(levers, probes), {"market.relocate": 0.01, "mobility.look": 0.4})
     bay.run_to_end()
     return bay
 
