@@ -2,7 +2,8 @@
 
     python tests/mutation/mutants.py [--only ID ...] [--jobs N] [--out FILE]
 
-The copy has its own cache of compiled kernels; nothing in the checkout is touched. Ends with 1 when a broken mechanism was not caught.
+The copy has its own cache of compiled kernels; nothing in the checkout is touched. Before anything is broken, all tests and checks
+named must pass as the source stands. Ends with 1 when they do not, or when a broken mechanism was not caught.
 """
 
 from __future__ import annotations
@@ -105,6 +106,25 @@ def notice(mutation: Mutation) -> list[str]:
     return []
 
 
+def control(chosen: list[Mutation]) -> list[str]:
+    """What fails although nothing is broken: a test or check that could not tell."""
+    found = []
+    with broken_copy(Mutation("nothing", "nothing is broken", [])) as (top, environment):
+        tests = sorted({test for mutation in chosen for test in mutation.tests})
+        if tests:
+            command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "0", *tests]
+            done = subprocess.run(command, cwd=top, env=environment, capture_output=True, text=True)
+            found += [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))] if done.returncode else []
+        for mutation in chosen:
+            if mutation.checks:
+                experiment, seeds, *wanted = mutation.checks
+                command = [sys.executable, "-c", MEASURE, experiment, str(seeds)]
+                done = subprocess.run(command, cwd=top, env=environment, capture_output=True, text=True)
+                status = json.loads(done.stdout.splitlines()[-1])["status"] if done.returncode == 0 else {}
+                found += [f"check {name} with {seeds} seeds: {status.get(name)}" for name in wanted if status.get(name) in (None, "FAIL")]
+    return found
+
+
 def table(rows: list[tuple[Mutation, list[str], float]]) -> str:
     """Which test or check caught which broken mechanism."""
     lines = ["# Broken mechanisms", "",
@@ -125,6 +145,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path)
     given = parser.parse_args(arguments)
     chosen = [mutation for name, mutation in declared().items() if given.only is None or name in given.only]
+
+    wrong = control(chosen)
+    if wrong:
+        print("these fail although nothing is broken:", *wrong, sep="\n", file=sys.stderr)
+        return 1
 
     def one(mutation: Mutation) -> tuple[Mutation, list[str], float]:
         begin = time.perf_counter()

@@ -125,11 +125,14 @@ class Actor(mesa.Agent):
         p = self.model.p.partnering
         if self.size <= 0.0 or self.random.random() >= p.seek_share:
             return []
-        known, proposals = {self, *self.partners}, []
+        known, proposals, lot = {self, *self.partners}, [], self.random.random()
         for other, met in self.candidates():
             if other is None or other in known or other.size <= 0.0:
                 continue
             known.add(other)
+            # who is never thinned proposes as much more rarely as the tie would stand for more
+            if self.unthinned and lot * other.weight > self.weight:
+                continue
             value = self.common_value(other, met)
             mine = value + p.mass_weight * math.log1p(other.size) - self.burden_cost + gumbel(self.random)
             theirs = value + p.mass_weight * math.log1p(self.size) - other.burden_cost + gumbel(self.random)
@@ -163,6 +166,14 @@ class Actor(mesa.Agent):
             product *= max(level, self.member_level, 1e-6)
         return product**0.25
 
+    def ties_used(self) -> float:
+        """Ties that help an inventor: a firm's own; of an institute's, which come in lumps, the scale's part, the rest from what
+        the institutes of the city have together."""
+        if self.is_firm:
+            return self.degree()
+        m = self.model
+        return m.scale * self.degree() + (1.0 - m.scale) * m.even[self.city] * (1.0 + self.size / 100.0)
+
     def mean_inventions(self) -> float:
         """Knowledge production function of a quarter."""
         q = self.model.p.invention
@@ -171,7 +182,7 @@ class Actor(mesa.Agent):
         pool = max(self.model.spill[self.city][self.field], 1e-6)
         return (self.simulated * q.rate * (4.0 * self.money / q.rd_reference) ** q.rd_elasticity
                 * (self.size / q.people_reference) ** q.people_elasticity
-                * math.exp(q.partner * math.log1p(self.degree() / (1.0 + self.size / 100.0)))
+                * math.exp(q.partner * math.log1p(self.ties_used() / (1.0 + self.size / 100.0)))
                 * pool**q.spillover_elasticity * (max(self.access(), 1e-6) / q.capability_reference) ** q.capability_elasticity)
 
     def develop(self, learned: dict, made: int) -> None:
@@ -199,11 +210,12 @@ class Actor(mesa.Agent):
     # ------------------------------------------------ adoption
 
     def hears_of(self, technology) -> bool:
-        """Contagion: outside, share of partners that use it, share of users in the city."""
+        """Contagion: outside, share of partners that use it, of users in the city, of suppliers and customers in reach."""
         p = self.model.p.diffusion
         users = sum(technology in partner.uses for partner in self.partners if partner.is_firm)
         share = users / len(self.partners) if self.partners else 0.0
-        return self.random.random() < min(1.0, p.outside + p.imitation * share + p.city_imitation * technology.share[self.city])
+        near = p.city_imitation * technology.share[self.city] + p.chain_imitation * technology.chain_share[self.city][self.field][self.step]
+        return self.random.random() < min(1.0, p.outside + p.imitation * share + near)
 
     def adopts(self, technology) -> bool:
         """Economic test: gain over the horizon less cost and risk, plus peers and the firm's mood; and the money must be there."""
@@ -211,7 +223,7 @@ class Actor(mesa.Agent):
         users = sum(technology in partner.uses for partner in self.partners if partner.is_firm)
         share = users / len(self.partners) if self.partners else 0.0
         aversion = p.risk_aversion * math.exp(0.5 * self.random.gauss(0.0, 1.0))
-        risk = p.risk * (1.0 - self.cover) * (1.0 - technology.bay_share)
+        risk = p.risk * (1.0 - self.cover) * (1.0 - technology.bay_share[self.city])
         worth = (p.horizon * technology.gain * self.absorptive - technology.cost - aversion * risk
                  + p.peers * 0.5 * (share + technology.share[self.city]))
         price = technology.cost * 4.0 * self.sales
@@ -290,17 +302,19 @@ class Core(mesa.Model):
         super().__init__(seed=seed)
 
     def firm_in(self, city: int, field: int):
-        """A firm of a city: its field by relatedness, then a place of the table of that cell; many places are empty."""
+        """A firm of a city: its field by relatedness, then somebody of that cell."""
         other = self.fields_seen[city][field].draw(self.random)
         return None if other is None else self.from_places(self.cells[city][other], self.places[city][other])
 
     def from_places(self, actors: list, places: int):
-        """Who sits at a drawn place; up to ``TRIES`` draws."""
+        """Who sits at a drawn place of a cell's table, of which many are empty. An agent that stands for less than the others is passed
+        over by most draws (``passed``). After ``TRIES`` draws in vain somebody of the others is taken, else anybody."""
         for _ in range(TRIES):
             at = int(self.random.random() * places)
-            if at < len(actors):
+            if at < len(actors) and self.random.random() >= actors[at].passed:
                 return actors[at]
-        return None
+        others = [actor for actor in actors if actor.passed == 0.0] or actors
+        return self.random.choice(others) if others else None
 
     def member_of(self, alliance: int):
         """Who sits at one drawn place of an alliance's table."""
@@ -365,8 +379,11 @@ class Core(mesa.Model):
 
     def tie(self, one: Actor, two: Actor) -> Tie:
         """A new tie; its weight is that of the thinned side."""
-        firms = [actor for actor in (one, two) if actor.is_firm]
-        weight = sum(actor.weight for actor in firms) / len(firms) if firms else 1.0
+        firms = [actor.weight for actor in (one, two) if actor.is_firm]
+        if len(firms) == 2 and one.unthinned != two.unthinned:  # a leader with another firm
+            weight = max(firms)
+        else:
+            weight = sum(firms) / len(firms) if firms else 1.0
         common = set(one.alliances) & set(two.alliances)
         first = min(one, two, key=lambda actor: (actor.is_firm, actor.unique_id))
         shared = bool(common) and self.random.random() < self.sharing[first.city]
@@ -392,10 +409,18 @@ class Core(mesa.Model):
                 self.learned[learner] += cut * totals[learner]
                 for key, value in gain.items():
                     change[learner][key] = change[learner].get(key, 0.0) + cut * value
+        institutes = [actor for actor in self.actors if not actor.is_firm]
+        ties, size = [0.0] * len(self.minutes), [1e-12] * len(self.minutes)
+        for actor in institutes:
+            ties[actor.city] += actor.degree()
+            size[actor.city] += 1.0 + actor.size / 100.0
+        self.even = [number / whole for number, whole in zip(ties, size, strict=True)]
         self.means = {actor: actor.mean_inventions() for actor in self.actors}
         self.made = made = {actor: self.count(mean) for actor, mean in self.means.items()}
         for actor in self.actors:
-            actor.develop(change[actor], round(made[actor] / actor.thinned))
+            # who is never thinned recombines with all its real inventions, their mean
+            whole = math.floor(self.means[actor] / actor.thinned + self.random.random())
+            actor.develop(change[actor], whole if actor.unthinned else made[actor])
 
     def count(self, mean: float) -> int:
         """Negative binomial: a Poisson count whose mean is gamma distributed."""

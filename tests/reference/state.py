@@ -12,6 +12,8 @@ import numpy as np
 from core_in_objects import Core, Firm, Institute, Person, Technology, Tie, Weights
 
 from greaterbay import Bay, load_scenario
+from greaterbay.actors.firm import LEADER
+from greaterbay.actors.places import ROW, STEPS
 from greaterbay.exchange import diffusion, learning, mobility, partnering
 from greaterbay.policy import government
 from greaterbay.streams import Streams
@@ -51,7 +53,8 @@ def fast_moves(bay) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     start = np.concatenate(([0], np.cumsum(size)[:-1])).astype(np.int64)
     table = np.full(int(size.sum()), -1, np.int64)
     mobility._post_tables(vacancies, employer_city, np.concatenate((bay.institutes.id, bay.firms.id)), table, start, size)
-    posts = mobility.Posts(table, start, size, np.cumsum(pull_of(bay, vacancies, employer_city), axis=1))
+    pull = np.cumsum(pull_of(bay, vacancies, employer_city), axis=1)
+    posts = mobility.Posts(table, start, size, pull, bay.values.register_reach, pull)  # nobody is in the register
     keys = mobility.Keys(*(bay.streams.key(name, bay.quarter) for name in ("look", "offer", "offer_city", "job_utility", "leave", "age")))
     choice, accepted = np.empty(people.capacity, np.int64), np.empty(people.capacity, np.int8)
     mobility.choose_posts(people.part(mobility.Seekers), employer_city, field, posts, mobility.city_setting(bay), keys,
@@ -62,11 +65,13 @@ def fast_moves(bay) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def pull_of(bay, vacancies, employer_city) -> np.ndarray:
-    """Weight of other cities among those a person looks at (C, C)."""
+    """Weight of other cities among those a person looks at, and in the last column of what borders hide (C, C + 1)."""
     cities = len(bay.region.city_ids)
     opened = np.bincount(employer_city[vacancies > 0], weights=vacancies[vacancies > 0], minlength=cities)
     minutes, barrier = (values[:cities, :cities] for values in (bay.values.travel_minutes, bay.values.barrier_talent))
-    return np.exp(-minutes / 60.0 - barrier) * opened[None, :] * (1.0 - np.eye(cities))
+    near = np.exp(-minutes / 60.0) * opened[None, :] * (1.0 - np.eye(cities))
+    seen = near * np.exp(-barrier)
+    return np.concatenate((seen, (near - seen).sum(axis=1, keepdims=True)), axis=1)
 
 
 class Kept:
@@ -133,6 +138,7 @@ def objects(bay, seed: int) -> Core:
     core.minutes = values.travel_minutes[:cities, :cities].tolist()
     core.barrier = values.barrier_technology[:cities, :cities].tolist()
     core.talent_barrier, core.unrecognised = values.barrier_talent.tolist(), values.unrecognised.tolist()
+    core.scale = bay.scale
     core.sharing, core.effort_reference = values.alliance_sharing.tolist(), bay.effort_reference
     bay.see_network()
     core.spill, core.basic = learning.spillover_pools(bay).tolist(), learning.basic_pools(bay).tolist()
@@ -151,7 +157,10 @@ def objects(bay, seed: int) -> Core:
         bit=t.bit, field=t.field, gain=t.gain,
         cost=q.cost * region.adoption_gain_field[t.field] * math.exp(-q.cost_fall * (bay.quarter - t.launch)),
         share=(users[:, t.bit] / np.maximum(possible[:, t.bit], 1e-12)).tolist(),
-        bay_share=users[:, t.bit].sum() / max(possible[:, t.bit].sum(), 1e-12)) for t in technologies]
+        bay_share=[users[:, t.bit].sum() / max(possible[:, t.bit].sum(), 1e-12)] * cities) for t in technologies]
+    chain = diffusion.chain_shares(bay, np.array([t.bit for t in technologies]), np.array([t.field for t in technologies]))
+    for k, technology in enumerate(core.technologies):
+        technology.chain_share = chain[:, :, :, k].tolist()
     core.actors, core.of_node = [], {}
     for node in [*range(count), *(firms.alive_rows() + count).tolist()]:
         r = node - count
@@ -160,17 +169,19 @@ def objects(bay, seed: int) -> Core:
         if r < 0:
             actor = Institute(
                 core, city=int(institutes.city[node]), field=int(institutes.main_field[node]), weight=1.0,
-                size=float(institutes.staff[node]), chain=0.0, park_boost=0.0, absorptive=0.6, money=float(institutes.rd_paid[node]),
+                size=float(institutes.staff[node]), chain=0.0, park_boost=0.0, absorptive=p.learning.institute_absorptive, unthinned=True,
+                money=float(institutes.rd_paid[node]),
                 recombination=0.2, uses=set(),
                 research=institutes.field_weight[node].astype(float).tolist(),
-                simulated=float(simulated[node]) * p.invention.institute_rate, **{**given, "thinned": 1.0})
-            expected = float(places[node])
-            quota = int(expected) + (core.random.random() < expected - int(expected))
+                simulated=float(simulated[node]) * p.invention.institute_rate, **given)
+            # what is left of a place is kept for the next quarter
+            quota = int(min(float(institutes.tie_places[node]), 1.0) + float(places[node]))
             actor.quota = lambda quota=quota: quota
         else:
             weight, cell = float(firms.weight[r]), (firms.city[r], firms.field[r], firms.kind[r])
             actor = Firm(
                 core, city=int(firms.city[r]), field=int(firms.field[r]), weight=weight, size=float(firms.staff[r]) / weight,
+                unthinned=bool(firms.kind[r] == LEADER), step=min(diffusion.CHAIN_STEPS - 1, int(firms.chain[r] * diffusion.CHAIN_STEPS)),
                 chain=float(firms.chain[r]), park_boost=float(park[r]), absorptive=float(firms.absorptive[r]), recombination=1.0,
                 money=float(firms.rd_paid[r] + firms.rd_granted[r]), own_research=float(firms.rd_paid[r]), cash=float(firms.cash[r]),
                 sales=float(firms.sales[r]), research=[float(f == firms.field[r]) for f in range(fields)],
@@ -189,9 +200,9 @@ def objects(bay, seed: int) -> Core:
     core.city_value, core.cluster = setting.city_value.tolist(), setting.cluster.tolist()
     core.posts = []
     for c in range(cities):
-        here = [core.of_node[n] for n in np.flatnonzero((employer_city == c) & (vacancies > 0)) for _ in range(min(int(vacancies[n]), 400))]
+        here = [core.of_node[n] for n in np.flatnonzero((employer_city == c) & (vacancies > 0)) for _ in range(int(vacancies[n]))]
         core.posts.append((here, int(post_places[c])))
-    core.open_cities = [Weights(range(cities), row) for row in pull_of(bay, vacancies, employer_city)]
+    core.open_cities = [Weights([*range(cities), None], row) for row in pull_of(bay, vacancies, employer_city)]
     core.people = [Person(core, city=int(people.city[i]), field=int(people.field[i]), origin=int(setting.home_city[people.home[i]]),
                           employer=core.of_node.get(int(people.employer[i])), weight=float(people.weight[i])) for i in people.alive_rows()]
     return core
@@ -207,6 +218,8 @@ def _search(core: Core, bay, cities: int, fields: int) -> None:
             core.cells[actor.city][actor.field].append(actor)
             number[actor.city, actor.field] += actor.weight
     core.places = bay.places.size.reshape(cities, fields).tolist()
+    for slot in bay.places.slot[bay.places.slot >= 0].tolist():
+        core.of_node[slot % ROW + bay.institutes.capacity].passed = slot // ROW / STEPS
     core.mass = (number @ related).tolist()
     visible = np.exp(-p.candidate_border * np.array(core.barrier))
     for one, two in region.agreements:

@@ -12,7 +12,7 @@ import pytest
 import state
 from scipy.special import stdtrit
 
-RUNS_FAST, RUNS_REFERENCE = 150, 24
+RUNS_FAST, RUNS_REFERENCE = 150, 40
 MARGINS = {
     "new_ties": 0.06, "new_with_institute": 0.12, "new_in_other_city": 0.08, "new_distance": 0.04, "learning": 0.04, "inventions": 0.07,
     "inventions_by_institutes": 0.15, "level": 0.002, "hires": 0.04, "hires_from_other_city": 0.06, "adoptions": 0.06,

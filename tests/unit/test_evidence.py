@@ -291,6 +291,7 @@ def texts_with_references():
         *(PACKAGE / "policy").rglob("*.toml"),
         *(PACKAGE / "validation").glob("*.csv"),
         *(PACKAGE / "region" / "gba").glob("sources.csv"),
+        PACKAGE / "validation" / "checks.csv",
         *(CALIBRATION / name for name in ("targets.toml", "priors.toml", "derived.toml")),
         *shipped_folder("scenarios").glob("*.toml"),
         *(shipped_folder("scenarios") / "mixins").glob("*.toml"),

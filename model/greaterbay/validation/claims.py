@@ -44,7 +44,7 @@ def run(seed: int, levers=None, changes=None, watch=None, parameters=None, overr
     return play(bay, QUARTERS, watch)
 
 
-def worth(bay) -> float:
+def value_converted(bay) -> float:
     """Value-weighted conversions of the run."""
     return float(total(bay, "conversions_value").sum())
 
@@ -81,8 +81,8 @@ def measure(seed: int) -> dict[str, float]:
     outer = ~region.core_city
     start, end = slice(0, 8), slice(QUARTERS - 16, QUARTERS)
     together = {name: full[name] for name in COLLABORATION}
-    out = {"t1_baseline": worth(base) / worth(run(seed, overrides=CUT)),
-           "t1_levers": worth(run(seed, together)) / worth(run(seed, together, overrides=CUT))}
+    out = {"t1_baseline": value_converted(base) / value_converted(run(seed, overrides=CUT)),
+           "t1_levers": value_converted(run(seed, together)) / value_converted(run(seed, together, overrides=CUT))}
     out |= {"t3_trend": core_share(base, end) - core_share(base, start)}
     served = run(seed, levers_for(PERIPHERY))
     out["t3_levers"] = core_share(served, end) - core_share(base, end)
@@ -116,14 +116,14 @@ def measure(seed: int) -> dict[str, float]:
     size = region.firms_city
     out["t13_platform"] = float(np.average(gain[outer], weights=size[outer]) - np.average(gain[~outer], weights=size[~outer]))
 
-    reference = worth(base)
-    single = [float(np.log(worth(run(seed, {f"{kind}_barrier": 0.0})) / reference)) for kind in BARRIERS]
+    reference = value_converted(base)
+    single = [float(np.log(value_converted(run(seed, {f"{kind}_barrier": 0.0})) / reference)) for kind in BARRIERS]
     out |= {f"t14_{kind}": value for kind, value in zip(BARRIERS, single, strict=True)}
-    together = float(np.log(worth(run(seed, {f"{kind}_barrier": 0.0 for kind in BARRIERS})) / reference))
+    together = float(np.log(value_converted(run(seed, {f"{kind}_barrier": 0.0 for kind in BARRIERS})) / reference))
     out["t14_together"] = together - max(single)
 
-    policy, technology = worth(with_services), worth(run(seed, changes=TECHNOLOGY))
-    both = worth(run(seed, services, TECHNOLOGY))
+    policy, technology = value_converted(with_services), value_converted(run(seed, changes=TECHNOLOGY))
+    both = value_converted(run(seed, services, TECHNOLOGY))
     out["t15_levels"] = (both - policy - technology + reference) / reference
     out["t15_logs"] = float(np.log(both * reference / (policy * technology)))
     return out

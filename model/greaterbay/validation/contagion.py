@@ -13,7 +13,7 @@ import numpy as np
 
 from greaterbay.actors.firm import Firms
 from greaterbay.actors.network import Adjacency
-from greaterbay.exchange.diffusion import Adopters, Keys, spread
+from greaterbay.exchange.diffusion import CHAIN_STEPS, Adopters, Keys, spread
 from greaterbay.parameters import Parameters
 from greaterbay.streams import Streams
 from greaterbay.validation.networks import ring_adjacency
@@ -29,13 +29,16 @@ def curve(adjacency: Adjacency, seed: int, outside: float, imitation: float, cit
     firms = Firms(AGENTS, 4)
     firms.alive[:], firms.city[:], firms.field[:], firms.kind[:] = 1, 0, 0, 1
     firms.id[:] = np.arange(AGENTS, dtype=np.uint64)
-    one, cell = np.ones(1), np.zeros((1, 1, 4))
+    firms.sales[:] = firms.cash[:] = 1.0
+    one, none, cell, nobody = np.ones(1), np.zeros(1), np.zeros((1, 1, 4)), np.zeros(AGENTS)
+    chain = np.zeros((1, 1, CHAIN_STEPS, 1))  # neither suppliers nor customers
     share = [0.0]
     for year in range(YEARS):
         new, from_core = np.zeros(AGENTS, np.uint64), np.zeros(AGENTS)
         keys = Keys(streams.key("adopt", year), streams.key("adopt_risk", 0))
-        spread(firms.part(Adopters), adjacency, 0, np.zeros(1, np.int64), np.ones(1, np.uint64), np.zeros(1, np.int64), one, one * 0.0,
-               one * 0.0, cell, np.ones((1, 1)), np.full((1, 1), share[-1]), one * 0.0, np.zeros(1, bool), keys, p, new, from_core)
+        spread(firms.part(Adopters), adjacency, 0, np.zeros(1, np.int64), np.ones(1, np.uint64), np.zeros(1, np.int64),
+               np.full((1, 1), outside), one, none, none, cell, np.ones((1, 1)), np.full((1, 1), share[-1]), chain, np.zeros((1, 1)),
+               np.zeros(1, bool), nobody, nobody, keys, p, new, from_core)
         firms.adopted[:] |= new
         share.append(float((firms.adopted > 0).mean()))
     return np.array(share)

@@ -40,7 +40,7 @@ def ties_now(bay) -> np.ndarray:
     """Distance, learning and kind of project of every tie as phase 4 will see it (ties, 3)."""
     count = bay.institutes.capacity
     levels = np.concatenate((bay.institutes.capability, bay.firms.capability))
-    absorptive = np.concatenate((np.full(count, 0.6), bay.firms.absorptive.astype(float)))
+    absorptive = np.concatenate((np.full(count, bay.parameters.learning.institute_absorptive), bay.firms.absorptive.astype(float)))
     distance, learned = np.empty(bay.ties.capacity), np.zeros(bay.ties.capacity)
     learning_of_ties(bay.ties.part(Partners), bay.nodes, levels, absorptive, bay.region.relatedness_field, bay.parameters.learning,
                      distance, learned)
