@@ -416,7 +416,8 @@ class Bay(mesa.Model):
         self.productivity_reference = np.maximum(market.mean_by_field(self, np.exp(self.effective)), 1e-12)
         self.productivity_city = self.productivity_city_start = market.productivity_by_city(self)
         self.sales_per_firm_start = float((firms.sales[rows] * firms.weight[rows]).sum() * 4.0 / firms.weight[rows].sum())
-        self.market_start = np.bincount(firms.field[rows], weights=firms.sales[rows] * firms.weight[rows], minlength=len(self.region.field_ids))
+        sold = firms.sales[rows] * firms.weight[rows]
+        self.market_start = np.bincount(firms.field[rows], weights=sold, minlength=len(self.region.field_ids))
         simulated, _ = self.value_added(start=True)
         self.rest_start = self.region.output_city / 4.0 - simulated
         if (self.rest_start < 0).any():
@@ -522,7 +523,8 @@ class Bay(mesa.Model):
     def city_sales(self) -> np.ndarray:
         """Sales of firms by city (C,), million CNY this quarter."""
         rows = self.firms.alive_rows()
-        return np.bincount(self.firms.city[rows], weights=self.firms.sales[rows] * self.firms.weight[rows], minlength=len(self.region.city_ids))
+        sold = self.firms.sales[rows] * self.firms.weight[rows]
+        return np.bincount(self.firms.city[rows], weights=sold, minlength=len(self.region.city_ids))
 
     def city_of_node(self, nodes: np.ndarray) -> np.ndarray:
         """City of institutes and firms given as nodes."""

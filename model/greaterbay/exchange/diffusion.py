@@ -302,8 +302,8 @@ def spread_technologies(bay) -> None:
         city, weight = firms.city[rows].astype(np.int64), firms.weight[rows]
         bay.ledger.pay("adoption", "firm", city, "outside", city, price * weight)
         firms.productivity[rows] += gain * firms.absorptive[rows]
-        bay.adoption_gain_city += np.bincount(city, weights=gain * firms.absorptive[rows] * weight, minlength=len(region.city_ids)) / np.maximum(
-            bay.firms_start, 1e-12)
+        gained = np.bincount(city, weights=gain * firms.absorptive[rows] * weight, minlength=len(region.city_ids))
+        bay.adoption_gain_city += gained / np.maximum(bay.firms_start, 1e-12)
         bay.tally.add("adoptions", city, count * weight)
         bay.tally.add("adoptions_from_core", city, from_core[rows] * weight)
         users, possible = count_users(bay)
