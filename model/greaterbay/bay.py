@@ -124,9 +124,10 @@ class Bay(mesa.Model):
         self.ties = Ties(int(self.firms.capacity * 4 + self.institutes.capacity * 8))
         self.places = Places(cities * fields)
         rows = self.firms.alive_rows()
-        self.places.build(self.firms.city[rows].astype(np.int64) * fields + self.firms.field[rows], rows, self.firms.id[rows],
-                          1.0 - self.firms.weight[rows] / self.entry_weight[self.firms.city[rows], self.firms.field[rows]] * (self.firms.kind[rows] == LEADER)
-                          - (self.firms.kind[rows] != LEADER))
+        # leaders are never thinned: a draw passes one over unless it stands for as many as the others of its cell
+        cell_weight = self.entry_weight[self.firms.city[rows], self.firms.field[rows]]
+        passed = np.where(self.firms.kind[rows] == LEADER, 1.0 - self.firms.weight[rows] / cell_weight, 0.0)
+        self.places.build(self.firms.city[rows].astype(np.int64) * fields + self.firms.field[rows], rows, self.firms.id[rows], passed)
         self.government_cash = np.zeros(cities)
         self.grant_left = np.zeros(cities)
         self.patient_left, self.joint_left = np.zeros((cities, cities)), np.zeros(cities)
@@ -154,14 +155,16 @@ class Bay(mesa.Model):
         # who looks for a post from abroad looks where a city's overseas links are
         linked = self.talent_start * region.overseas_links_city
         far = self.parameters.mobility.newcomers_abroad
-        self.newcomers_start = np.stack(((1.0 - far) * self.talent_start, far * self.talent_start.sum() * linked / max(linked.sum(), 1e-12)))
+        abroad = self.talent_start.sum() * linked / max(linked.sum(), 1e-12)
+        self.newcomers_start = np.stack(((1.0 - far) * self.talent_start, far * abroad))
         self.outside_response = region.outside_people_response
         self.team_ids = np.array([identity_of("team", name) for name in region.city_ids], np.uint64)
         self.homes_left, self.team_left = np.zeros(cities), np.zeros(cities)  # homes not yet let, grants not yet called
         self.arrivals_city, self.arrivals_before = np.zeros(cities), np.zeros(cities)  # people who came, this and last quarter
         self.welfare_paid, self.welfare_paid_before = np.ones(cities), np.ones(cities)  # share of movers' claims that was paid
         # a fixed multiple of the people, so that a post is met as often at any scale
-        self.post_places = np.maximum(16, np.ceil(self.parameters.mobility.post_places * self.talent_start / self.person_weight_city)).astype(np.int64)
+        rows_of_people = self.talent_start / self.person_weight_city
+        self.post_places = np.maximum(16, np.ceil(self.parameters.mobility.post_places * rows_of_people)).astype(np.int64)
         self._tables_of_technologies()
         self.ledger = Ledger(places)
         self._open_books()
@@ -413,7 +416,8 @@ class Bay(mesa.Model):
         self.productivity_reference = np.maximum(market.mean_by_field(self, np.exp(self.effective)), 1e-12)
         self.productivity_city = self.productivity_city_start = market.productivity_by_city(self)
         self.sales_per_firm_start = float((firms.sales[rows] * firms.weight[rows]).sum() * 4.0 / firms.weight[rows].sum())
-        self.market_start = np.bincount(firms.field[rows], weights=firms.sales[rows] * firms.weight[rows], minlength=len(self.region.field_ids))
+        sold = firms.sales[rows] * firms.weight[rows]
+        self.market_start = np.bincount(firms.field[rows], weights=sold, minlength=len(self.region.field_ids))
         simulated, _ = self.value_added(start=True)
         self.rest_start = self.region.output_city / 4.0 - simulated
         if (self.rest_start < 0).any():
@@ -519,7 +523,8 @@ class Bay(mesa.Model):
     def city_sales(self) -> np.ndarray:
         """Sales of firms by city (C,), million CNY this quarter."""
         rows = self.firms.alive_rows()
-        return np.bincount(self.firms.city[rows], weights=self.firms.sales[rows] * self.firms.weight[rows], minlength=len(self.region.city_ids))
+        sold = self.firms.sales[rows] * self.firms.weight[rows]
+        return np.bincount(self.firms.city[rows], weights=sold, minlength=len(self.region.city_ids))
 
     def city_of_node(self, nodes: np.ndarray) -> np.ndarray:
         """City of institutes and firms given as nodes."""

@@ -65,6 +65,11 @@ def move_firm_without_place(bay):
     bay.firms.city[row] = other_city(bay, bay.firms.city[row])
 
 
+def wall_up_what_was_open(bay):
+    at = bay.region.jurisdiction_city
+    bay.walls = at[:, None] != at[None, :]
+
+
 def let_money_vanish(bay):
     bay.ledger.balance[SECTORS.index("outside"), 0] = 0.0
 
@@ -171,6 +176,7 @@ def make_a_tie_matrix_lopsided(bay):
 
 
 CORRUPTIONS = {
+    "walls_hold": wall_up_what_was_open,
     "people_balance": add_person_without_booking,
     "people_balance_by_city": count_more("graduates", (1,)),
     "people_have_places": change("people", "city", person, -1),

@@ -11,7 +11,8 @@ from small_bay import POLICY_START, differing, lever, record_bytes, small_scenar
 
 LEVERS = catalogue.levers()
 # acts when one of a few firms moves across a border; in a year of six hundred firms that hardly happens (see test_location)
-RARE = {"firm_recognition"}
+# a refund on new products of young breakthroughs finds none there in a year either (see test_instruments)
+RARE = {"firm_recognition", "nm_vat_refund"}
 
 
 def strong(name: str) -> float:
@@ -62,7 +63,7 @@ def test_a_lever_reaches_its_own_books_only(lever_run):
     by_lever = bay.record.arrays()["public_cost_lever"].sum(axis=(0, 1))
     at = bay.coords()["lever"].index(name)
     assert np.delete(by_lever, at).sum() == 0
-    assert (by_lever[at] > 0) == bool(LEVERS[name].payer), by_lever[at]
+    assert (by_lever[at] > 0) == bool(LEVERS[name].payer) or name in RARE, by_lever[at]
 
 
 def identities(table) -> set[int]:

@@ -48,7 +48,8 @@ def parameters_read(groups: set[str]) -> set[str]:
     bound: dict[str, dict[str, set[str]]] = defaultdict(
         lambda: defaultdict(set)
     )  # function -> name -> groups
-    known = {f.name: f for tree in trees().values() for f in functions(tree)}
+    # studies that call the model have functions of the same names
+    known = {f.name: f for name, tree in trees().items() if not name.startswith(("calibration/", "validation/")) for f in functions(tree)}
     found: set[str] = set()
     for _ in range(4):  # arguments handed on through a few calls
         for tree in trees().values():

@@ -89,7 +89,7 @@ def busy(make_bay):
     """Nearly four years with every lever on, instruments beside each other and with money for all."""
     levers = together()
     probes = {name: {"start": date(2020, 7, 1)} for name in ("humanoid_robots", "battery_materials")}
-    bay = change(make_bay(levers, probes, end=date(2023, 9, 30)), {"market.relocate": 0.01, "economy.policy_room": 5,
+    bay = change(make_bay(levers, probes, end=date(2023, 9, 30)), {"market.relocate": 0.01, "mobility.look": 0.4, "economy.policy_room": 5,
                                                                     "economy.jurisdiction_room": 5, "economy.nation_room": 5})
     for one in bay.instruments.all:
         one.terms = replace(one.terms, stack="")

@@ -145,7 +145,7 @@ def test_nodes_shorten_the_way_to_cities_outside_the_core(make_bay):
 def test_founders_need_less_and_journeys_cost_less(make_bay):
     plain, bay = in_force(make_bay, {}), in_force(make_bay, aimed("business_environment", "foshan"))
     here = city(bay, "foshan")
-    base, found = search_tables(plain).travel_log, search_tables(bay).travel_log
+    base, found = (search_tables(one, one.nodes).travel_log for one in (plain, bay))
     saved = 0.5 * bay.parameters.market.environment_travel * bay.values.environment[here]
     others = np.arange(11) != here
     assert found[here, others] == pytest.approx(base[here, others] * (1.0 - saved)) and saved > 0

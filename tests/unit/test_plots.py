@@ -66,6 +66,7 @@ def made_up(
         "field": [f"field_{k}" for k in range(12)],
         "kind": ["startup", "small", "leader"],
         "stage": list(STAGES),
+        "entry_channel": ["spin_off", "leaver"],
         "technology": technologies,
         "lever": list(LEVERS),
         "payer": [*list(CITIES)[:11], "guangdong_government", "hong_kong_government", "macao_government", "nation"],

@@ -408,7 +408,7 @@ def test_laboratories_teach_firms_without_a_partner_among_institutes(make_bay):
     own = float(firms.capability[row, 4 * field])
     weight = bay.institutes.staff[labs] * bay.institutes.field_weight[labs, field]
     expected = 0.0
-    for there in np.unique(bay.institutes.city[labs]):
+    for there in np.unique(bay.institutes.city[labs[weight > 0.0]]):
         here = bay.institutes.city[labs] == there
         level = np.average(bay.institutes.capability[labs[here], 4 * field], weights=weight[here])
         through = 1.0 - p.spillover_border * bay.values.barrier_technology[firms.city[row], there]

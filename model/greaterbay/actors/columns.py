@@ -120,7 +120,7 @@ def _add_rows(target, index, values):
 
 def add_rows(target: np.ndarray, index: np.ndarray, values: np.ndarray) -> None:
     """``target[index[i]] += values[i]`` in order, row by row (target (R, K), values (n, K))."""
-    _add_rows(target, index, np.ascontiguousarray(values, float))
+    _add_rows(target, np.ascontiguousarray(index, np.int64), np.ascontiguousarray(values, float))
 
 
 def sums_by_cell(city: np.ndarray, field: np.ndarray, values: np.ndarray, cities: int, fields: int) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 Sizes are quantiles of a Pareto distribution (means of equal bins), not draws, taken over each city and kind with
 fields interleaved, so that the city's totals do not depend on the scale (quantiles within single fields would lose the
-tail where a field has one simulated firm); one factor by city and one by field then give each field its part of the sales. Research intensities are set so that a city's firms spend what the table says.
+tail where a field has one simulated firm); one factor by city and one by
+field then give each field its part of the sales. Research intensities are set so that a city's firms spend what the table says.
 """
 
 from __future__ import annotations

@@ -53,10 +53,10 @@ _LABELS_ZH = {
 @click.command(epilog="Example: greaterbay levers L20, or greaterbay levers talent_recognition --lang zh")
 @click.argument("name", required=False, metavar="[ID|DOCUMENT|NAME]")
 @click.option("--group", help="Only the levers of this group (its name or the name of its file).")
-@click.option("--measure", is_flag=True, help="Measure effects on primary outcomes by paired runs (a quarter of an hour) and write the table.")
+@click.option("--measure", is_flag=True, help="Measure effects on primary outcomes by paired runs and write the table.")
 @click.option("--replicates", type=click.IntRange(2), default=16, show_default=True, help="Pairs of runs with --measure.")
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes with --measure.")
-@click.option("--to", "target", type=click.Path(dir_okay=False), help="Where --measure writes; else calibration/lever_effects.csv of the checkout.")
+@click.option("--to", "target", type=click.Path(dir_okay=False), help="Where --measure writes; else calibration/lever_effects.csv.")
 @lang_option
 @quiet_option
 @json_option
@@ -121,7 +121,8 @@ def _measure_levers(names: list[str], replicates: int, jobs: int, target: str | 
         raise WrongValue(f"{path.parent}: no such folder")
     rows = lever_effects.measure(names, replicates, jobs=jobs, on_done=say)
     lever_effects.write(rows, path, replicates, lever_effects.SCALE, lever_effects.END)
-    counts = {status: sum(row["status"] == status for row in rows) for status in (lever_effects.EFFECT, lever_effects.AGAINST, lever_effects.BELOW)}
+    statuses = (lever_effects.EFFECT, lever_effects.AGAINST, lever_effects.BELOW)
+    counts = {status: sum(row["status"] == status for row in rows) for status in statuses}
     click.echo(f"{path}: " + ", ".join(f"{number} {status}" for status, number in counts.items()))
 
 
@@ -148,7 +149,11 @@ def _lever_row(lever: Any) -> dict[str, Any]:
     """A lever as plain values, for JSON."""
     from greaterbay.evidence import measured
 
-    return asdict(lever) | {"measured": measured.effects().get(lever.id), "bounds": [lever.low, lever.high], "plausible": [lever.plausible_low, lever.plausible_high]}
+    return asdict(lever) | {
+        "measured": measured.effects().get(lever.id),
+        "bounds": [lever.low, lever.high],
+        "plausible": [lever.plausible_low, lever.plausible_high],
+    }
 
 
 def _print_levers(entries: Mapping[str, Any], lang: str) -> None:

@@ -1,7 +1,8 @@
 """Phase 9. Technologies spread.
 
 Tracked technologies are two vintages for each field (when the last one is ``vintage_years`` old, the best invention that
-reached the market since then becomes the next, so that it need not wait for an arrival where simulated ones are rare) and the probes of a scenario. A firm for which a technology is useful
+reached the market since then becomes the next, so that it need not wait for an arrival where simulated ones are rare)
+and the probes of a scenario. A firm for which a technology is useful
 (relatedness above ``link``) hears of it with the hazard
 
     h = outside + visits + imitation * (share of its partners that use it)
@@ -181,7 +182,8 @@ def chain_shares(bay, bits: np.ndarray, fields: np.ndarray) -> np.ndarray:
     if p.chain_imitation == 0.0:
         return users
     _count_steps(bay.firms.part(Adopters), bits, np.ascontiguousarray(related[:, fields]), users, possible)
-    near = np.exp(-bay.values.travel_minutes[:cities, :cities] / q.candidate_travel - q.candidate_border * bay.values.barrier_technology[:cities, :cities])
+    barrier = bay.values.barrier_technology[:cities, :cities]
+    near = np.exp(-bay.values.travel_minutes[:cities, :cities] / q.candidate_travel - q.candidate_border * barrier)
     return next_in_chain(users, near, related) / np.maximum(next_in_chain(possible, near, related), 1e-12)
 
 
@@ -205,7 +207,8 @@ def launch_vintages(bay) -> None:
         if bay.quarter - newest < 4 * p.vintage_years:
             continue
         if arrived is None:
-            arrived = np.flatnonzero((inventions.alive == 1) & (inventions.stage == MARKET) & (inventions.developer >= bay.institutes.capacity))
+            arrived = np.flatnonzero((inventions.alive == 1) & (inventions.stage == MARKET)
+                                     & (inventions.developer >= bay.institutes.capacity))
         mine = arrived[(inventions.field[arrived] == f) & (inventions.entered[arrived] > newest)]
         if mine.size == 0:
             continue
@@ -218,7 +221,8 @@ def launch_vintages(bay) -> None:
                                             bay.technology_names[slot], "field")
         row = inventions.developer[best] - bay.institutes.capacity
         # one real firm starts it: of a row that stands for many the chance that a user of it is met
-        if bay.streams.uniforms("probe", 0, technology_identity(bay.technology_names[slot], bay.quarter) ^ firms.id[row: row + 1])[0] < 1.0 / firms.weight[row]:
+        pair = technology_identity(bay.technology_names[slot], bay.quarter) ^ firms.id[row: row + 1]
+        if bay.streams.uniforms("probe", 0, pair)[0] < 1.0 / firms.weight[row]:
             firms.adopted[row] |= mask
 
 
@@ -298,8 +302,8 @@ def spread_technologies(bay) -> None:
         city, weight = firms.city[rows].astype(np.int64), firms.weight[rows]
         bay.ledger.pay("adoption", "firm", city, "outside", city, price * weight)
         firms.productivity[rows] += gain * firms.absorptive[rows]
-        bay.adoption_gain_city += np.bincount(city, weights=gain * firms.absorptive[rows] * weight, minlength=len(region.city_ids)) / np.maximum(
-            bay.firms_start, 1e-12)
+        gained = np.bincount(city, weights=gain * firms.absorptive[rows] * weight, minlength=len(region.city_ids))
+        bay.adoption_gain_city += gained / np.maximum(bay.firms_start, 1e-12)
         bay.tally.add("adoptions", city, count * weight)
         bay.tally.add("adoptions_from_core", city, from_core[rows] * weight)
         users, possible = count_users(bay)

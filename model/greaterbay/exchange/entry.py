@@ -156,7 +156,7 @@ def capabilities(bay, channel: np.ndarray, field: np.ndarray, parent: np.ndarray
         rows, fields = firms.alive_rows(), len(bay.region.field_ids)
         rows = rows[firms.birth[rows] < bay.quarter]  # those who enter now have nothing yet
         total = np.zeros((fields, out.shape[1]))
-        add_rows(total, firms.field[rows].astype(np.int64), firms.capability[rows] * firms.weight[rows, None])
+        add_rows(total, firms.field[rows], firms.capability[rows] * firms.weight[rows, None])
         number = np.bincount(firms.field[rows], weights=firms.weight[rows], minlength=fields)
         out[attracted] = (total / np.maximum(number, 1e-12)[:, None])[field[attracted]]
     return out

@@ -196,7 +196,6 @@ def develop(nodes, levels, change, effort, spill, research_share, related, count
         if nodes.alive[i] == 0:
             continue
         firm = nodes.is_firm[i] == 1
-        chain = nodes.chain[i]
         for f in range(fields):
             share = research_share[i, f]
             around = p.spillover * spill[nodes.city[i], f] * min(1.0, 2.0 * share)

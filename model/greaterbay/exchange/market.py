@@ -180,7 +180,7 @@ def apply_conversions(bay) -> None:
 
 def keep_accounts(bay) -> None:
     """Sales, costs, research, ties, interest, tax, owners, arrears; then next quarter's research money."""
-    f, region, firms, ledger = bay.parameters.finance, bay.region, bay.firms, bay.ledger
+    f, firms, ledger = bay.parameters.finance, bay.firms, bay.ledger
     rows = firms.alive_rows()
     city, production, weight = firms.city[rows], firms.production_city[rows], firms.weight[rows]
     sales = firms.sales[rows]

@@ -13,11 +13,13 @@ A common register shows ``register_posts`` further posts of other cities, by ope
 
 Stayers feel differences between cities only at ``stayer_response`` (Akcigit, Baslandze & Stantcheva 2016: people who
 may come in and people who may leave are different populations); newcomers from outside come only for a post above
-their reservation, at their own responsiveness to what the bay offers above the wage outside (which grows with the economy); people out of work for long leave for outside. Oversubscribed posts go by keyed rank.
+their reservation, at their own responsiveness to what the bay offers above the wage outside (which grows with the
+economy); people out of work for long leave for outside. Oversubscribed posts go by keyed rank.
 
-Wages follow tightness and productivity: ln w grows by wage_response * ln((vacancies + 1) / (out of work + 1)), bounded,
-plus the economy's growth, and is pulled back by wage_anchor to the city's productivity relative to the start. Rents follow skilled people by the inverse of the housing supply elasticity. A mover takes weight and
-knowledge along (arrivals close a part of the gap to the former employer) and leaves a tie behind. Choices are myopic.
+Wages follow tightness and productivity: ln w grows by wage_response * ln((vacancies + 1) / (out of work + 1)),
+bounded, plus the economy's growth, and is pulled back by wage_anchor to the city's productivity relative to the
+start. Rents follow skilled people by the inverse of the housing supply elasticity. A mover takes weight and knowledge
+along (arrivals close a part of the gap to the former employer) and leaves a tie behind. Choices are myopic.
 """
 
 from __future__ import annotations
