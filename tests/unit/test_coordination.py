@@ -11,12 +11,12 @@ from greaterbay.exchange import conversion, market
 from greaterbay.policy.coordination import (
     ROLES,
     cultivated,
-    demonstrated,
     eased,
     execution,
     platform_with_offers,
     role_cities,
     taken,
+    users_shown,
 )
 from greaterbay.region.barriers import pair_barriers
 from greaterbay.scenario.schema import LeverSetting
@@ -173,7 +173,7 @@ def test_lead_users_of_the_demonstrating_city_count_elsewhere(still):
     near, lead = np.full((11, 11), 0.25), np.zeros((11, 2))
     np.fill_diagonal(near, 1.0)
     lead[here] = 8.0, 4.0
-    found = demonstrated(still, near, lead)
+    found = users_shown(still, near, lead)
     assert not found[here].any()  # near already
     part = still.values.division[here]
     assert found[city(still, "zhaoqing")] == pytest.approx([0.75 * part * 8.0, 0.75 * part * 4.0])
