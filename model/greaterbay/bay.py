@@ -335,6 +335,8 @@ class Bay(mesa.Model):
             FundAgent(self, k)
         self.government_agents = self.agents_by_type[GovernmentAgent]
         self.fund_agents = self.agents_by_type[FundAgent]
+        # Mesa numbers agents in a table of its own that would keep every model of a process alive; no agent comes later
+        mesa.Agent._ids.pop(self, None)
 
     # ---------------------------------------------------------------- warm-up
 

@@ -221,3 +221,16 @@ def test_any_integer_is_a_seed(seed, small_run):
     assert 0 <= bay.seed_used < 2**63
     bay.step()
     assert (bay.record.arrays()["inventions"][0] != small_run.record.arrays()["inventions"][0]).any()
+
+
+def test_a_finished_model_is_let_go():
+    """An ensemble plays hundreds of models in one process: none may be kept by a table of Mesa's."""
+    import gc
+    import weakref
+
+    bay = Bay(scenario=small_scenario("run.end=2024-03-31"))
+    kept = weakref.ref(bay)
+    bay.run_to_end()
+    del bay
+    gc.collect()
+    assert kept() is None
