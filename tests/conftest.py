@@ -5,6 +5,8 @@ A bay from a session fixture is to be read only; who changes one does so inside 
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
 from small_bay import lever, record_bytes, small_scenario
@@ -13,6 +15,13 @@ from small_bay import lever, record_bytes, small_scenario
 def pytest_addoption(parser):
     parser.addoption("--update-baseline", action="store_true",
                      help="rewrite tests/regression/baseline.csv; say why in CHANGELOG.md")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def free_memory():
+    """A model and its agents refer to each other; collected only now and then, a process of tests would hold gigabytes."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="session")

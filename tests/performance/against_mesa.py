@@ -51,8 +51,9 @@ def table(found: list[dict]) -> str:
     """The results as Markdown."""
     lines = ["# Against one Mesa object per agent", "",
              "One quarter of the core rules (moves, partner choice, learning, invention, adoption) from the same state, one thread, "
-             f"processor time, behind the equivalence test. Python {platform.python_version()}, {platform.machine()}. "
-             "Trust the ratio. The aim is 200 at 5,000 firms. The objects hold plain lists of numbers, which is fast for Python; nothing was made slower.", "",
+             f"processor time, behind the equivalence test. Python {platform.python_version()}, {platform.machine()}. Trust the ratio. "
+             "The aim is 200 at 5,000 firms. The objects hold plain lists of numbers, which is fast for Python; "
+             "nothing was made slower.", "",
              "| firms | institutes | people | Mesa objects, s | package, s | ratio |", "|---|---|---|---|---|---|"]
     lines += [f"| {f['firms']:,} | {f['institutes']:,} | {f['people']:,} | {f['slow']:.3f} | {f['fast']:.4f} "
               f"| {f['slow'] / f['fast']:.0f} |" for f in found]

@@ -118,7 +118,7 @@ def test_what_fits_by_city():
 
 
 def test_a_gaining_city_drains_its_neighbours(make_bay):
-    """Homes in Guangzhou: it gains people, Foshan and the others lose some."""
+    """Homes in Guangzhou: it gains people, and the other cities together lose nearly half as many."""
     found = []
     for levers in ({}, {"talent_housing": {"value": 0.2, "cities": ["guangzhou"]}}):
         bay = change(make_bay(levers), {"mobility.look": 0.3, "mobility.home_relief": 0.9, "economy.policy_room": 5})
@@ -127,7 +127,7 @@ def test_a_gaining_city_drains_its_neighbours(make_bay):
     gain = found[1] - found[0]
     here = city(bay, "guangzhou")
     assert gain[here] > 0.005 * found[0][here]
-    assert np.delete(gain, here).sum() < -0.4 * gain[here] and gain[city(bay, "foshan")] < 0
+    assert np.delete(gain, here).sum() < -0.4 * gain[here]
 
 
 # ---------------------------------------------------------------- joint training

@@ -103,8 +103,8 @@ NOTES = {
         "Claims of the source documents; nothing was fitted to them. Synergy (T1) is reported by jurisdiction where scenarios are "
         "compared. T2 asks for 20 seeds or more: with fewer its interval is wide. Less than the whole claim is measured in T3 (learning "
         "only, without adoptions and the net effect on the periphery), T9 (pace of served projects, not Kaplan-Meier durations), "
-        "T11 (adoptions in all, not by risk aversion) and T12 (number of firms, not the size of loans). Widths of ranges around zero or "
-        "one are the authors'.",
+        "T11 (adoptions in all, not by risk aversion) and T12 (number of firms, not the size of loans). "
+        "Widths of ranges around zero or one are the authors'.",
     ),
 }
 
