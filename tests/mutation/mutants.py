@@ -129,7 +129,8 @@ def table(rows: list[tuple[Mutation, list[str], float]]) -> str:
     """Which test or check caught which broken mechanism."""
     lines = ["# Broken mechanisms", "",
              "Made by `python tests/mutation/mutants.py`. Each mechanism is broken in a copy of the package, and the tests and checks "
-             "named in `tests/mutation/mutations.toml` are run until one notices.", "",
+             "named in `tests/mutation/mutations.toml` are run until one notices; unbroken, all of them pass. " +
+             "A run that its own books stop is named by the first test that needs the run.", "",
              "| mechanism | what is broken | caught by | in `make test` |", "|---|---|---|---|"]
     for mutation, caught, _ in rows:
         names = ", ".join(f"`{name}`" for name in caught) or "**nobody**"
