@@ -17,8 +17,7 @@ RARE = {"firm_recognition", "nm_vat_refund"}
 
 def strong(name: str) -> float:
     """The value furthest from neutral that the catalogue calls plausible."""
-    row = LEVERS[name]
-    return max((row.plausible_low, row.plausible_high), key=lambda value: abs(value - row.neutral))
+    return LEVERS[name].strong_value
 
 
 def unlike(one, other, quarters: slice) -> set[str]:

@@ -53,9 +53,7 @@ def change(bay: Bay, changes: dict[str, float]) -> Bay:
 
 def strong(name: str) -> float:
     """A strong but plausible value of a lever: the end of its plausible range that is further from neutral."""
-    lever = catalogue.levers()[name]
-    ends = (lever.plausible_low, lever.plausible_high)
-    return max(ends, key=lambda value: abs(value - lever.neutral))
+    return catalogue.levers()[name].strong_value
 
 
 def together() -> dict[str, float]:

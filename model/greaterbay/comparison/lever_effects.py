@@ -30,18 +30,13 @@ COLUMNS = ("lever", "type", "value", "outcome", "expected", "replicates", "basel
            "status", "smallest_seen", "variance_ratio", "public_cost", "short")
 
 
-def strong_value(lever) -> float:
-    """The end of the plausible range that is further from neutral."""
-    return max((lever.plausible_low, lever.plausible_high), key=lambda value: abs(value - lever.neutral))
-
-
 def scenario_of(baseline, lever=None, start: date = START):
     """The baseline with one lever from ``start`` on (None: no lever)."""
     from greaterbay.scenario.schema import LeverSetting
 
     if lever is None:
         return replace(baseline, id="baseline", levers={})
-    setting = LeverSetting(lever.id, strong_value(lever), start=clock.quarter_of(start))
+    setting = LeverSetting(lever.id, lever.strong_value, start=clock.quarter_of(start))
     return replace(baseline, id=f"lever_{lever.id}", levers={lever.id: setting})
 
 
@@ -131,7 +126,7 @@ def _row(lever, base: np.ndarray, runs: np.ndarray) -> dict:
     seen = (effects.reach(difference.size, 0.95) + effects.reach(difference.size, 0.60)) * error if difference.size > 1 else math.nan
     middle = float(base[known].mean()) if known.any() else math.nan
     return {
-        "lever": lever.id, "type": getattr(lever, "type", "lever"), "value": strong_value(lever), "outcome": lever.primary_outcome,
+        "lever": lever.id, "type": lever.type, "value": lever.strong_value, "outcome": lever.primary_outcome,
         "expected": lever.expected_sign, "replicates": int(known.sum()), "baseline": middle, "effect": float(difference.mean()),
         "low": interval.low, "high": interval.high, "relative": float(difference.mean()) / middle if middle else math.nan,
         "p": effects.p_value(difference), "smallest_seen": seen, "variance_ratio": ratio[0] if ratio else math.inf,

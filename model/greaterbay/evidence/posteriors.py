@@ -16,7 +16,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -60,11 +59,6 @@ def schedule(count: int) -> list[int]:
         block = list(range(first, min(first + BLOCK, count)))
         found += [*block, first] if len(block) == BLOCK else block
     return found
-
-
-def draw_of(draws: Sequence[int], replicate: int) -> tuple[int, int]:
-    """Draw and seed number of a replicate; the seed number is the replicate's own, so no two share their noise."""
-    return draws[replicate % len(draws)], replicate
 
 
 def folder_of(name: str) -> Path:

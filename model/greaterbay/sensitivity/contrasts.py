@@ -46,11 +46,6 @@ def effect(name: str, value: float, reference: float) -> float:
     return 100.0 * (value / reference - 1.0) if reference else float("nan")
 
 
-def default_outcomes() -> list[str]:
-    """Headline outputs that are not public cost."""
-    return [output.id for output in outputs.headlines() if output.id != "public_cost"]
-
-
 def simulate(scenario: str, overrides: Sequence[str], parameters: Mapping[str, float], replicate: int) -> dict[str, float]:
     """Effects and levels of one pair of runs: ``scenario`` holds both names; keys ``effect:ID`` and ``level:ID``."""
     from greaterbay.bay import Bay

@@ -79,6 +79,11 @@ class Lever:
         """Is it a setting of the instrument engine?"""
         return self.type == "preset"
 
+    @property
+    def strong_value(self) -> float:
+        """The end of the plausible range that is further from neutral."""
+        return max((self.plausible_low, self.plausible_high), key=lambda value: abs(value - self.neutral))
+
 
 @cache
 def levers() -> dict[str, Lever]:
