@@ -67,10 +67,9 @@ def _count_inventions(inventions, alive_node, pipeline, in_force):
             pipeline[c, stage] += weight
             if stage == MARKET:
                 total_market += weight
-        if inventions.owner[i] >= 0 and alive_node[inventions.owner[i]] == 0:
-            without_owner += 1
-        if inventions.developer[i] >= 0 and alive_node[inventions.developer[i]] == 0:
-            without_developer += 1
+        # the last place is for nobody, who is -1: no branch that cannot be foreseen
+        without_owner += alive_node[inventions.owner[i]] == 0
+        without_developer += alive_node[inventions.developer[i]] == 0
     return total, total_market, stageless, without_owner, without_developer
 
 
@@ -84,7 +83,8 @@ def count_people(bay) -> PeopleCount:
 def count_inventions(bay) -> InventionCount:
     """Inventions in force by city (C,) and stage (C, 5) and in all, and how many have no stage, living owner or developer."""
     pipeline, in_force = np.zeros((len(bay.region.city_ids), MARKET + 1)), np.zeros(len(bay.region.city_ids))
-    found = _count_inventions(bay.inventions.part(InventionsRead), bay.alive_node(), pipeline, in_force)
+    alive_node = np.append(bay.alive_node(), np.int8(1))
+    found = _count_inventions(bay.inventions.part(InventionsRead), alive_node, pipeline, in_force)
     return InventionCount(pipeline, in_force, pipeline[:, MARKET], *found)
 
 

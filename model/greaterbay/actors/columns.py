@@ -34,9 +34,8 @@ def _free_rows(alive, rows):
     for i in range(alive.shape[0]):
         if n == rows.shape[0]:
             break
-        if alive[i] == 0:
-            rows[n] = i
-            n += 1
+        rows[n] = i  # written always and counted when it is free: no branch that cannot be foreseen
+        n += alive[i] == 0
     return n
 
 

@@ -9,7 +9,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from greaterbay.kernels import inlined, jit, lean
+from greaterbay.kernels import inlined, lean
 
 PER_FIELD = 4  # capabilities of a field, from basic to process
 
@@ -20,7 +20,7 @@ VisibleInstitutes = namedtuple("VisibleInstitutes", ["city", "main_field", "staf
 VisibleFirms = namedtuple("VisibleFirms", [
     "alive", "city", "field", "kind", "weight", "staff", "chain", "degree", "id", "capability",
 ])
-TieEnds = namedtuple("TieEnds", ["alive", "a", "b", "weight"])
+TieEnds = namedtuple("TieEnds", ["a", "b", "weight"])
 Adjacency = namedtuple("Adjacency", ["offset", "neighbour", "tie"])
 
 
@@ -118,23 +118,22 @@ def _fill_nodes(institutes, firms, relatedness, nodes):
         profile_of(firms.capability[r], relatedness, nodes.profile[n])
 
 
-@jit
-def _adjacency(alive, a, b, nodes, offset, neighbour, tie):
-    for t in range(alive.shape[0]):
-        if alive[t]:
-            offset[a[t] + 1] += 1
-            offset[b[t] + 1] += 1
-    for n in range(nodes):
+@lean
+def _adjacency(rows, a, b, place, offset, neighbour, tie):
+    for t in rows:
+        offset[a[t] + 1] += 1
+        offset[b[t] + 1] += 1
+    for n in range(place.shape[0]):
+        place[n] = offset[n]
         offset[n + 1] += offset[n]
-    place = offset[:nodes].copy()
-    for t in range(alive.shape[0]):
-        if alive[t]:
-            neighbour[place[a[t]]] = b[t]
-            tie[place[a[t]]] = t
-            place[a[t]] += 1
-            neighbour[place[b[t]]] = a[t]
-            tie[place[b[t]]] = t
-            place[b[t]] += 1
+    for t in rows:
+        one, two = a[t], b[t]
+        neighbour[place[one]] = two
+        tie[place[one]] = t
+        place[one] += 1
+        neighbour[place[two]] = one
+        tie[place[two]] = t
+        place[two] += 1
 
 
 def nodes_of(institutes, firms, relatedness: np.ndarray) -> NodeView:
@@ -151,25 +150,22 @@ def nodes_of(institutes, firms, relatedness: np.ndarray) -> NodeView:
 
 def adjacency_of(ties, nodes: int) -> Adjacency:
     """Neighbours of every node in compressed rows: ``neighbour[offset[n]:offset[n + 1]]``."""
-    alive = ties.alive
-    ends = int(alive.sum()) * 2
-    offset, neighbour, tie = np.zeros(nodes + 1, np.int64), np.empty(ends, np.int64), np.empty(ends, np.int64)
-    _adjacency(alive, ties.a, ties.b, nodes, offset, neighbour, tie)
+    rows = ties.alive_rows()
+    offset, neighbour, tie = np.zeros(nodes + 1, np.int64), np.empty(2 * rows.size, np.int64), np.empty(2 * rows.size, np.int64)
+    _adjacency(rows, ties.a, ties.b, np.empty(nodes, np.int64), offset, neighbour, tie)
     return Adjacency(offset, neighbour, tie)
 
 
 @lean
-def _degrees(ties, weight, degree):
-    for t in range(ties.alive.shape[0]):
-        if ties.alive[t]:
-            degree[ties.a[t]] += ties.weight[t] / weight[ties.a[t]]
-            degree[ties.b[t]] += ties.weight[t] / weight[ties.b[t]]
+def _degrees(rows, ties, institutes, firm_weight, degree):
+    for t in rows:
+        for node in (ties.a[t], ties.b[t]):
+            degree[node] += ties.weight[t] / (1.0 if node < institutes else max(firm_weight[node - institutes], 1e-12))
 
 
 def update_degrees(ties, institutes, firms) -> None:
     """Number of ties of one real actor: weighted ties over the weight of the row."""
-    weight = np.concatenate((np.ones(institutes.capacity), np.maximum(firms.weight, 1e-12)))
-    degree = np.zeros(weight.size)
-    _degrees(ties.part(TieEnds), weight, degree)
+    degree = np.zeros(institutes.capacity + firms.capacity)
+    _degrees(ties.alive_rows(), ties.part(TieEnds), institutes.capacity, firms.weight, degree)
     institutes.degree[:] = degree[: institutes.capacity]
     firms.degree[:] = degree[institutes.capacity:]

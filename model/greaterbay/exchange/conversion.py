@@ -56,17 +56,16 @@ def stage_success(base, gains):
 
 @lean
 def advance(inventions, quarters, base, gains_city, led, led_gain, capability_gain, proof_gain, facility_speed, firm_access,
-            institutes, reference, time_key, success_key, quarter, outcome):
-    """Advance every project that is not waiting; ``outcome`` (rows,) becomes the new stage or -1 when unchanged.
+            institutes, reference, time_key, success_key, rows, outcome):
+    """Advance every project (``rows``) that is not waiting; ``outcome`` (rows,) becomes the new stage or -1 when unchanged.
 
     ``quarters`` (F,) length of a stage, ``base`` (F,) success of a stage, ``gains_city`` (C, F, 4) further gain
-    on the logit scale by city, field and stage; ``led`` (rows,) results with lead users of their own, whose first use gains
+    on the logit scale by city, field and stage; ``led`` (table,) results with lead users of their own, whose first use gains
     ``led_gain`` (C, F) more. Duration is deterministic work with a keyed spread of a quarter at the end.
     """
-    for i in range(inventions.alive.shape[0]):
-        outcome[i] = -1
-        if inventions.alive[i] == 0 or inventions.stage[i] >= MARKET:
-            continue
+    for n in range(rows.shape[0]):
+        i = rows[n]
+        outcome[n] = -1
         stage = inventions.stage[i]
         if stage == PILOT and inventions.funded[i] == 0:
             continue
@@ -87,16 +86,16 @@ def advance(inventions, quarters, base, gains_city, led, led_gain, capability_ga
         if inventions.developer[i] >= institutes:
             gain += capability_gain * math.log(max(firm_access[inventions.developer[i] - institutes], 0.01) / reference)
         p = stage_success(base[f], gain)
-        outcome[i] = stage + 1 if uniform(success_key, inventions.id[i], stage) < p else ABANDONED
+        outcome[n] = stage + 1 if uniform(success_key, inventions.id[i], stage) < p else ABANDONED
 
 
 @lean
-def _stalled(inventions, quarter, patience, outcome):
-    for i in range(inventions.alive.shape[0]):
-        stage = inventions.stage[i]
-        if (inventions.alive[i] and PROOF <= stage < MARKET and quarter - inventions.entered[i] >= patience
-                and (inventions.developer[i] < 0 or (stage == PILOT and inventions.funded[i] == 0))):
-            outcome[i] = ABANDONED
+def _stalled(inventions, quarter, patience, rows, outcome):
+    for n in range(rows.shape[0]):
+        i = rows[n]
+        if (inventions.stage[i] >= PROOF and quarter - inventions.entered[i] >= patience
+                and (inventions.developer[i] < 0 or (inventions.stage[i] == PILOT and inventions.funded[i] == 0))):
+            outcome[n] = ABANDONED
 
 
 def reach_of(stock: np.ndarray, minutes: np.ndarray, barrier: np.ndarray, decay: float) -> np.ndarray:
@@ -176,32 +175,35 @@ def convert(bay) -> None:
     p, region, inventions, quarter = bay.parameters.conversion, bay.region, bay.inventions, bay.quarter
     tally = bay.tally
     shown = services.pass_along(bay)
-    find_developers(bay, shown)
-    serve_by_proof_centres(bay)
-    allot_facilities(bay)
-    fund_pilots(bay, shown)
+    projects = under_way(inventions)
+    find_developers(bay, shown, projects)
+    serve_by_proof_centres(bay, projects)
+    allot_facilities(bay, projects)
+    fund_pilots(bay, shown, projects)
     total = np.clip(region.conversion_field * p.success_spread, 0.01, 0.9)
     quarters = np.maximum(1.0, region.duration_years_field)  # years * 4 quarters / 4 stages
-    outcome = np.empty(inventions.capacity, np.int8)
+    outcome = np.empty(projects.size, np.int8)
     count = bay.institutes.capacity
     led = services.own_lead_users(bay)
     led_gain = own_lead_gain(bay) if led.any() else np.zeros((len(region.city_ids), len(region.field_ids)))
     advance(inventions.part(Projects), quarters, total**0.25, stage_gains(bay), led, led_gain, p.capability_gain, p.proof_gain,
             p.facility_speed, bay.firms.access, count, bay.parameters.invention.capability_reference,
-            bay.streams.key("stage_time", quarter), bay.streams.key("stage_success", 0), quarter, outcome)
+            bay.streams.key("stage_time", quarter), bay.streams.key("stage_success", 0), projects, outcome)
     # a result that waits too long for money or a developer is given up
-    _stalled(inventions.part(Projects), quarter, p.patience, outcome)
-    given_up = np.flatnonzero(outcome == ABANDONED)
-    moved = np.flatnonzero((outcome >= 0) & (outcome <= MARKET))
-    inventions.stage[moved] = outcome[moved]
+    _stalled(inventions.part(Projects), quarter, p.patience, projects, outcome)
+    given_up = projects[outcome == ABANDONED]
+    passed = (outcome >= 0) & (outcome <= MARKET)
+    moved, outcome = projects[passed], outcome[passed]
+    inventions.stage[moved] = outcome
     inventions.entered[moved] = quarter
     inventions.progress[moved] = 0.0
     tally.add("abandoned", inventions.city[given_up], inventions.weight[given_up])
-    services.demonstrate(bay, moved[outcome[moved] == FIRST_USE])
-    insure_first_use(bay, moved[outcome[moved] == FIRST_USE], given_up[inventions.stage[given_up] == FIRST_USE], total)
+    entering = moved[outcome == FIRST_USE]
+    services.demonstrate(bay, entering)
+    insure_first_use(bay, entering, given_up[inventions.stage[given_up] == FIRST_USE], total)
     # results given up stay in force as patents until they lapse
     inventions.stage[given_up] = ABANDONED
-    arrived = moved[outcome[moved] == MARKET]
+    arrived = moved[outcome == MARKET]
     bay.market_arrivals = arrived
     home = inventions.city[arrived]
     tally.add("conversions", home, inventions.weight[arrived])
@@ -263,50 +265,70 @@ def subsidise_premium(bay, city: np.ndarray, own: np.ndarray, aid: np.ndarray) -
 
 
 @lean
-def _lapsed(inventions, key, hazard, quarter, out):
+def _lapsed(inventions, draw, hazard, quarter, out):
     n = 0
     for i in range(inventions.alive.shape[0]):
-        if inventions.alive[i] and inventions.entered[i] < quarter and (inventions.stage[i] >= MARKET or inventions.developer[i] < 0):
-            if uniform(key, inventions.id[i], 0) < hazard:
-                out[n] = i
-                n += 1
+        if (draw[i] < hazard and inventions.alive[i] and inventions.entered[i] < quarter
+                and (inventions.stage[i] >= MARKET or inventions.developer[i] < 0)):
+            out[n] = i
+            n += 1
     return n
 
 
 @lean
-def _in_stages(inventions, first, last, developed, out):
+def _under_way(alive, stage, out):
     n = 0
-    for i in range(inventions.alive.shape[0]):
+    for i in range(alive.shape[0]):
         # written always and counted when it belongs: no branch that cannot be foreseen
         out[n] = i
-        n += ((inventions.alive[i] != 0) & (first <= inventions.stage[i]) & (inventions.stage[i] <= last)
+        n += (alive[i] != 0) & (stage[i] < MARKET)
+    return n
+
+
+@lean
+def _in_stages(inventions, first, last, developed, rows, out):
+    n = 0
+    for i in rows:
+        out[n] = i
+        n += ((first <= inventions.stage[i]) & (inventions.stage[i] <= last)
               & ((developed < 0) | ((inventions.developer[i] >= 0) == (developed == 1))))
     return n
 
 
-def in_stages(inventions, first: int, last: int, developed: int = -1) -> np.ndarray:
-    """Rows in the stages from ``first`` to ``last``, in order: with (1), without (0) or with and without (-1) a developer."""
-    rows = np.empty(inventions.capacity, np.int64)
-    return rows[: _in_stages(inventions.part(Projects), first, last, developed, rows)]
+def under_way(inventions) -> np.ndarray:
+    """Rows of the results in force that are before the market, in order."""
+    rows = np.empty(inventions.capacity + 1, np.int64)
+    return rows[: _under_way(inventions.alive, inventions.stage, rows)]
+
+
+def in_stages(inventions, first: int, last: int, developed: int = -1, projects: np.ndarray | None = None) -> np.ndarray:
+    """Rows in the stages from ``first`` to ``last``, in order: with (1), without (0) or with and without (-1) a developer.
+
+    ``projects`` are the rows of ``under_way``, when they are known.
+    """
+    projects = under_way(inventions) if projects is None else projects
+    rows = np.empty(projects.size + 1, np.int64)
+    return rows[: _in_stages(inventions.part(Projects), first, last, developed, projects, rows)]
 
 
 def lapse(bay) -> None:
     """Inventions leave the books by a constant hazard; a result on its way does not."""
     inventions, quarter = bay.inventions, bay.quarter
+    draw = bay.streams.uniforms("lapse", quarter, inventions.id)  # of all rows: quicker than asking each whether it needs one
     gone = np.empty(inventions.capacity, np.int64)
-    gone = gone[: _lapsed(inventions.part(Projects), bay.streams.key("lapse", quarter), bay.parameters.invention.lapse, quarter, gone)]
+    gone = gone[: _lapsed(inventions.part(Projects), draw, bay.parameters.invention.lapse, quarter, gone)]
     bay.tally.add("lapsed", inventions.city[gone], inventions.weight[gone])
     inventions.clear(gone)
 
 
-def find_developers(bay, shown: np.ndarray | None = None) -> None:
+def find_developers(bay, shown: np.ndarray | None = None, projects: np.ndarray | None = None) -> None:
     """Institutes' results past proof of concept look for a firm: the co-owner if it is one, else one in reach.
 
     ``shown`` (rows of the table, bool): results that a service chain shows to developers this quarter.
     """
     p = bay.parameters.conversion
     inventions, firms, count = bay.inventions, bay.firms, bay.institutes.capacity
-    waiting = in_stages(inventions, PROOF, FIRST_USE, developed=0)
+    waiting = in_stages(inventions, PROOF, FIRST_USE, 0, projects)
     if waiting.size == 0:
         return
     partner = inventions.partner[waiting]
@@ -349,10 +371,11 @@ def share_with_developers(bay, rows: np.ndarray) -> None:
     inventions.share[rows] = 1.0 - bay.parameters.transfer.disposal_share
 
 
-def serve_by_proof_centres(bay) -> None:
+def serve_by_proof_centres(bay, projects: np.ndarray | None = None) -> None:
     """Proof-of-concept centres take up a share of the results that enter the laboratory stage; the city pays."""
     inventions = bay.inventions
-    new = np.flatnonzero((inventions.alive == 1) & (inventions.birth == bay.quarter) & (inventions.stage == LABORATORY))
+    new = in_stages(inventions, LABORATORY, LABORATORY, -1, projects)
+    new = new[inventions.birth[new] == bay.quarter]
     kind = bay.kind_of_node(inventions.owner[new])
     coverage = bay.values.proof_coverage[inventions.city[new], inventions.field[new], kind]
     draw = bay.streams.uniforms("facility", bay.quarter, inventions.id[new], 1)
@@ -379,7 +402,7 @@ def cultivate(bay, new: np.ndarray, draw: np.ndarray) -> None:
         inventions.served[new[wanted[paid]]] = 1
 
 
-def allot_facilities(bay) -> None:
+def allot_facilities(bay, projects: np.ndarray | None = None) -> None:
     """Open facility places go to projects in the laboratory, proof and pilot stages, by keyed rank, near ones first."""
     p, region, inventions, institutes = bay.parameters.conversion, bay.region, bay.inventions, bay.institutes
     cities = len(region.city_ids)
@@ -388,7 +411,7 @@ def allot_facilities(bay) -> None:
     np.add.at(places, institutes.city, institutes.facility)
     supply = places * open_share  # real places by city of the facility
     inventions.facility[:] = 0
-    rows = in_stages(inventions, LABORATORY, PILOT, developed=1)
+    rows = in_stages(inventions, LABORATORY, PILOT, 1, projects)
     rows = rows[(inventions.stage[rows] < PILOT) | (inventions.funded[rows] == 1)]
     if rows.size == 0:
         return
@@ -419,7 +442,7 @@ def allot_facilities(bay) -> None:
     bay.tally.add("facility_projects", inventions.city[served], inventions.weight[served])
 
 
-def fund_pilots(bay, shown: np.ndarray | None = None) -> None:
+def fund_pilots(bay, shown: np.ndarray | None = None, projects: np.ndarray | None = None) -> None:
     """Pilots take the developer's own money, or patient capital in reach of the city, or wait.
 
     ``shown`` (rows of the table, bool): results that a service chain shows to investors, before others and, with what is
@@ -427,7 +450,7 @@ def fund_pilots(bay, shown: np.ndarray | None = None) -> None:
     """
     p, inventions, firms = bay.parameters.conversion, bay.inventions, bay.firms
     count, cities, quarter = bay.institutes.capacity, len(bay.region.city_ids), bay.quarter
-    unfunded = in_stages(inventions, PILOT, PILOT)
+    unfunded = in_stages(inventions, PILOT, PILOT, -1, projects)
     unfunded = unfunded[inventions.funded[unfunded] == 0]
     waiting = unfunded[inventions.developer[unfunded] >= count]
     if waiting.size:

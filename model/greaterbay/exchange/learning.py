@@ -57,6 +57,10 @@ from greaterbay.kernels import inlined, lean
 from greaterbay.streams import combine, negative_binomial, uniform
 
 Partners = namedtuple("Partners", ["alive", "a", "b", "type", "explore", "shared"])
+Knowing = namedtuple("Knowing", ["city", "staff", "field_weight", "capability"])
+NewInventions = namedtuple("NewInventions", [
+    "alive", "id", "field", "city", "owner", "partner", "share", "developer", "weight", "quality", "birth", "entered", "stage",
+])
 
 
 @inlined
@@ -81,10 +85,8 @@ def _gain_side(levels, learner, teacher, field, related, rate, p, gain):
             continue
         for k in range(4 * f, 4 * f + 4):
             gap = p.reach * levels[teacher, k] - levels[learner, k]
-            gain[k] = 0.0
-            if gap > 0.0:
-                gain[k] = rate * gap * (1.0 - levels[learner, k])
-                total += gain[k]
+            gain[k] = rate * (gap if gap > 0.0 else 0.0) * (1.0 - levels[learner, k])
+            total += gain[k]
     return total
 
 
@@ -123,11 +125,9 @@ def tie_speed(nodes, ties, t, p):
 
 
 @lean
-def learn_on_ties(ties, nodes, levels, absorptive, related, core_city, p, one, two, change, learned, learned_core):
+def learn_on_ties(rows, ties, nodes, levels, absorptive, related, core_city, p, one, two, change, learned, learned_core):
     """Permanent learning of both sides of every tie (old levels read, ``change`` (N, K) written; ``one``, ``two`` (K,) room)."""
-    for t in range(ties.alive.shape[0]):
-        if ties.alive[t] == 0:
-            continue
+    for t in rows:
         a, b = ties.a[t], ties.b[t]
         speed = tie_speed(nodes, ties, t, p)
         total_a, total_b, cut_a, cut_b = trade(levels, a, b, nodes.field[a], nodes.field[b], speed * absorptive[a], speed * absorptive[b],
@@ -182,14 +182,14 @@ def recombine(levels, field, count, gain):
 
 
 @lean
-def develop(nodes, levels, change, effort, spill, research_share, related, counts, weights, row, p):
+def develop(nodes, levels, change, effort, spill, research_share, related, counts, weights, rate, loss, row, p):
     """Own research, learning on ties, spillovers and losses, then what inventions change; levels stay in [0, 1].
 
     ``levels`` (N, K) are written in place; learning ``change`` (N, K) closes at most half of the gap to one.
 
     ``effort`` (N,) research per head relative to the mean, ``spill`` (C, F) pool relative to its mean,
     ``research_share`` (N, F) share of effort on each field (firms: one on the own field); ``counts`` (N,) inventions
-    and ``weights`` (N,) as in ``recombine``; ``row`` (K,) room, so that a level is rounded only once.
+    and ``weights`` (N,) as in ``recombine``; ``rate``, ``loss`` and ``row`` (K,) room: a level is rounded only once.
     """
     fields = research_share.shape[1]
     for i in range(nodes.alive.shape[0]):
@@ -202,19 +202,18 @@ def develop(nodes, levels, change, effort, spill, research_share, related, count
             # spillovers reach related fields by the square of relatedness
             beside = p.spillover * related[nodes.field[i], f] ** 2 * spill[nodes.city[i], f]
             used = (share > 0.0) if firm else (share > 0.02)
-            loss = (p.depreciation if used else p.depreciation_unused) + p.frontier
             for k in range(4):
-                c = 4 * f + k
-                level = levels[i, c]
-                gain = min(change[i, c], (1.0 - level) * 0.5)
-                if share > 0.0:
-                    # firms are strong at the process end, institutes at the basic end
-                    tilt = 0.7 + 0.6 * (k / 3.0 if firm else 1.0 - k / 3.0)
-                    gain += (p.own * tilt * effort[i] * min(1.0, 2.0 * share) + around) * (1.0 - level)
-                elif firm:
-                    gain += beside * (1.0 - level)
-                now = level + gain - loss * level
-                row[c] = 0.0 if now < 0.0 else (1.0 if now > 1.0 else now)  # what is not a number stays for the books to find
+                rate[4 * f + k] = beside if firm else 0.0
+                loss[4 * f + k] = (p.depreciation if used else p.depreciation_unused) + p.frontier
+            for k in range(4 if share > 0.0 else 0):
+                # firms are strong at the process end, institutes at the basic end
+                tilt = 0.7 + 0.6 * (k / 3.0 if firm else 1.0 - k / 3.0)
+                rate[4 * f + k] = p.own * tilt * effort[i] * min(1.0, 2.0 * share) + around
+        for c in range(row.shape[0]):
+            level = levels[i, c]
+            gain = min(change[i, c], (1.0 - level) * 0.5) + rate[c] * (1.0 - level)
+            now = level + gain - loss[c] * level
+            row[c] = 0.0 if now < 0.0 else (1.0 if now > 1.0 else now)  # what is not a number stays for the books to find
         if counts[i] > 0:
             recombine(row, nodes.field[i], counts[i], p.recombine * weights[i])
         for c in range(row.shape[0]):
@@ -252,6 +251,25 @@ def simulated_share(bay) -> np.ndarray:
     return np.concatenate((np.full(bay.institutes.capacity, bay.scale), np.where(bay.firms.kind == LEADER, bay.scale, 1.0)))
 
 
+@lean
+def _institute_sums(rows, institutes, mass, basic, stock):
+    for n in range(rows.shape[0]):
+        i = rows[n]
+        c, levels = institutes.city[i], institutes.capability[i]
+        for f in range(mass.shape[1]):
+            weight = institutes.staff[i] * institutes.field_weight[i, f]
+            mass[c, f] += weight
+            basic[c, f] += weight * levels[4 * f]
+            stock[c, f] += weight * ((levels[4 * f] + levels[4 * f + 1] + levels[4 * f + 2] + levels[4 * f + 3]) / np.float32(4.0))
+
+
+def institute_sums(bay, rows: np.ndarray) -> np.ndarray:
+    """Staff of some institutes by city and field, alone, times basic level, and times mean level of the field (3, C, F)."""
+    out = np.zeros((3, len(bay.region.city_ids), len(bay.region.field_ids)))
+    _institute_sums(rows, bay.institutes.part(Knowing), *out)
+    return out
+
+
 def spillover_pools(bay) -> np.ndarray:
     """Spillover pool of each city and field relative to the bay's mean at release (C, F)."""
     region, p, firms, institutes = bay.region, bay.parameters.learning, bay.firms, bay.institutes
@@ -259,18 +277,12 @@ def spillover_pools(bay) -> np.ndarray:
     rows = firms.alive_rows()
     own = own_levels(firms, rows)
     stock = sums_by_cell(firms.city[rows], firms.field[rows], firms.staff[rows] * own, cities, fields)
-    four = institutes.capability.reshape(institutes.capacity, fields, 4)
-    levels = (four[:, :, 0] + four[:, :, 1] + four[:, :, 2] + four[:, :, 3]) / np.float32(4.0)
-    by_city = np.zeros((cities, fields))
-    add_rows(by_city, institutes.city, institutes.staff[:, None] * institutes.field_weight * levels)
-    stock += by_city
+    stock += institute_sums(bay, np.arange(institutes.capacity))[2]
     barrier = bay.values.barrier_technology[:cities, :cities]
     reach = np.exp(-region.distance_km / p.spillover_distance) * np.maximum(0.0, 1.0 - p.spillover_border * barrier)
     pool = reach @ stock @ region.relatedness_field
     if bay.values.radiation.any():
-        labs = np.flatnonzero(region.institute_state_lab)
-        by_city = np.zeros((cities, fields))
-        add_rows(by_city, institutes.city[labs], (institutes.staff[:, None] * institutes.field_weight * levels)[labs])
+        by_city = institute_sums(bay, np.flatnonzero(region.institute_state_lab))[2]
         far = bay.values.radiation[:, None] * (1.0 - np.exp(-region.distance_km / p.spillover_distance))
         pool += far * np.maximum(0.0, 1.0 - p.spillover_border * barrier) @ by_city @ region.relatedness_field
     if bay.spillover_reference is None:
@@ -282,12 +294,8 @@ def basic_pools(bay) -> np.ndarray:
     """Basic-knowledge level in reach of each city and field (C, F): institutes' basic capability, weighted by
     researchers and nearness, times the share of all such knowledge that distance and the border let through."""
     region, p, institutes = bay.region, bay.parameters.learning, bay.institutes
-    cities, fields = len(region.city_ids), len(region.field_ids)
-    weight = institutes.staff[:, None] * institutes.field_weight
-    level = institutes.capability.reshape(institutes.capacity, fields, 4)[:, :, 0]
-    mass, knowledge = np.zeros((cities, fields)), np.zeros((cities, fields))
-    add_rows(mass, institutes.city, weight)
-    add_rows(knowledge, institutes.city, weight * level)
+    cities = len(region.city_ids)
+    mass, knowledge, _ = institute_sums(bay, np.arange(institutes.capacity))
     near = np.exp(-region.distance_km / p.spillover_distance)
     barrier = bay.values.barrier_technology[:cities, :cities]
     open_share = np.maximum(0.0, 1.0 - p.spillover_border * barrier)
@@ -339,7 +347,8 @@ def share_knowledge(bay) -> None:
     barrier = bay.values.barrier_technology[:cities, :cities]
     change, learned, learned_core = np.zeros(levels.shape), np.zeros(n), np.zeros(n)
     one, two = np.empty(levels.shape[1]), np.empty(levels.shape[1])
-    learn_on_ties(bay.ties.part(Partners), nodes, levels, absorptive, related, region.core_city, p, one, two, change, learned, learned_core)
+    learn_on_ties(bay.ties.alive_rows(), bay.ties.part(Partners), nodes, levels, absorptive, related, region.core_city, p, one, two, change,
+                  learned, learned_core)
     if bay.values.radiation.any():
         learn_from_laboratories(bay, levels, change, learned, learned_core)
 
@@ -365,7 +374,7 @@ def share_knowledge(bay) -> None:
     whole = np.concatenate((np.ones(count, bool), firms.kind == LEADER))
     draw = bay.streams.uniforms("recombine", quarter, nodes.id, 3)
     made = np.where(whole, np.floor(means / np.maximum(simulated, 1e-12) + draw), counts).astype(np.int64)
-    develop(nodes, levels, change, effort, spill, share, related, made, weight, one, p)
+    develop(nodes, levels, change, effort, spill, share, related, made, weight, one, two, np.empty_like(one), p)
     institutes.capability[:] = levels[:count]
     firms.capability[:] = levels[count:]
     firms.access[:], institutes.access[:] = access[count:], access[:count]
@@ -416,20 +425,13 @@ def member_levels(bay, levels: np.ndarray) -> np.ndarray:
     bits = np.concatenate((bay.institutes.alliances, bay.firms.alliances))
     city = np.concatenate((bay.institutes.city, bay.firms.city))
     own = np.concatenate((bay.institutes.main_field, bay.firms.field))
-    anywhere = np.flatnonzero(bits)
-    for alliance in range(bay.alliance_count.size):
-        everyone = anywhere[((bits[anywhere] >> alliance) & 1) == 1]
-        for side in range(int(bay.side_city.max()) + 1):  # one, unless the run is cut apart
-            members = everyone[bay.side_city[city[everyone]] == side]
-            if members.size < 2:
-                continue
-            best = _best_level(levels, own, members)
-            used = bay.values.alliance_sharing[city[members]]
-            out[members] = np.maximum(out[members], bay.parameters.learning.access * best * used)
+    sides = int(bay.side_city.max()) + 1  # one, unless the run is cut apart
+    best, members = np.zeros((bay.alliance_count.size, sides)), np.zeros((bay.alliance_count.size, sides), np.int64)
+    _share_levels(bits, city, own, bay.side_city, bay.values.alliance_sharing, levels, bay.parameters.learning.access, best, members, out)
     consortium = bay.consortium_node
     for field in range(len(bay.region.field_ids) if consortium.any() else 0):
         everyone = np.flatnonzero((consortium >> np.uint64(field)) & np.uint64(1))
-        for side in range(int(bay.side_city.max()) + 1):
+        for side in range(sides):
             members = everyone[bay.side_city[city[everyone]] == side]
             if members.size >= 2:
                 best = levels[members, 4 * field: 4 * field + 4].astype(float).mean(axis=1).max()
@@ -439,23 +441,31 @@ def member_levels(bay, levels: np.ndarray) -> np.ndarray:
 
 
 @lean
-def _best_level(levels, own, members):
-    """Highest mean level of an own field among some nodes."""
-    best = 0.0
-    for k in range(members.shape[0]):
-        i, c = members[k], 4 * np.int64(own[members[k]])
-        best = max(best, (float(levels[i, c]) + float(levels[i, c + 1]) + float(levels[i, c + 2]) + float(levels[i, c + 3])) / 4.0)
-    return best
+def _share_levels(bits, city, own, side_city, used, levels, access, best, members, out):
+    """``best`` level and number of ``members`` of each alliance and side (A, S), and what members may use of it (N,)."""
+    for i in range(bits.shape[0]):
+        if bits[i] == 0:
+            continue
+        side, c = side_city[city[i]], 4 * np.int64(own[i])
+        level = (float(levels[i, c]) + float(levels[i, c + 1]) + float(levels[i, c + 2]) + float(levels[i, c + 3])) / 4.0
+        for alliance in range(best.shape[0]):
+            if (bits[i] >> alliance) & 1:
+                members[alliance, side] += 1
+                best[alliance, side] = max(best[alliance, side], level)
+    for i in range(bits.shape[0]):
+        for alliance in range(best.shape[0] if bits[i] else 0):
+            if (bits[i] >> alliance) & 1 and members[alliance, side_city[city[i]]] >= 2:
+                out[i] = max(out[i], access * best[alliance, side_city[city[i]]] * used[city[i]])
 
 
 def make_inventions(bay, nodes, counts: np.ndarray, basic: np.ndarray) -> None:
     """Write the new inventions: field, quality, partner and owner."""
     q, inventions, quarter = bay.parameters.invention, bay.inventions, bay.quarter
-    makers = np.repeat(np.arange(counts.size), counts)
-    if makers.size == 0:
+    number = int(counts.sum())
+    if number == 0:
         return
-    ordinal = np.arange(makers.size) - np.repeat(np.cumsum(counts) - counts, counts)
-    identity = np.empty(makers.size, np.uint64)
+    makers, ordinal, identity = np.empty(number, np.int64), np.empty(number, np.int64), np.empty(number, np.uint64)
+    _list_makers(counts, makers, ordinal)
     _invention_ids(nodes.id[makers], quarter, ordinal, identity)
     rows = inventions.free_rows(makers.size)
     city, field = nodes.city[makers], nodes.field[makers]
@@ -469,26 +479,40 @@ def make_inventions(bay, nodes, counts: np.ndarray, basic: np.ndarray) -> None:
     tail = np.minimum(1.0 / np.maximum(draw, 1e-4) ** (1.0 / q.quality_tail), 400.0) * (q.quality_tail - 1.0) / q.quality_tail
     known = np.maximum(basic[city, field], 0.02) / bay.basic_reference
     ties = partner_of_invention(bay, makers, identity)
-    inventions.alive[rows] = 1
-    inventions.id[rows] = identity
-    inventions.field[rows], inventions.city[rows] = field, city
-    inventions.owner[rows], inventions.partner[rows] = makers, ties
-    inventions.share[rows] = np.where(ties >= 0, 0.6, 1.0)
-    inventions.developer[rows] = np.where(wide, -1, makers)
-    inventions.weight[rows] = nodes.weight[makers] / simulated_share(bay)[makers]
-    inventions.quality[rows] = tail * known**q.quality_basic
-    inventions.birth[rows] = inventions.entered[rows] = quarter
-    inventions.stage[rows] = LABORATORY
-    weight = inventions.weight[rows]
+    weight = nodes.weight[makers] / simulated_share(bay)[makers]
+    quality = tail * known**q.quality_basic
+    _write_inventions(inventions.part(NewInventions), rows, identity, field, city, makers, ties, weight, quality, count, quarter)
     bay.tally.add("inventions", city, weight)
     bay.tally.add("inventions_field", (city, field), weight)
     bay.tally.add("science_output", city[wide], weight[wide])
 
 
 @lean
+def _list_makers(counts, makers, ordinal):
+    n = 0
+    for i in range(counts.shape[0]):
+        for k in range(counts[i]):
+            makers[n], ordinal[n] = i, k
+            n += 1
+
+
+@lean
 def _invention_ids(maker_id, quarter, ordinal, out):
     for i in range(out.shape[0]):
         out[i] = combine(combine(maker_id[i], quarter), ordinal[i])
+
+
+@lean
+def _write_inventions(inventions, rows, identity, field, city, makers, partner, weight, quality, institutes, quarter):
+    for n in range(rows.shape[0]):
+        i = rows[n]
+        inventions.alive[i], inventions.id[i], inventions.stage[i] = 1, identity[n], LABORATORY
+        inventions.field[i], inventions.city[i] = field[n], city[n]
+        inventions.owner[i], inventions.partner[i] = makers[n], partner[n]
+        inventions.share[i] = 0.6 if partner[n] >= 0 else 1.0
+        inventions.developer[i] = -1 if makers[n] < institutes else makers[n]
+        inventions.weight[i], inventions.quality[i] = weight[n], quality[n]
+        inventions.birth[i] = inventions.entered[i] = quarter
 
 
 def partner_of_invention(bay, makers: np.ndarray, identity: np.ndarray) -> np.ndarray:

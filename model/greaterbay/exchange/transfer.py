@@ -34,6 +34,7 @@ from greaterbay.streams import gumbel, uniform
 NOTHING, LICENCE, SALE, JOINT, IMPORT = range(5)
 Shelf = namedtuple("Shelf", ["row", "start", "weight_cum", "far_cum", "wide_cum", "field_cum", "node_row", "node_start"])
 Users = namedtuple("Users", ["alive", "id", "city", "field", "kind", "imports"])
+Goods = namedtuple("Goods", ["owner", "city", "field", "weight"])
 Offers = namedtuple("Offers", ["id", "owner", "city", "field", "quality", "stage"])
 Keys = namedtuple("Keys", ["need", "offer", "utility", "channel"])
 
@@ -122,41 +123,78 @@ def _take(firms, inventions, shelf, exchange, adjacency, institutes, travel_log,
             chosen[r] = -1
 
 
+@lean
+def _sort_by_id(ids, rows, shift, start, key, out):
+    for k in range(rows.shape[0]):
+        start[(ids[rows[k]] >> shift) + np.uint64(1)] += 1
+    for g in range(1, start.shape[0]):
+        start[g] += start[g - 1]
+    for k in range(rows.shape[0]):
+        i = ids[rows[k]]
+        at = start[i >> shift]
+        start[i >> shift] += 1
+        key[at], out[at] = i, rows[k]
+    for k in range(1, rows.shape[0]):  # by insertion: no row is far from its place
+        i, row, at = key[k], out[k], k
+        while at > 0 and key[at - 1] > i:
+            key[at], out[at] = key[at - 1], out[at - 1]
+            at -= 1
+        key[at], out[at] = i, row
+
+
+def sorted_by_id(ids: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Rows in the order of identity. Identities are hashes, so their first bits put a row almost where it belongs."""
+    bits, out = max(1, rows.size.bit_length()), np.empty(rows.size, np.int64)
+    _sort_by_id(ids, rows, np.uint64(64 - bits), np.zeros((1 << bits) + 1, np.int64), np.empty(rows.size, np.uint64), out)
+    return out
+
+
+@lean
+def _lay_out(by_id, marketed, goods, row, start, node_row, node_start, stock, weight_cum):
+    """Group rows in the order of identity by cell and by owner; ``start`` (cells + 2,) and ``node_start`` (N + 2,) end as where
+    each group begins, ``stock`` (C, F) as the weight of each cell, ``weight_cum`` as the weight before each place of ``row``."""
+    fields = stock.shape[1]
+    for k in range(marketed.shape[0]):
+        i = marketed[k]
+        c, f = np.int64(goods.city[i]), np.int64(goods.field[i])
+        stock[c, f] += goods.weight[i]
+        start[c * fields + f + 2] += 1
+        if goods.owner[i] >= 0:
+            node_start[goods.owner[i] + 2] += 1
+    for c in range(2, start.shape[0]):
+        start[c] += start[c - 1]
+    for n in range(2, node_start.shape[0]):
+        node_start[n] += node_start[n - 1]
+    for k in range(by_id.shape[0]):
+        i = by_id[k]
+        place = np.int64(goods.city[i]) * fields + goods.field[i] + 1
+        row[start[place]] = i
+        start[place] += 1
+        owner = goods.owner[i]
+        if owner >= 0:
+            node_row[node_start[owner + 1]] = i
+            node_start[owner + 1] += 1
+    for k in range(row.shape[0]):
+        weight_cum[k + 1] = weight_cum[k] + goods.weight[row[k]]
+
+
 def _shelves(bay, marketed: np.ndarray) -> Shelf:
     """Marketed inventions by city and field and by owner (in the order of identity), with the weights of cities and fields
     for every user."""
     region, p, inventions = bay.region, bay.parameters, bay.inventions
     cities, fields = len(region.city_ids), len(region.field_ids)
-    cell = inventions.city[marketed].astype(np.int64) * fields + inventions.field[marketed]
-    order = np.argsort(inventions.id[marketed])
-    by_id = marketed[order]
-    row, start = grouped(by_id, cell[order], cities * fields)
-    stock = np.bincount(cell, weights=inventions.weight[marketed], minlength=cities * fields).reshape(cities, fields)
+    count, nodes = marketed.size, bay.institutes.capacity + bay.firms.capacity
+    row, start = np.empty(count, np.int64), np.zeros(cities * fields + 2, np.int64)
+    node_row, node_start = np.empty(count, np.int64), np.zeros(nodes + 2, np.int64)
+    stock, weight_cum = np.zeros((cities, fields)), np.zeros(count + 1)
+    _lay_out(sorted_by_id(inventions.id, marketed), marketed, inventions.part(Goods), row, start, node_row, node_start, stock, weight_cum)
     barrier = bay.values.barrier_technology[:cities, :cities]
     visible = np.exp(-p.partnering.candidate_border * barrier)
     near = np.exp(-bay.values.travel_minutes[:cities, :cities] / p.partnering.candidate_travel) * visible
     wanted = stock[None, :, :] * region.relatedness_field[:, None, :]  # (F user, C, F)
     in_city = wanted.sum(axis=2)
-    owner = inventions.owner[by_id]
-    node_row, node_start = grouped(by_id[owner >= 0], owner[owner >= 0], bay.institutes.capacity + bay.firms.capacity)
-    weight_cum = np.concatenate(([0.0], np.cumsum(inventions.weight[row])))
-    return Shelf(row, start, weight_cum, cumulative_products(near, in_city), cumulative_products(visible, in_city),
-                 np.cumsum(wanted, axis=-1), node_row, node_start)
-
-
-@lean
-def _group(rows, group, place, out):
-    for k in range(rows.shape[0]):
-        out[place[group[k]]] = rows[k]
-        place[group[k]] += 1
-
-
-def grouped(rows: np.ndarray, group: np.ndarray, groups: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows by group, in their order inside it, and where each group begins (groups + 1,)."""
-    start = np.concatenate(([0], np.cumsum(np.bincount(group, minlength=groups)))).astype(np.int64)
-    out = np.empty(rows.size, np.int64)
-    _group(rows, group, start[:-1].copy(), out)
-    return out, start
+    return Shelf(row, start[:-1], weight_cum, cumulative_products(near, in_city), cumulative_products(visible, in_city),
+                 np.cumsum(wanted, axis=-1), node_row, node_start[:-1])
 
 
 def share_income(bay, rows: np.ndarray, income: np.ndarray, user_city: np.ndarray) -> None:
