@@ -150,7 +150,7 @@ def nodes_of(institutes, firms, relatedness: np.ndarray) -> NodeView:
 
 def adjacency_of(ties, nodes: int) -> Adjacency:
     """Neighbours of every node in compressed rows: ``neighbour[offset[n]:offset[n + 1]]``."""
-    rows = ties.alive_rows()
+    rows = np.flatnonzero(ties.alive.view(bool))
     offset, neighbour, tie = np.zeros(nodes + 1, np.int64), np.empty(2 * rows.size, np.int64), np.empty(2 * rows.size, np.int64)
     _adjacency(rows, ties.a, ties.b, np.empty(nodes, np.int64), offset, neighbour, tie)
     return Adjacency(offset, neighbour, tie)
@@ -166,6 +166,6 @@ def _degrees(rows, ties, institutes, firm_weight, degree):
 def update_degrees(ties, institutes, firms) -> None:
     """Number of ties of one real actor: weighted ties over the weight of the row."""
     degree = np.zeros(institutes.capacity + firms.capacity)
-    _degrees(ties.alive_rows(), ties.part(TieEnds), institutes.capacity, firms.weight, degree)
+    _degrees(np.flatnonzero(ties.alive.view(bool)), ties.part(TieEnds), institutes.capacity, firms.weight, degree)
     institutes.degree[:] = degree[: institutes.capacity]
     firms.degree[:] = degree[institutes.capacity:]

@@ -76,13 +76,21 @@ def barter(one, two):
     return min(one, two)
 
 
+def fields_near(related: np.ndarray, p) -> np.ndarray:
+    """For each field how many fields are learned in, then these in order: its own and those next to it (F, F + 1)."""
+    near = np.zeros((related.shape[0], related.shape[0] + 1), np.int64)
+    for field, row in enumerate((related >= p.neighbour_field) | np.eye(related.shape[0], dtype=bool)):
+        found = np.flatnonzero(row)
+        near[field, 0], near[field, 1 : found.size + 1] = found.size, found
+    return near
+
+
 @inlined
-def _gain_side(levels, learner, teacher, field, related, rate, p, gain):
+def _gain_side(levels, learner, teacher, field, near, rate, p, gain):
     """Fill ``gain`` (K,) in the own field and those next to it with what the learner could learn; return the total."""
     total = 0.0
-    for f in range(related.shape[0]):
-        if f != field and related[field, f] < p.neighbour_field:
-            continue
+    for n in range(1, near[field, 0] + 1):
+        f = near[field, n]
         for k in range(4 * f, 4 * f + 4):
             gap = p.reach * levels[teacher, k] - levels[learner, k]
             gain[k] = rate * (gap if gap > 0.0 else 0.0) * (1.0 - levels[learner, k])
@@ -91,23 +99,23 @@ def _gain_side(levels, learner, teacher, field, related, rate, p, gain):
 
 
 @inlined
-def _add_side(change, learner, field, related, cut, p, gain):
+def _add_side(change, learner, field, near, cut, gain):
     """Add the cut ``gain`` (K,) to the learner's ``change`` in the own field and those next to it."""
-    for f in range(related.shape[0]):
-        if f == field or related[field, f] >= p.neighbour_field:
-            for k in range(4 * f, 4 * f + 4):
-                change[learner, k] += cut * gain[k]
+    for n in range(1, near[field, 0] + 1):
+        f = near[field, n]
+        for k in range(4 * f, 4 * f + 4):
+            change[learner, k] += cut * gain[k]
 
 
 @inlined
-def trade(levels, a, b, field_a, field_b, rate_a, rate_b, unpaid, related, p, one, two):
+def trade(levels, a, b, field_a, field_b, rate_a, rate_b, unpaid, near, p, one, two):
     """What the two sides of a tie could learn from each other, and the share of it that they do.
 
     ``one`` and ``two`` (K,) become what a and b could learn at the rates ``rate_a`` and ``rate_b``; returned are the totals
-    of both and the shares that barter leaves of them (all of it where the work is paid or shared).
+    of both and the shares that barter leaves of them (all of it where the work is paid or shared). ``near`` as in ``fields_near``.
     """
-    total_a = _gain_side(levels, a, b, field_a, related, rate_a, p, one)
-    total_b = _gain_side(levels, b, a, field_b, related, rate_b, p, two)
+    total_a = _gain_side(levels, a, b, field_a, near, rate_a, p, one)
+    total_b = _gain_side(levels, b, a, field_b, near, rate_b, p, two)
     cut_a = cut_b = 1.0
     if unpaid:
         volume = barter(total_a, total_b)
@@ -125,17 +133,17 @@ def tie_speed(nodes, ties, t, p):
 
 
 @lean
-def learn_on_ties(rows, ties, nodes, levels, absorptive, related, core_city, p, one, two, change, learned, learned_core):
+def learn_on_ties(rows, ties, nodes, levels, absorptive, near, core_city, p, one, two, change, learned, learned_core):
     """Permanent learning of both sides of every tie (old levels read, ``change`` (N, K) written; ``one``, ``two`` (K,) room)."""
     for t in rows:
         a, b = ties.a[t], ties.b[t]
         speed = tie_speed(nodes, ties, t, p)
         total_a, total_b, cut_a, cut_b = trade(levels, a, b, nodes.field[a], nodes.field[b], speed * absorptive[a], speed * absorptive[b],
-                                               ties.type[t] == 0 and ties.shared[t] == 0, related, p, one, two)
+                                               ties.type[t] == 0 and ties.shared[t] == 0, near, p, one, two)
         if cut_a * total_a > 0.0:
-            _add_side(change, a, nodes.field[a], related, cut_a, p, one)
+            _add_side(change, a, nodes.field[a], near, cut_a, one)
         if cut_b * total_b > 0.0:
-            _add_side(change, b, nodes.field[b], related, cut_b, p, two)
+            _add_side(change, b, nodes.field[b], near, cut_b, two)
         learned[a] += cut_a * total_a
         learned[b] += cut_b * total_b
         if core_city[nodes.city[b]]:
@@ -155,18 +163,15 @@ def access_of(nodes, adjacency, levels, basic_pool, barrier, access_share, spill
         out[i] = 0.0
         if nodes.alive[i] == 0:
             continue
-        f, product = nodes.field[i], 1.0
-        for k in range(4):
-            level = levels[i, 4 * f + k]
-            for e in range(adjacency.offset[i], adjacency.offset[i + 1]):
-                j = adjacency.neighbour[e]
-                through = max(0.0, 1.0 - spillover_border * barrier[nodes.city[i], nodes.city[j]])
-                level = max(level, access_share * through * levels[j, 4 * f + k])
-            if k == 0:
-                level = max(level, basic_pool[nodes.city[i], f])
-            level = max(level, members[i])
-            product *= max(level, 1e-6)
-        out[i] = product**0.25
+        city, f, least = nodes.city[i], nodes.field[i], max(members[i], 1e-6)
+        basic, applied = max(float(levels[i, 4 * f]), basic_pool[city, f], least), max(float(levels[i, 4 * f + 1]), least)
+        design, process = max(float(levels[i, 4 * f + 2]), least), max(float(levels[i, 4 * f + 3]), least)
+        for e in range(adjacency.offset[i], adjacency.offset[i + 1]):
+            j = adjacency.neighbour[e]
+            through = access_share * max(0.0, 1.0 - spillover_border * barrier[city, nodes.city[j]])
+            basic, applied = max(basic, through * levels[j, 4 * f]), max(applied, through * levels[j, 4 * f + 1])
+            design, process = max(design, through * levels[j, 4 * f + 2]), max(process, through * levels[j, 4 * f + 3])
+        out[i] = (basic * applied * design * process) ** 0.25
 
 
 @inlined
@@ -347,7 +352,8 @@ def share_knowledge(bay) -> None:
     barrier = bay.values.barrier_technology[:cities, :cities]
     change, learned, learned_core = np.zeros(levels.shape), np.zeros(n), np.zeros(n)
     one, two = np.empty(levels.shape[1]), np.empty(levels.shape[1])
-    learn_on_ties(bay.ties.alive_rows(), bay.ties.part(Partners), nodes, levels, absorptive, related, region.core_city, p, one, two, change,
+    tied = np.flatnonzero(bay.ties.alive.view(bool))
+    learn_on_ties(tied, bay.ties.part(Partners), nodes, levels, absorptive, fields_near(related, p), region.core_city, p, one, two, change,
                   learned, learned_core)
     if bay.values.radiation.any():
         learn_from_laboratories(bay, levels, change, learned, learned_core)
@@ -380,7 +386,7 @@ def share_knowledge(bay) -> None:
     firms.access[:], institutes.access[:] = access[count:], access[:count]
     firms.learned[:], firms.learned_core[:] = learned[count:], learned_core[count:]
     institutes.inventions[:], firms.inventions[:] = counts[:count], counts[count:]
-    make_inventions(bay, nodes, counts, basic)
+    make_inventions(bay, nodes, counts, basic, simulated)
     build_absorption(bay)
     city, weight = firms.city[live], firms.weight[live]
     bay.tally.add("learning", city, firms.learned[live] * weight)
@@ -458,7 +464,7 @@ def _share_levels(bits, city, own, side_city, used, levels, access, best, member
                 out[i] = max(out[i], access * best[alliance, side_city[city[i]]] * used[city[i]])
 
 
-def make_inventions(bay, nodes, counts: np.ndarray, basic: np.ndarray) -> None:
+def make_inventions(bay, nodes, counts: np.ndarray, basic: np.ndarray, simulated: np.ndarray) -> None:
     """Write the new inventions: field, quality, partner and owner."""
     q, inventions, quarter = bay.parameters.invention, bay.inventions, bay.quarter
     number = int(counts.sum())
@@ -479,7 +485,7 @@ def make_inventions(bay, nodes, counts: np.ndarray, basic: np.ndarray) -> None:
     tail = np.minimum(1.0 / np.maximum(draw, 1e-4) ** (1.0 / q.quality_tail), 400.0) * (q.quality_tail - 1.0) / q.quality_tail
     known = np.maximum(basic[city, field], 0.02) / bay.basic_reference
     ties = partner_of_invention(bay, makers, identity)
-    weight = nodes.weight[makers] / simulated_share(bay)[makers]
+    weight = nodes.weight[makers] / simulated[makers]
     quality = tail * known**q.quality_basic
     _write_inventions(inventions.part(NewInventions), rows, identity, field, city, makers, ties, weight, quality, count, quarter)
     bay.tally.add("inventions", city, weight)

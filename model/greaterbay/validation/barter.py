@@ -19,7 +19,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from greaterbay.exchange.learning import barter, trade
+from greaterbay.exchange.learning import barter, fields_near, trade
 from greaterbay.kernels import jit
 from greaterbay.streams import combine, uniform
 from greaterbay.validation.checks import Measured, exactly, mean_interval
@@ -36,10 +36,9 @@ Rules = namedtuple("Rules", ["reach", "neighbour_field"])
 
 
 @jit
-def barter_away(agents, ends, levels, alpha, rule, tolerance, p, most, key):
+def barter_away(agents, ends, levels, near, alpha, rule, tolerance, p, most, key):
     """Sweeps of meetings until one trades nothing; ``levels`` (N, 4 C) are written. Returns the number of sweeps."""
     columns = levels.shape[1]
-    related = np.ones((columns // 4, columns // 4))
     one, two = np.zeros(columns), np.zeros(columns)
     offset = np.zeros(agents + 1, np.int64)
     for e in range(ends.shape[0]):
@@ -58,7 +57,7 @@ def barter_away(agents, ends, levels, alpha, rule, tolerance, p, most, key):
         for n in range(ends.shape[0]):
             a = int(uniform(here, np.uint64(n), 0) * agents)
             b = neighbour[offset[a] + int(uniform(here, np.uint64(n), 1) * (offset[a + 1] - offset[a]))]
-            total_a, total_b, cut_a, cut_b = trade(levels, a, b, 0, 0, alpha, alpha, True, related, p, one, two)
+            total_a, total_b, cut_a, cut_b = trade(levels, a, b, 0, 0, alpha, alpha, True, near, p, one, two)
             count_a = count_b = 0
             for k in range(0, columns, 4):
                 count_a += one[k] > alpha * tolerance
@@ -104,7 +103,9 @@ def knowledge(chance: float, seed: int, rule: int = NUMBER, alpha: float = 0.1, 
     chosen = generator.permutation(AGENTS)[: int(round(experts * AGENTS))]
     start[chosen, generator.integers(CATEGORIES, size=chosen.size)] = EXPERT_LEVEL
     levels = np.repeat(start, 4, axis=1) * UNIT
-    sweeps = barter_away(AGENTS, ends, levels, alpha, rule, TOLERANCE * UNIT, Rules(1.0, 0.0), SWEEPS, key)
+    rules = Rules(1.0, 0.0)
+    near = fields_near(np.ones((CATEGORIES, CATEGORIES)), rules)
+    sweeps = barter_away(AGENTS, ends, levels, near, alpha, rule, TOLERANCE * UNIT, rules, SWEEPS, key)
     mean = levels[:, ::4].mean(axis=1) / UNIT
     return float(mean.mean()), float(mean.std() / mean.mean()), sweeps
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from greaterbay.actors.network import cognitive_distance
-from greaterbay.exchange.learning import Partners, tie_speed, trade
+from greaterbay.exchange.learning import Partners, fields_near, tie_speed, trade
 from greaterbay.kernels import jit
 from greaterbay.validation.worlds import play, released
 
@@ -21,7 +21,7 @@ QUARTERS, SCALE = 8, 0.05
 
 
 @jit
-def learning_of_ties(ties, nodes, levels, absorptive, related, p, distance, learned):
+def learning_of_ties(ties, nodes, levels, absorptive, near, p, distance, learned):
     """Distance and permanent learning of both sides of every tie (rows,); -1 where there is no tie."""
     one, two = np.empty(levels.shape[1]), np.empty(levels.shape[1])
     for t in range(ties.alive.shape[0]):
@@ -31,7 +31,7 @@ def learning_of_ties(ties, nodes, levels, absorptive, related, p, distance, lear
         a, b = ties.a[t], ties.b[t]
         speed = tie_speed(nodes, ties, t, p)
         total_a, total_b, cut_a, cut_b = trade(levels, a, b, nodes.field[a], nodes.field[b], speed * absorptive[a], speed * absorptive[b],
-                                               ties.type[t] == 0 and ties.shared[t] == 0, related, p, one, two)
+                                               ties.type[t] == 0 and ties.shared[t] == 0, near, p, one, two)
         distance[t] = cognitive_distance(nodes.profile, a, b)
         learned[t] = cut_a * total_a + cut_b * total_b
 
@@ -42,8 +42,8 @@ def ties_now(bay) -> np.ndarray:
     levels = np.concatenate((bay.institutes.capability, bay.firms.capability))
     absorptive = np.concatenate((np.full(count, bay.parameters.learning.institute_absorptive), bay.firms.absorptive.astype(float)))
     distance, learned = np.empty(bay.ties.capacity), np.zeros(bay.ties.capacity)
-    learning_of_ties(bay.ties.part(Partners), bay.nodes, levels, absorptive, bay.region.relatedness_field, bay.parameters.learning,
-                     distance, learned)
+    near = fields_near(bay.region.relatedness_field, bay.parameters.learning)
+    learning_of_ties(bay.ties.part(Partners), bay.nodes, levels, absorptive, near, bay.parameters.learning, distance, learned)
     here = distance >= 0.0
     return np.stack((distance[here], learned[here], bay.ties.explore[here]), axis=1)
 
