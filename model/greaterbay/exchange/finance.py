@@ -39,6 +39,7 @@ from greaterbay.streams import combine, gumbel, normal, uniform
 SEEN_FUNDS = 5
 Keys = namedtuple("Keys", ["pick", "signal"])
 StartUps = namedtuple("StartUps", ["id", "city", "field", "weight", "rounds", "fund"])
+Recipients = namedtuple("Recipients", ["cash", "grant_cash", "grant_response", "grants_before"])
 Investors = namedtuple("Investors", ["id", "city", "field", "early", "budget"])
 
 
@@ -170,15 +171,21 @@ def take_grant(bay, rows: np.ndarray, per_firm: np.ndarray) -> np.ndarray:
         ledger.pay("diverted", "firm", city, "outside", city, (diverted - back) * weight)
     else:
         ledger.pay("diverted", "firm", city, "outside", city, diverted * weight)
-    used = per_firm - diverted
-    np.add.at(firms.grant_cash, rows, used)
-    np.add.at(firms.cash, rows, used)
     mainland = bay.mainland_city[city]
     first = (firms.grants_before[rows] == 0) & (firms.kind[rows] == STARTUP)
     reaction = np.where(mainland, np.where(first, -f.crowding_out, 0.0), f.additionality_elsewhere) * per_firm
-    np.add.at(firms.grant_response, rows, reaction)
-    np.add.at(firms.grants_before, rows, 1)
+    _use_grants(rows, per_firm - diverted, reaction, firms.part(Recipients))
     return diverted
+
+
+@lean
+def _use_grants(rows, used, reaction, firms):
+    for k in range(rows.shape[0]):
+        r = rows[k]
+        firms.grant_cash[r] += used[k]
+        firms.cash[r] += used[k]
+        firms.grant_response[r] += reaction[k]
+        firms.grants_before[r] += 1
 
 
 @lean

@@ -78,11 +78,8 @@ def barter(one, two):
 
 def fields_near(related: np.ndarray, p) -> np.ndarray:
     """For each field how many fields are learned in, then these in order: its own and those next to it (F, F + 1)."""
-    near = np.zeros((related.shape[0], related.shape[0] + 1), np.int64)
-    for field, row in enumerate((related >= p.neighbour_field) | np.eye(related.shape[0], dtype=bool)):
-        found = np.flatnonzero(row)
-        near[field, 0], near[field, 1 : found.size + 1] = found.size, found
-    return near
+    far = (related < p.neighbour_field) & ~np.eye(related.shape[0], dtype=bool)
+    return np.column_stack(((~far).sum(axis=1), np.argsort(far, axis=1, kind="stable")))
 
 
 @inlined
@@ -225,22 +222,28 @@ def develop(nodes, levels, change, effort, spill, research_share, related, count
             levels[i, c] = row[c]
 
 
-@lean
-def invention_means(nodes, money, people, spill, access, real_scale, p, out):
-    """Mean number of inventions of a quarter for every node (knowledge production function).
+def invention_means(nodes, money, people, spill, access, real_scale, p, out) -> None:
+    """Mean number of inventions of a quarter for every node (knowledge production function), filled in ``out`` (N,).
 
     ``money`` (N,) million CNY a quarter and ``people`` (N,) persons of one real actor; ``real_scale`` (N,) the
     share of real inventions that is simulated, times ``institute_rate`` for institutes.
     """
+    _invention_means(nodes, money, people, spill, np.empty(spill.shape), access, real_scale, p, out)
+
+
+@lean
+def _invention_means(nodes, money, people, spill, pool, access, real_scale, p, out):
+    for c in range(spill.shape[0]):
+        for f in range(spill.shape[1]):
+            pool[c, f] = max(spill[c, f], 1e-6) ** p.spillover_elasticity
     for i in range(nodes.alive.shape[0]):
         out[i] = 0.0
         if nodes.alive[i] == 0 or money[i] <= 0.0 or people[i] <= 0.0:
             continue
-        pool = max(spill[nodes.city[i], nodes.field[i]], 1e-6)
         out[i] = (real_scale[i] * p.rate * (money[i] * 4.0 / p.rd_reference) ** p.rd_elasticity
                   * (people[i] / p.people_reference) ** p.people_elasticity
                   * math.exp(p.partner * math.log1p(nodes.degree[i] / (1.0 + people[i] / 100.0)))
-                  * pool**p.spillover_elasticity * (max(access[i], 1e-6) / p.capability_reference) ** p.capability_elasticity)
+                  * pool[nodes.city[i], nodes.field[i]] * (max(access[i], 1e-6) / p.capability_reference) ** p.capability_elasticity)
 
 
 @lean
