@@ -38,6 +38,7 @@ from greaterbay.policy.coordination import eased
 from greaterbay.streams import combine, gumbel, normal, uniform
 
 Sellers = namedtuple("Sellers", ["alive", "id", "field", "sales"])
+Weighed = namedtuple("Weighed", ["alive", "field", "sales", "weight"])
 Movers = namedtuple("Movers", ["id", "city", "field"])
 
 
@@ -74,10 +75,9 @@ def relative_cost(bay) -> np.ndarray:
     return 0.7 * wage + 0.3 * rent
 
 
-def overseas_reach(bay, barrier: np.ndarray) -> float:
-    """Overseas links in reach of the bay's sales: links of each city, through the technology barrier to it."""
+def overseas_reach(bay, barrier: np.ndarray, sales: np.ndarray) -> float:
+    """Overseas links in reach of the bay's sales by city (C,): links of each city, through the technology barrier to it."""
     cities = len(bay.region.city_ids)
-    sales = bay.city_sales()
     open_share = np.clip(1.0 - barrier[:cities, :cities], 0.0, 1.0)
     links = (open_share * bay.region.overseas_links_city[None, :]).max(axis=1)
     return float(np.average(links, weights=np.maximum(sales, 1e-12)))
@@ -92,35 +92,39 @@ def market_sizes(bay) -> np.ndarray:
     total = np.bincount(firms.field[rows], weights=weight, minlength=fields)
     level = np.bincount(firms.field[rows], weights=weight * np.exp(bay.effective[rows]), minlength=fields) / np.maximum(total, 1e-12)
     relative = level / bay.productivity_reference / bay.frontier_field
-    cities = len(region.city_ids)
-    now = overseas_reach(bay, eased(bay, bay.values.open_technology[:cities, :cities], "overseas"))
-    then = overseas_reach(bay, bay.base_barriers.technology)
+    cities, sales = len(region.city_ids), bay.city_sales()
+    now = overseas_reach(bay, eased(bay, bay.values.open_technology[:cities, :cities], "overseas"), sales)
+    then = overseas_reach(bay, bay.base_barriers.technology, sales)
     gain = 1.0 + p.overseas * region.export_share_field * (now / max(then, 1e-12) - 1.0)
     return bay.market_start * bay.market_growth * np.maximum(relative, 0.2) ** p.demand_elasticity * gain
 
 
+@lean
+def _scale(firms, sizes, total):
+    for r in range(firms.alive.shape[0]):
+        if firms.alive[r]:
+            total[firms.field[r]] += firms.sales[r] * firms.weight[r]
+    for r in range(firms.alive.shape[0]):
+        f = firms.field[r]
+        if firms.alive[r] and total[f] > 0.0:
+            firms.sales[r] *= sizes[f] / max(total[f], 1e-12)
+
+
 def scale_to_market(bay, sizes: np.ndarray) -> None:
     """Scale sales so that the firms of a field share its market (shares sum to one)."""
-    firms = bay.firms
-    rows = firms.alive_rows()
-    total = np.bincount(firms.field[rows], weights=firms.sales[rows] * firms.weight[rows], minlength=sizes.size)
-    factor = np.where(total > 0, sizes / np.maximum(total, 1e-12), 1.0)
-    firms.sales[rows] *= factor[firms.field[rows]]
+    _scale(bay.firms.part(Weighed), sizes, np.zeros(sizes.size))
 
 
 def decide_markets(bay) -> None:
     """Phase 8 in order: demand, shares, accounts, entry, exit, relocation."""
-    firms, p, region = bay.firms, bay.parameters.market, bay.region
+    firms, p = bay.firms, bay.parameters.market
     bay.effective = effective_productivity(bay)
     if not bay.warming:
         cost = relative_cost(bay)
         rows = firms.alive_rows()
         fitness = bay.effective.copy()
         fitness[rows] -= bay.parameters.finance.margin_cost / bay.parameters.finance.margin_productivity * cost[firms.production_city[rows]]
-        weight = firms.sales[rows] * firms.weight[rows]
-        fields = len(region.field_ids)
-        mean = (np.bincount(firms.field[rows], weights=weight * fitness[rows], minlength=fields)
-                / np.maximum(np.bincount(firms.field[rows], weights=weight, minlength=fields), 1e-12))
+        mean = mean_by_field(bay, fitness)
         sizes = bay.market_now = market_sizes(bay)
         grow(firms.part(Sellers), fitness, mean, bay.streams.key("growth_variance", bay.quarter // 4),
              bay.streams.key("growth_shock", bay.quarter), p)
@@ -154,14 +158,20 @@ def productivity_by_city(bay) -> np.ndarray:
     return np.where(total > 0, np.bincount(firms.city[rows], weights=weight * level, minlength=cities) / np.maximum(total, 1e-12), 1.0)
 
 
+@lean
+def _add_weighed(firms, values, total, weighed):
+    for r in range(firms.alive.shape[0]):
+        if firms.alive[r]:
+            weight = firms.sales[r] * firms.weight[r]
+            total[firms.field[r]] += weight
+            weighed[firms.field[r]] += weight * values[r]
+
+
 def mean_by_field(bay, values: np.ndarray) -> np.ndarray:
     """Sales-weighted mean of a firm column by field (F,)."""
-    firms = bay.firms
-    rows = firms.alive_rows()
-    weight = firms.sales[rows] * firms.weight[rows]
-    fields = len(bay.region.field_ids)
-    return (np.bincount(firms.field[rows], weights=weight * values[rows], minlength=fields)
-            / np.maximum(np.bincount(firms.field[rows], weights=weight, minlength=fields), 1e-12))
+    total, weighed = np.zeros((2, len(bay.region.field_ids)))
+    _add_weighed(bay.firms.part(Weighed), values, total, weighed)
+    return weighed / np.maximum(total, 1e-12)
 
 
 def apply_conversions(bay) -> None:
