@@ -683,7 +683,7 @@ class Bay(mesa.Model):
         """Mean cognitive distance of 500 firm pairs chosen by identity."""
         if rows.size < 2:
             return 0.0
-        order = rows[np.argsort(self.firms.id[rows])]
+        order = rows[np.argsort(self.firms.id[rows], kind="stable")]
         chosen = order[np.linspace(0, order.size - 1, min(order.size, 500)).astype(int)]
         profile = profiles(self.firms, chosen, self.region.relatedness_field).astype(float)
         other = np.roll(profile, chosen.size // 3, axis=0)
@@ -738,7 +738,7 @@ def _reach(rows, city, field, ids, city_cum, field_cum, slot, start, size, key, 
 def _transitivity(offset, neighbour):
     n = offset.shape[0] - 1
     mark = np.zeros(n, np.int32)
-    triples, triangles = 0, 0
+    triples, closed = 0, 0
     for i in range(n):
         d = offset[i + 1] - offset[i]
         triples += d * (d - 1) // 2
@@ -746,11 +746,11 @@ def _transitivity(offset, neighbour):
             mark[neighbour[e]] = i + 1
         for e in range(offset[i], offset[i + 1]):
             j = neighbour[e]
-            if j < i:  # every triangle is met once: from its last node, then the one before
+            other = offset[j + 1] - offset[j]
+            if other < d or (other == d and j < i):  # every tie once, from the end with more ties
                 for g in range(offset[j], offset[j + 1]):
-                    if neighbour[g] < j and mark[neighbour[g]] == i + 1:
-                        triangles += 1
-    return 3.0 * triangles / triples if triples > 0 else 0.0
+                    closed += mark[neighbour[g]] == i + 1
+    return closed / triples if triples > 0 else 0.0
 
 
 def _write_state(path: Path, state: dict[str, np.ndarray]) -> None:

@@ -29,7 +29,7 @@ FirmCount = namedtuple("FirmCount", [
     "firms", "cash", "debt", "sold", "cells", "staff", "invested", "least_cash", "least_loan", "least_arrears", "placeless",
     "endless_arrears", "without_sales", "without_productivity",
 ])
-TiesRead = namedtuple("TiesRead", ["alive", "a", "b", "type", "weight"])
+TiesRead = namedtuple("TiesRead", ["a", "b", "type", "weight"])
 INVARIANTS: dict[str, object] = {}
 
 
@@ -636,12 +636,10 @@ def measure(bay) -> None:
 
 
 @lean
-def _place_ties(ties, city_node, jurisdiction, firm_firm, firm_institute, institute_institute, inside, near, border):
+def _place_ties(rows, ties, city_node, jurisdiction, firm_firm, firm_institute, institute_institute, inside, near, border):
     """Half a tie from each side: first all from the first partner, then all from the second."""
     for turn in range(2):
-        for t in range(ties.alive.shape[0]):
-            if ties.alive[t] == 0:
-                continue
+        for t in rows:
             a, b, weight = city_node[ties.a[t]], city_node[ties.b[t]], ties.weight[t]
             if turn == 1:
                 a, b = b, a
@@ -664,7 +662,7 @@ def measure_ties(bay) -> None:
     ties, region, tally = bay.ties, bay.region, bay.tally
     where = (tally.matrix(f"ties_{name}") for name in ("inside", "jurisdiction", "border"))
     kinds = (tally.matrix(f"ties_{name}") for name in TIE_TYPES)
-    _place_ties(ties.part(TiesRead), bay.node_city(), region.jurisdiction_city, *kinds, *where)
+    _place_ties(np.flatnonzero(ties.alive.view(bool)), ties.part(TiesRead), bay.node_city(), region.jurisdiction_city, *kinds, *where)
 
 
 def measure_region(bay, rows: np.ndarray, output: np.ndarray) -> None:
@@ -689,7 +687,7 @@ def measure_region(bay, rows: np.ndarray, output: np.ndarray) -> None:
 
 def hill(sizes: np.ndarray, weights: np.ndarray, top: float) -> float:
     """Weighted Hill estimate of the tail index over the largest ``top`` share of real firms."""
-    order = np.argsort(-sizes)
+    order = np.argsort(-sizes, kind="stable")
     size, weight = sizes[order], weights[order]
     cumulative = np.cumsum(weight)
     k = int(np.searchsorted(cumulative, top * cumulative[-1])) + 1

@@ -39,6 +39,10 @@ from greaterbay.streams import combine, gumbel, normal, uniform
 
 Sellers = namedtuple("Sellers", ["alive", "id", "field", "sales"])
 Weighed = namedtuple("Weighed", ["alive", "field", "sales", "weight"])
+Accounts = namedtuple("Accounts", ["city", "production_city", "field", "weight", "sales", "skill", "rd_paid", "rd_granted", "rd_intensity",
+                                   "cash", "arrears"])
+Booked = namedtuple("Booked", ["sales", "costs", "wages", "research", "ties", "tax_city", "tax_rest", "short", "back", "dividend",
+                               "tax", "own_research", "wanted"])
 Movers = namedtuple("Movers", ["id", "city", "field"])
 
 
@@ -188,65 +192,71 @@ def apply_conversions(bay) -> None:
     np.add.at(firms.productivity, developer, gain)
 
 
+@lean
+def _account(rows, firms, effective, mean, cost, wage, ties, tax_rate, f, booked):
+    """The accounts of one real firm after the other (``rows``); what is booked is that of all firms of a row."""
+    for i in range(rows.shape[0]):
+        r = rows[i]
+        c, sales, weight, granted = firms.city[r], firms.sales[r], firms.weight[r], firms.rd_granted[r]
+        relative = effective[r] - mean[firms.field[r]]
+        margin = f.profit_margin + f.margin_productivity * relative - f.margin_cost * cost[firms.production_city[r]]
+        margin = min(0.5, max(-0.1, margin))
+        costs = sales * (1.0 - margin)
+        wages = firms.skill[r] / weight * wage[c] / 4.0  # paid by efficiency units
+        research = max(firms.rd_paid[r] + granted, wages)
+        tax = max(sales * margin - research - ties[i], 0.0) * tax_rate[i]
+        cash = firms.cash[r] + sales - costs - research - ties[i] - tax
+        # arrears: suppliers wait; they are paid first when there is money
+        short = max(0.0, -cash)
+        cash += short
+        firms.arrears[r] += short
+        back = 0.0 if short > 0.0 else min(max(cash, 0.0), firms.arrears[r])
+        cash -= back
+        firms.arrears[r] -= back
+        wanted = firms.rd_intensity[r] * sales
+        dividend = max(0.0, cash - f.buffer * wanted) * f.payout
+        firms.cash[r] = cash - dividend
+        booked.sales[i], booked.costs[i], booked.wages[i] = sales * weight, costs * weight, wages * weight
+        booked.research[i], booked.ties[i] = (research - wages) * weight, ties[i] * weight
+        to_city = tax * f.tax
+        booked.tax_city[i], booked.tax_rest[i] = to_city * weight, (tax - to_city) * weight
+        booked.short[i], booked.back[i], booked.dividend[i] = short * weight, back * weight, dividend * weight
+        booked.tax[i], booked.own_research[i], booked.wanted[i] = tax, max(research - granted, 0.0), wanted
+
+
 def keep_accounts(bay) -> None:
     """Sales, costs, research, ties, interest, tax, owners, arrears; then next quarter's research money."""
     f, firms, ledger = bay.parameters.finance, bay.firms, bay.ledger
     rows = firms.alive_rows()
-    city, production, weight = firms.city[rows], firms.production_city[rows], firms.weight[rows]
-    sales = firms.sales[rows]
-    relative = bay.effective[rows] - mean_by_field(bay, bay.effective)[firms.field[rows]]
-    margin = np.clip(f.profit_margin + f.margin_productivity * relative - f.margin_cost * relative_cost(bay)[production], -0.1, 0.5)
-    costs = sales * (1.0 - margin)
-    wages = firms.skill[rows] / weight * bay.wage_city[city] / 4.0  # paid by efficiency units
-    granted = firms.rd_granted[rows]
-    research = np.maximum(firms.rd_paid[rows] + granted, wages)
+    city, production, weight = firms.city[rows].astype(np.int64), firms.production_city[rows].astype(np.int64), firms.weight[rows]
+    booked = Booked(*np.empty((len(Booked._fields), rows.size)))
     ties = firms.degree[rows] * bay.parameters.partnering.tie_cost
-    profit = sales * margin - research - ties
-    tax = np.maximum(profit, 0.0) * location.tax_rate(bay, rows)
-    bay.instruments.note("profit_tax", rows, tax)
-    bay.instruments.note("taxed_research", rows, np.maximum(research - granted, 0.0))
-
-    def book(instrument, receiver, to, amount, payer="firm", origin=city):
-        ledger.pay(instrument, payer, origin, receiver, to, amount * weight)
-
-    book("sales", "firm", city, sales, payer="outside")
-    book("costs", "outside", production, costs)
-    book("wages", "person", city, wages)
-    ledger.pay("consumption", "person", city, "outside", city, wages * weight)
-    book("research", "outside", city, research - wages)
-    book("tie", "outside", city, ties)
-    to_city = tax * f.tax
-    book("tax", "government", city, to_city)
-    book("tax", "outside", city, tax - to_city)
-    bay.government_cash += np.bincount(city, weights=to_city * weight, minlength=bay.government_cash.size)
-    cash = firms.cash[rows] + sales - costs - research - ties - tax
-    # arrears: suppliers wait; they are paid first when there is money
-    short = np.maximum(0.0, -cash)
-    book("trade_credit", "firm", city, short, payer="outside")
-    cash += short
-    firms.arrears[rows] += short
-    back = np.minimum(np.maximum(cash, 0.0), firms.arrears[rows])
-    back[short > 0] = 0.0
-    book("trade_repayment", "outside", city, back)
-    cash -= back
-    firms.arrears[rows] -= back
-    wanted = firms.rd_intensity[rows] * sales
-    spare = cash - f.buffer * wanted
-    dividend = np.maximum(0.0, spare) * f.payout
-    book("dividend", "outside", city, dividend)
-    cash -= dividend
-    firms.cash[rows] = cash
+    _account(rows, firms.part(Accounts), bay.effective, mean_by_field(bay, bay.effective), relative_cost(bay), bay.wage_city, ties,
+             location.tax_rate(bay, rows), f, booked)
+    bay.instruments.note("profit_tax", rows, booked.tax)
+    bay.instruments.note("taxed_research", rows, booked.own_research)
+    ledger.pay("sales", "outside", city, "firm", city, booked.sales)
+    ledger.pay("costs", "firm", city, "outside", production, booked.costs)
+    ledger.pay("wages", "firm", city, "person", city, booked.wages)
+    ledger.pay("consumption", "person", city, "outside", city, booked.wages)
+    ledger.pay("research", "firm", city, "outside", city, booked.research)
+    ledger.pay("tie", "firm", city, "outside", city, booked.ties)
+    ledger.pay("tax", "firm", city, "government", city, booked.tax_city)
+    ledger.pay("tax", "firm", city, "outside", city, booked.tax_rest)
+    bay.government_cash += np.bincount(city, weights=booked.tax_city, minlength=bay.government_cash.size)
+    ledger.pay("trade_credit", "outside", city, "firm", city, booked.short)
+    ledger.pay("trade_repayment", "firm", city, "outside", city, booked.back)
+    ledger.pay("dividend", "firm", city, "outside", city, booked.dividend)
     firms.data_quarters[rows] += 1
-    own = research - granted
-    bay.tally.add("rd_private", city, np.maximum(own, 0.0) * weight)
-    bay.tally.add("rd_public", city, granted * weight)
-    bay.tally.add("sales", city, sales * weight)
-    bay.tally.add("productivity_weight", city, np.exp(bay.effective[rows]) * sales * weight)
+    bay.tally.add("rd_private", city, booked.own_research * weight)
+    bay.tally.add("rd_public", city, firms.rd_granted[rows] * weight)
+    bay.tally.add("sales", city, booked.sales)
+    bay.tally.add("productivity_weight", city, np.exp(bay.effective[rows]) * firms.sales[rows] * weight)
     # research of the next quarter: less when money is below the buffer
     firms.rd_granted[rows] = firms.grant_cash[rows]
     firms.grant_cash[rows] = 0.0
-    ratio = np.clip(cash / np.maximum(f.buffer * wanted, 1e-9), 0.02, 1.0)
-    firms.rd_paid[rows] = np.maximum(0.0, wanted * ratio**f.rd_response + firms.grant_response[rows])
+    ratio = np.clip(firms.cash[rows] / np.maximum(f.buffer * booked.wanted, 1e-9), 0.02, 1.0)
+    firms.rd_paid[rows] = np.maximum(0.0, booked.wanted * ratio**f.rd_response + firms.grant_response[rows])
     firms.grant_response[rows] = 0.0
 
 
