@@ -43,6 +43,7 @@ Accounts = namedtuple("Accounts", ["city", "production_city", "field", "weight",
                                    "cash", "arrears"])
 Booked = namedtuple("Booked", ["sales", "costs", "wages", "research", "ties", "tax_city", "tax_rest", "short", "back", "dividend",
                                "tax", "own_research", "wanted"])
+Leavers = namedtuple("Leavers", ["alive", "id", "kind", "incubated", "sales", "arrears"])
 Movers = namedtuple("Movers", ["id", "city", "field"])
 
 
@@ -89,13 +90,8 @@ def overseas_reach(bay, barrier: np.ndarray, sales: np.ndarray) -> float:
 
 def market_sizes(bay) -> np.ndarray:
     """Sales of the bay's firms by field this quarter (F,), million CNY."""
-    p, region, firms = bay.parameters.market, bay.region, bay.firms
-    rows = firms.alive_rows()
-    weight = firms.sales[rows] * firms.weight[rows]
-    fields = len(region.field_ids)
-    total = np.bincount(firms.field[rows], weights=weight, minlength=fields)
-    level = np.bincount(firms.field[rows], weights=weight * np.exp(bay.effective[rows]), minlength=fields) / np.maximum(total, 1e-12)
-    relative = level / bay.productivity_reference / bay.frontier_field
+    p, region = bay.parameters.market, bay.region
+    relative = mean_by_field(bay, np.exp(bay.effective)) / bay.productivity_reference / bay.frontier_field
     cities, sales = len(region.city_ids), bay.city_sales()
     now = overseas_reach(bay, eased(bay, bay.values.open_technology[:cities, :cities], "overseas"), sales)
     then = overseas_reach(bay, bay.base_barriers.technology, sales)
@@ -154,27 +150,26 @@ def decide_markets(bay) -> None:
 def productivity_by_city(bay) -> np.ndarray:
     """Sales-weighted effective productivity relative to the field's (C,); one where a city has no firm."""
     firms = bay.firms
-    rows = firms.alive_rows()
-    weight = firms.sales[rows] * firms.weight[rows]
-    cities = len(bay.region.city_ids)
-    total = np.bincount(firms.city[rows], weights=weight, minlength=cities)
-    level = np.exp(bay.effective[rows]) / bay.productivity_reference[firms.field[rows]] / bay.frontier_field[firms.field[rows]]
-    return np.where(total > 0, np.bincount(firms.city[rows], weights=weight * level, minlength=cities) / np.maximum(total, 1e-12), 1.0)
+    total, weighed = np.zeros((2, len(bay.region.city_ids)))
+    level = np.exp(bay.effective) / bay.productivity_reference[firms.field] / bay.frontier_field[firms.field]
+    _add_weighed(firms.part(Weighed), firms.city, level, total, weighed)
+    return np.where(total > 0, weighed / np.maximum(total, 1e-12), 1.0)
 
 
 @lean
-def _add_weighed(firms, values, total, weighed):
+def _add_weighed(firms, group, values, total, weighed):
+    """Add sales, and values weighed by sales, to the firms' groups (cities or fields)."""
     for r in range(firms.alive.shape[0]):
         if firms.alive[r]:
             weight = firms.sales[r] * firms.weight[r]
-            total[firms.field[r]] += weight
-            weighed[firms.field[r]] += weight * values[r]
+            total[group[r]] += weight
+            weighed[group[r]] += weight * values[r]
 
 
 def mean_by_field(bay, values: np.ndarray) -> np.ndarray:
     """Sales-weighted mean of a firm column by field (F,)."""
     total, weighed = np.zeros((2, len(bay.region.field_ids)))
-    _add_weighed(bay.firms.part(Weighed), values, total, weighed)
+    _add_weighed(bay.firms.part(Weighed), bay.firms.field, values, total, weighed)
     return weighed / np.maximum(total, 1e-12)
 
 
@@ -260,15 +255,26 @@ def keep_accounts(bay) -> None:
     firms.grant_response[rows] = 0.0
 
 
+@lean
+def _leaves(firms, key, p, leaves):
+    """Which firms exit: those whose keyed draw is below their hazard."""
+    for r in range(firms.alive.shape[0]):
+        if firms.alive[r] == 0:
+            continue
+        sheltered = firms.incubated[r] == 1 and firms.kind[r] == STARTUP
+        small = p.exit_small / (1.0 + 4.0 * firms.sales[r] / p.exit_size) * (p.shelter if sheltered else 1.0)
+        hazard = p.exit_base + small + p.exit_cash * (1.0 if firms.arrears[r] > 0.0 else 0.0)
+        if firms.kind[r] == LEADER:
+            hazard = p.exit_base * 0.25
+        leaves[r] = uniform(key, firms.id[r], 0) < hazard
+
+
 def leave_market(bay) -> None:
     """Exit by hazard; what a firm leaves behind is booked, its people look for posts, its results may lapse."""
-    p, firms, quarter = bay.parameters.market, bay.firms, bay.quarter
-    rows = firms.alive_rows()
-    sheltered = (firms.incubated[rows] == 1) & (firms.kind[rows] == STARTUP)
-    hazard = (p.exit_base + p.exit_small / (1.0 + 4.0 * firms.sales[rows] / p.exit_size) * np.where(sheltered, p.shelter, 1.0)
-              + p.exit_cash * (firms.arrears[rows] > 0.0))
-    hazard = np.where(firms.kind[rows] == LEADER, p.exit_base * 0.25, hazard)
-    gone = rows[bay.streams.uniforms("exit", quarter, firms.id[rows]) < hazard]
+    firms = bay.firms
+    leaves = np.zeros(firms.capacity, bool)
+    _leaves(firms.part(Leavers), bay.streams.key("exit", bay.quarter), bay.parameters.market, leaves)
+    gone = np.flatnonzero(leaves)
     bay.tally.add("firm_exits", firms.city[gone], firms.weight[gone])
     bay.remove_firms(gone)
 
