@@ -683,8 +683,9 @@ class Bay(mesa.Model):
         """Mean cognitive distance of 500 firm pairs chosen by identity."""
         if rows.size < 2:
             return 0.0
-        order = rows[np.argsort(self.firms.id[rows], kind="stable")]
-        chosen = order[np.linspace(0, order.size - 1, min(order.size, 500)).astype(int)]
+        order = np.empty(rows.size, np.int64)
+        _sort_identities(self.firms.id[rows], np.zeros((1 << 12) + 1, np.int64), order)
+        chosen = rows[order][np.linspace(0, order.size - 1, min(order.size, 500)).astype(int)]
         profile = profiles(self.firms, chosen, self.region.relatedness_field).astype(float)
         other = np.roll(profile, chosen.size // 3, axis=0)
         return float((1.0 - (profile * other).sum(axis=1)).mean())
@@ -722,6 +723,26 @@ def _forget(column, dead):
     for i in range(column.shape[0]):
         if dead[column[i]]:  # -1 is the last place, which is not marked
             column[i] = -1
+
+
+@lean
+def _sort_identities(ids, start, order):
+    """Order of identities (hashes): by their first 12 bits into ``start`` (2**12 + 1), then each to its place among few."""
+    first = np.uint64(52)
+    for i in range(ids.shape[0]):
+        start[np.int64(ids[i] >> first) + 1] += 1
+    for k in range(1, start.shape[0]):
+        start[k] += start[k - 1]
+    for i in range(ids.shape[0]):
+        k = np.int64(ids[i] >> first)
+        order[start[k]] = i
+        start[k] += 1
+    for n in range(1, ids.shape[0]):
+        i, at = order[n], n
+        while at > 0 and ids[order[at - 1]] > ids[i]:
+            order[at] = order[at - 1]
+            at -= 1
+        order[at] = i
 
 
 @lean

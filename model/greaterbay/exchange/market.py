@@ -80,9 +80,9 @@ def relative_cost(bay) -> np.ndarray:
     return 0.7 * wage + 0.3 * rent
 
 
-def overseas_reach(bay, barrier: np.ndarray, sales: np.ndarray) -> float:
-    """Overseas links in reach of the bay's sales by city (C,): links of each city, through the technology barrier to it."""
-    cities = len(bay.region.city_ids)
+def overseas_reach(bay, barrier: np.ndarray) -> float:
+    """Overseas links in reach of the bay's sales: links of each city, through the technology barrier to it."""
+    cities, sales = len(bay.region.city_ids), bay.city_sales()
     open_share = np.clip(1.0 - barrier[:cities, :cities], 0.0, 1.0)
     links = (open_share * bay.region.overseas_links_city[None, :]).max(axis=1)
     return float(np.average(links, weights=np.maximum(sales, 1e-12)))
@@ -92,9 +92,9 @@ def market_sizes(bay) -> np.ndarray:
     """Sales of the bay's firms by field this quarter (F,), million CNY."""
     p, region = bay.parameters.market, bay.region
     relative = mean_by_field(bay, np.exp(bay.effective)) / bay.productivity_reference / bay.frontier_field
-    cities, sales = len(region.city_ids), bay.city_sales()
-    now = overseas_reach(bay, eased(bay, bay.values.open_technology[:cities, :cities], "overseas"), sales)
-    then = overseas_reach(bay, bay.base_barriers.technology, sales)
+    cities = len(region.city_ids)
+    now = overseas_reach(bay, eased(bay, bay.values.open_technology[:cities, :cities], "overseas"))
+    then = overseas_reach(bay, bay.base_barriers.technology)
     gain = 1.0 + p.overseas * region.export_share_field * (now / max(then, 1e-12) - 1.0)
     return bay.market_start * bay.market_growth * np.maximum(relative, 0.2) ** p.demand_elasticity * gain
 
