@@ -121,6 +121,7 @@ class Bay(mesa.Model):
         self.rent_city = region.rent_level_city.astype(float).copy()
         self.people = population.make_people(self)
         self.funds = population.make_funds(self)
+        self._fund_rows: dict[int, np.ndarray] = {}
         self.ties = Ties(int(self.firms.capacity * 4 + self.institutes.capacity * 8))
         self.places = Places(cities * fields)
         rows = self.firms.alive_rows()
@@ -263,30 +264,28 @@ class Bay(mesa.Model):
             member = fields[field] & where[city] & (self.streams.uniforms("member", 0, ids, k) < share)
             table.alliances[rows[member]] |= np.uint32(1 << k)
 
-    def _listed_alliances(self) -> np.ndarray:
-        """Memberships of nodes that are listed: of those who are never thinned only the share that the scale leaves of others."""
+    def _listed_members(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Nodes and identities that an alliance lists: of those who are never thinned only the share that the scale leaves of others."""
         bits = np.concatenate((self.institutes.alliances, self.firms.alliances))
-        whole = np.concatenate((np.ones(self.institutes.capacity, bool), self.firms.kind == LEADER))
-        ids = np.concatenate((self.institutes.id, self.firms.id))
-        listed = ~whole | (self.streams.uniforms("member", self.quarter, ids, 50) < self.scale)
-        return np.where(listed, bits, np.uint32(0))
+        nodes = np.flatnonzero(bits)
+        ids = np.concatenate((self.institutes.id, self.firms.id))[nodes]
+        thinned = self.kind_of_node(nodes) < LEADER
+        listed = thinned | (self.streams.uniforms("member", self.quarter, ids, 50) < self.scale)
+        nodes, ids, bits = nodes[listed], ids[listed], bits[nodes[listed]]
+        mine = [(bits & np.uint32(1 << k)) > 0 for k in range(len(self.region.alliances))]
+        return [(nodes[these], ids[these]) for these in mine]
 
     def list_members(self) -> None:
         """Members of every alliance at hashed places (alliance, place) -> node."""
-        count = len(self.region.alliances)
+        count, members = len(self.region.alliances), self._listed_members()
         # twice as many places as members at the start, so that a search meets a member about every third time
         if self.alliance_places == 0:
-            bits = self._listed_alliances()
-            members = [int(((bits >> np.uint32(k)) & np.uint32(1)).sum()) for k in range(count)]
-            self.alliance_places = max(16, 2 * max(members, default=0))
+            self.alliance_places = max(16, 2 * max((nodes.size for nodes, _ in members), default=0))
         self.alliance_member = np.full((max(count, 1), self.alliance_places), -1, np.int64)
         self.alliance_count = np.zeros(max(count, 1), np.int64)
-        bits = self._listed_alliances()
-        ids = np.concatenate((self.institutes.id, self.firms.id))
-        for k in range(count):
-            nodes = np.flatnonzero((bits >> np.uint32(k)) & np.uint32(1))
+        for k, (nodes, ids) in enumerate(members):
             self.alliance_count[k] = nodes.size
-            self.alliance_member[k, (ids[nodes] % np.uint64(self.alliance_places)).astype(int)] = nodes
+            self.alliance_member[k, (ids % np.uint64(self.alliance_places)).astype(int)] = nodes
 
     def _place_documented_ties(self) -> None:
         """Joint laboratories tie their seat to the largest institute of each other city they name; they do not end."""
@@ -624,15 +623,18 @@ class Bay(mesa.Model):
         ties.clear(gone[ended[ties.a[gone]] | ended[ties.b[gone]]])
 
     def row_of_fund(self, kind: int) -> np.ndarray:
-        """Row of each city's guidance fund or bank desk (C,)."""
-        found = np.full(len(self.region.city_ids), -1, np.int64)
-        rows = np.flatnonzero(self.funds.kind == kind)
-        found[self.funds.city[rows]] = rows
+        """Row of each city's guidance fund or bank desk (C,), not to be written to; funds neither come nor go."""
+        found = self._fund_rows.get(kind)
+        if found is None:
+            found = self._fund_rows[kind] = np.full(len(self.region.city_ids), -1, np.int64)
+            rows = np.flatnonzero(self.funds.kind == kind)
+            found[self.funds.city[rows]] = rows
         return found
 
     def move_firms(self, rows: np.ndarray, city: np.ndarray) -> None:
         """Research moves to another city: money, place and staff move along; the move is booked as people's moves too."""
         firms, people, fields = self.firms, self.people, len(self.region.field_ids)
+        desk, guide = self.row_of_fund(BANK), self.row_of_fund(GUIDANCE)
         for row, to in zip(rows, city, strict=True):
             here = int(firms.city[row])
             cell = int(firms.field[row])
@@ -641,13 +643,13 @@ class Bay(mesa.Model):
             self.places.insert(int(to) * fields + cell, int(row), firms.id[row])
             self.ledger.pay("relocation", "firm", here, "firm", int(to), firms.cash[row] * weight)
             debt = firms.loan[row] * weight
-            desk, guide = self.row_of_fund(BANK), self.row_of_fund(GUIDANCE)
             self.funds.committed[desk[here]] -= debt
             self.funds.committed[desk[to]] += debt
             self.funds.committed[guide[here]] -= firms.invested_public[row] * weight
             self.funds.committed[guide[to]] += firms.invested_public[row] * weight
             firms.city[row] = to
-            staff = np.flatnonzero((people.alive == 1) & (people.employer == row + self.institutes.capacity))
+            staff = np.flatnonzero(people.employer == row + self.institutes.capacity)
+            staff = staff[people.alive[staff] == 1]
             people.city[staff] = to
             self.tally.add("firm_relocations_out", here, weight)
             self.tally.add("firm_relocations_in", int(to), weight)
@@ -681,8 +683,9 @@ class Bay(mesa.Model):
         """Mean cognitive distance of 500 firm pairs chosen by identity."""
         if rows.size < 2:
             return 0.0
-        order = rows[np.argsort(self.firms.id[rows])]
-        chosen = order[np.linspace(0, order.size - 1, min(order.size, 500)).astype(int)]
+        order = np.empty(rows.size, np.int64)
+        _sort_identities(self.firms.id[rows], np.zeros((1 << 12) + 1, np.int64), order)
+        chosen = rows[order][np.linspace(0, order.size - 1, min(order.size, 500)).astype(int)]
         profile = profiles(self.firms, chosen, self.region.relatedness_field).astype(float)
         other = np.roll(profile, chosen.size // 3, axis=0)
         return float((1.0 - (profile * other).sum(axis=1)).mean())
@@ -723,6 +726,26 @@ def _forget(column, dead):
 
 
 @lean
+def _sort_identities(ids, start, order):
+    """Order of identities (hashes): by their first 12 bits into ``start`` (2**12 + 1), then each to its place among few."""
+    first = np.uint64(52)
+    for i in range(ids.shape[0]):
+        start[np.int64(ids[i] >> first) + 1] += 1
+    for k in range(1, start.shape[0]):
+        start[k] += start[k - 1]
+    for i in range(ids.shape[0]):
+        k = np.int64(ids[i] >> first)
+        order[start[k]] = i
+        start[k] += 1
+    for n in range(1, ids.shape[0]):
+        i, at = order[n], n
+        while at > 0 and ids[order[at - 1]] > ids[i]:
+            order[at] = order[at - 1]
+            at -= 1
+        order[at] = i
+
+
+@lean
 def _reach(rows, city, field, ids, city_cum, field_cum, slot, start, size, key, out):
     for i in range(rows.shape[0]):
         r = rows[i]
@@ -735,18 +758,19 @@ def _reach(rows, city, field, ids, city_cum, field_cum, slot, start, size, key, 
 @jit
 def _transitivity(offset, neighbour):
     n = offset.shape[0] - 1
-    mark = np.zeros(n, np.int64)
-    triples, closed = 0.0, 0.0
+    mark = np.zeros(n, np.int32)
+    triples, closed = 0, 0
     for i in range(n):
         d = offset[i + 1] - offset[i]
-        triples += 0.5 * d * (d - 1)
+        triples += d * (d - 1) // 2
         for e in range(offset[i], offset[i + 1]):
             mark[neighbour[e]] = i + 1
         for e in range(offset[i], offset[i + 1]):
             j = neighbour[e]
-            for g in range(offset[j], offset[j + 1]):
-                if mark[neighbour[g]] == i + 1:
-                    closed += 0.5
+            other = offset[j + 1] - offset[j]
+            if other < d or (other == d and j < i):  # every tie once, from the end with more ties
+                for g in range(offset[j], offset[j + 1]):
+                    closed += mark[neighbour[g]] == i + 1
     return closed / triples if triples > 0 else 0.0
 
 

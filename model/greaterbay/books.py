@@ -14,7 +14,7 @@ from greaterbay.actors.fund import BANK
 from greaterbay.actors.invention import FIRM_FIRM, INSTITUTE_INSTITUTE, TIE_TYPES
 from greaterbay.actors.network import own_levels
 from greaterbay.counts import count_inventions, count_people, repeats, stocks_by_city
-from greaterbay.kernels import lean
+from greaterbay.kernels import inlined, lean
 
 
 class BooksError(RuntimeError):
@@ -22,8 +22,14 @@ class BooksError(RuntimeError):
 
 
 PUBLIC_COST = ("lever", "joint_grant", "team_grant", "commitment", "award", "guarantee", "budget_path")  # instruments that pay for levers
-Counted = namedtuple("Counted", ["people", "inventions"])
-TiesRead = namedtuple("TiesRead", ["alive", "a", "b", "type", "weight"])
+Counted = namedtuple("Counted", ["people", "inventions", "firms"])
+FirmsRead = namedtuple("FirmsRead", ["alive", "city", "field", "weight", "staff", "cash", "loan", "arrears", "invested", "sales",
+                                     "productivity"])
+FirmCount = namedtuple("FirmCount", [
+    "firms", "cash", "debt", "sold", "cells", "staff", "invested", "least_cash", "least_loan", "least_arrears", "placeless",
+    "endless_arrears", "without_sales", "without_productivity",
+])
+TiesRead = namedtuple("TiesRead", ["a", "b", "type", "weight"])
 INVARIANTS: dict[str, object] = {}
 
 
@@ -31,10 +37,6 @@ def invariant(function):
     """Register a check: it returns (gap, tolerance); a larger gap stops the run."""
     INVARIANTS[function.__name__] = function
     return function
-
-
-def _live(bay):
-    return bay.firms.alive_rows()
 
 
 def _people(bay):
@@ -45,6 +47,56 @@ def _people(bay):
 def _inventions(bay):
     """Count of inventions, as ``_people``."""
     return bay.counted.inventions if bay.counted else count_inventions(bay)
+
+
+@inlined
+def _least(a, b):
+    """The smaller of two numbers; not a number when one of them is none."""
+    return b if b < a or b != b else a
+
+
+@lean
+def _count_firms(firms, by_city, sold, cells):
+    """Fill ``by_city`` (3, C): firms, cash, debt; sales by field (F,); rows by cell; return sums, least accounts, faults found."""
+    staff = invested = least_cash = least_loan = least_arrears = 0.0
+    placeless = endless_arrears = without_sales = without_productivity = 0
+    for r in range(firms.alive.shape[0]):
+        if firms.alive[r] == 0:
+            continue
+        c, f, weight = firms.city[r], firms.field[r], firms.weight[r]
+        staff += firms.staff[r]
+        invested += firms.invested[r] * weight
+        least_cash = _least(least_cash, firms.cash[r])
+        least_loan = _least(least_loan, firms.loan[r])
+        least_arrears = _least(least_arrears, firms.arrears[r])
+        if np.isinf(firms.arrears[r]):
+            endless_arrears += 1
+        if not firms.sales[r] > 0.0:
+            without_sales += 1
+        if not np.isfinite(firms.productivity[r]):
+            without_productivity += 1
+        if c < 0 or c >= by_city.shape[1] or f < 0 or f >= sold.shape[0]:
+            placeless += 1
+            continue
+        by_city[0, c] += weight
+        by_city[1, c] += firms.cash[r] * weight
+        by_city[2, c] += firms.loan[r] * weight
+        sold[f] += firms.sales[r] * weight
+        cells[c * sold.shape[0] + f] += 1
+    return (staff, invested, least_cash, least_loan, least_arrears, placeless, endless_arrears, without_sales, without_productivity)
+
+
+def count_firms(bay) -> FirmCount:
+    """Firms, their money and debt by city (C,), sales by field (F,), rows by cell, and in all what the checks of firms ask."""
+    by_city, sold = np.zeros((3, len(bay.region.city_ids))), np.zeros(len(bay.region.field_ids))
+    cells = np.zeros(bay.places.cells, np.int64)
+    found = _count_firms(bay.firms.part(FirmsRead), by_city, sold, cells)
+    return FirmCount(*by_city, sold, cells, *found)
+
+
+def _firms(bay):
+    """Count of firms, as ``_people``."""
+    return bay.counted.firms if bay.counted else count_firms(bay)
 
 
 @invariant
@@ -63,7 +115,7 @@ def _balance(now, before, booked):
 def people_balance_by_city(bay):
     """People of a city = before + arrivals - departures + graduates - retired."""
     t, cities = bay.tally.arrays, len(bay.region.city_ids)
-    moves = sum(array for name, array in t.items() if name.startswith("flow_talent_"))
+    moves = sum(t[name] for name in outputs.talent_flows())
     booked = moves.sum(axis=0) - moves.sum(axis=1) + t["graduates"] - t["retired"]
     return _balance(_people(bay).talent, bay.stocks_before.people, booked[:cities])
 
@@ -96,7 +148,7 @@ def employees_live_at_work(bay):
 def staff_is_people(bay):
     """Staff of all employers = people at work."""
     at_work = _people(bay).at_work
-    staff = float(bay.firms.staff[_live(bay)].sum() + bay.institutes.staff.sum())
+    staff = _firms(bay).staff + float(bay.institutes.staff.sum())
     return abs(at_work - staff), 1e-6 * max(at_work, 1.0)
 
 
@@ -115,9 +167,7 @@ def person_identities_differ(bay):
 @invariant
 def firm_money(bay):
     """Firms' money equals the books."""
-    rows = _live(bay)
-    held = np.bincount(bay.firms.city[rows], weights=bay.firms.cash[rows] * bay.firms.weight[rows], minlength=len(bay.region.city_ids))
-    bay.ledger.compare("firm", held, bay.label)
+    bay.ledger.compare("firm", _firms(bay).cash, bay.label)
     return 0.0, 0.0
 
 
@@ -183,7 +233,7 @@ def only_outside_owes(bay):
 @invariant
 def firms_do_not_owe_cash(bay):
     """A firm's money is not negative (arrears and loans are accounts of their own)."""
-    return float(np.maximum(0.0, -bay.firms.cash[_live(bay)].min(initial=0.0))), 1e-6
+    return -_firms(bay).least_cash, 1e-6
 
 
 @invariant
@@ -201,8 +251,7 @@ def commitments_not_negative(bay):
 @invariant
 def loans_are_committed(bay):
     """Loans of firms = money that bank desks have lent."""
-    rows = _live(bay)
-    owed = float((bay.firms.loan[rows] * bay.firms.weight[rows]).sum())
+    owed = float(_firms(bay).debt.sum())
     lent = float(bay.funds.committed[bay.funds.kind == BANK].sum())
     return abs(owed - lent), 1e-6 * max(1.0, owed)
 
@@ -210,8 +259,7 @@ def loans_are_committed(bay):
 @invariant
 def stakes_are_committed(bay):
     """Money invested in firms = money that venture and guidance funds have committed."""
-    rows = _live(bay)
-    held = float((bay.firms.invested[rows] * bay.firms.weight[rows]).sum())
+    held = _firms(bay).invested
     given = float(bay.funds.committed[bay.funds.kind != BANK].sum())
     return abs(held - given), 1e-6 * max(1.0, held)
 
@@ -219,14 +267,14 @@ def stakes_are_committed(bay):
 @invariant
 def loans_not_negative(bay):
     """No negative loans."""
-    return float(np.maximum(0.0, -bay.firms.loan[_live(bay)].min(initial=0.0))), 1e-9
+    return -_firms(bay).least_loan, 1e-9
 
 
 @invariant
 def arrears_not_negative(bay):
     """No negative arrears."""
-    arrears = bay.firms.arrears[_live(bay)]
-    return float(np.maximum(0.0, -arrears.min(initial=0.0)) + np.isinf(arrears).sum()), 1e-9
+    counted = _firms(bay)
+    return counted.endless_arrears - counted.least_arrears, 1e-9
 
 
 @invariant
@@ -281,9 +329,7 @@ def budgets_bind(bay):
 @invariant
 def shares_sum_to_one(bay):
     """Firms' sales in a field add up to the field's market."""
-    rows = _live(bay)
-    firms = bay.firms
-    total = np.bincount(firms.field[rows], weights=firms.sales[rows] * firms.weight[rows], minlength=bay.market_now.size)
+    total = _firms(bay).sold
     filled = total > 0
     gap = np.abs(total[filled] / bay.market_now[filled] - 1.0)
     return float(gap.max(initial=0.0)), 1e-9
@@ -292,13 +338,13 @@ def shares_sum_to_one(bay):
 @invariant
 def sales_positive(bay):
     """Every firm sells something."""
-    return float((~(bay.firms.sales[_live(bay)] > 0)).sum()), 0.0
+    return float(_firms(bay).without_sales), 0.0
 
 
 @invariant
 def firm_balance(bay):
     """Firms now = before + entries - exits (weighted)."""
-    now = float(bay.firms.weight[_live(bay)].sum())
+    now = float(_firms(bay).firms.sum())
     tally = bay.tally.arrays
     gap = now - (bay.firms_before + tally["firm_entries"].sum() - tally["firm_exits"].sum())
     return abs(float(gap)), 1e-6 * now
@@ -307,10 +353,9 @@ def firm_balance(bay):
 @invariant
 def firm_balance_by_city(bay):
     """Firms of a city = before + entries - exits + moved in - moved out."""
-    t, rows, cities = bay.tally.arrays, _live(bay), len(bay.region.city_ids)
-    now = np.bincount(bay.firms.city[rows], weights=bay.firms.weight[rows], minlength=cities)
+    t, cities = bay.tally.arrays, len(bay.region.city_ids)
     booked = t["firm_entries"] - t["firm_exits"] + t["firm_relocations_in"] - t["firm_relocations_out"]
-    return _balance(now, bay.stocks_before.firms, booked[:cities])
+    return _balance(_firms(bay).firms, bay.stocks_before.firms, booked[:cities])
 
 
 @invariant
@@ -323,9 +368,8 @@ def relocations_balance(bay):
 @invariant
 def firms_have_places(bay):
     """Every firm sits at a place of its city and field."""
-    rows = _live(bay)
-    cell = bay.firms.city[rows].astype(np.int64) * len(bay.region.field_ids) + bay.firms.field[rows]
-    return float(np.abs(np.bincount(cell, minlength=bay.places.cells) - bay.places.used).max()), 0.0
+    counted = _firms(bay)
+    return float(np.abs(counted.cells - bay.places.used).max() + counted.placeless), 0.0
 
 
 @invariant
@@ -390,8 +434,7 @@ def owners_exist(bay):
 @invariant
 def partners_exist(bay):
     """Both ends of a tie are alive."""
-    ties = bay.ties
-    rows = ties.alive == 1
+    ties, rows = bay.ties, np.flatnonzero(bay.ties.alive.view(bool))
     alive = bay.alive_node()
     return float((alive[ties.a[rows]] == 0).sum() + (alive[ties.b[rows]] == 0).sum()), 0.0
 
@@ -399,8 +442,7 @@ def partners_exist(bay):
 @invariant
 def pairs_tie_once(bay):
     """A pair has at most one tie, and nobody is tied to itself."""
-    ties = bay.ties
-    rows = ties.alive == 1
+    ties, rows = bay.ties, np.flatnonzero(bay.ties.alive.view(bool))
     a, b = ties.a[rows], ties.b[rows]
     return float(repeats(a * 4_000_000 + b) + (a == b).sum()), 0.0
 
@@ -477,8 +519,7 @@ def licences_are_paid(bay):
 @invariant
 def border_talent_adds_up(bay):
     """People recorded as arriving across a border are those of the flow matrices."""
-    names = [name for name in bay.tally.arrays if name.startswith("flow_talent_")]
-    return _border_gap(bay, "talent_border", names)
+    return _border_gap(bay, "talent_border", outputs.talent_flows())
 
 
 @invariant
@@ -497,7 +538,7 @@ def wages_and_rents_positive(bay):
 @invariant
 def productivity_finite(bay):
     """Productivity is finite."""
-    return float((~np.isfinite(bay.firms.productivity[_live(bay)])).sum()), 0.0
+    return float(_firms(bay).without_productivity), 0.0
 
 
 @invariant
@@ -539,7 +580,7 @@ def check(bay) -> None:
 
 def close_quarter(bay) -> None:
     """Stocks of the quarter, checks, record."""
-    bay.counted = Counted(count_people(bay), count_inventions(bay))
+    bay.counted = Counted(count_people(bay), count_inventions(bay), count_firms(bay))
     measure(bay)
     bay.budgets.close_quarter()
     check(bay)
@@ -554,15 +595,16 @@ def close_quarter(bay) -> None:
 def measure(bay) -> None:
     """Stocks, indices and network measures at the end of the quarter."""
     region, firms, tally = bay.region, bay.firms, bay.tally
-    people, inventions = _people(bay), _inventions(bay)
+    people, inventions, counted = _people(bay), _inventions(bay), _firms(bay)
     cities = len(region.city_ids)
-    rows = _live(bay)
+    rows = firms.alive_rows()
     city, weight = firms.city[rows], firms.weight[rows]
+    number = np.maximum(counted.firms, 1e-12)
 
     def by_city(values):
         return np.bincount(city, weights=values, minlength=cities)
 
-    tally.set("firms", by_city(weight))
+    tally.set("firms", counted.firms)
     tally.add("firms_kind", (city, firms.kind[rows]), weight)
     tally.set("talent", people.talent)
     tally.set("talent_idle", people.idle)
@@ -577,30 +619,27 @@ def measure(bay) -> None:
     tally.set("output_simulated", simulated)
     tally.set("output", simulated + rest)
     bay.output_ratio = (simulated + rest) / bay.output_start if bay.output_start is not None else np.ones(cities)
-    mean = by_city(weight * firms.productivity[rows]) / np.maximum(by_city(weight), 1e-12)
-    sd = np.sqrt(np.maximum(0.0, by_city(weight * (firms.productivity[rows] - mean[city]) ** 2) / np.maximum(by_city(weight), 1e-12)))
+    mean = by_city(weight * firms.productivity[rows]) / number
+    sd = np.sqrt(np.maximum(0.0, by_city(weight * (firms.productivity[rows] - mean[city]) ** 2) / number))
     tally.set("productivity_sd", sd)
-    own = own_levels(firms, rows)
-    tally.set("capability", by_city(weight * own) / np.maximum(by_city(weight), 1e-12))
+    tally.set("capability", by_city(weight * own_levels(firms, rows)) / number)
     tally.set("pipeline", inventions.pipeline)
     tally.set("inventions_in_force", inventions.in_force)
     tally.set("inventions_in_market", inventions.in_market)
-    tally.set("firm_cash", by_city(firms.cash[rows] * weight))
-    tally.set("firm_debt", by_city(firms.loan[rows] * weight))
+    tally.set("firm_cash", counted.cash)
+    tally.set("firm_debt", counted.debt)
     tally.set("lever_value", bay.values.lever_value)
-    tally.set("agents_firms", by_city(np.ones(rows.size)))
+    tally.set("agents_firms", np.bincount(city, minlength=cities))
     tally.set("agents_people", people.heads)
     measure_ties(bay)
     measure_region(bay, rows, simulated + rest)
 
 
 @lean
-def _place_ties(ties, city_node, jurisdiction, firm_firm, firm_institute, institute_institute, inside, near, border):
+def _place_ties(rows, ties, city_node, jurisdiction, firm_firm, firm_institute, institute_institute, inside, near, border):
     """Half a tie from each side: first all from the first partner, then all from the second."""
     for turn in range(2):
-        for t in range(ties.alive.shape[0]):
-            if ties.alive[t] == 0:
-                continue
+        for t in rows:
             a, b, weight = city_node[ties.a[t]], city_node[ties.b[t]], ties.weight[t]
             if turn == 1:
                 a, b = b, a
@@ -623,7 +662,7 @@ def measure_ties(bay) -> None:
     ties, region, tally = bay.ties, bay.region, bay.tally
     where = (tally.matrix(f"ties_{name}") for name in ("inside", "jurisdiction", "border"))
     kinds = (tally.matrix(f"ties_{name}") for name in TIE_TYPES)
-    _place_ties(ties.part(TiesRead), bay.node_city(), region.jurisdiction_city, *kinds, *where)
+    _place_ties(np.flatnonzero(ties.alive.view(bool)), ties.part(TiesRead), bay.node_city(), region.jurisdiction_city, *kinds, *where)
 
 
 def measure_region(bay, rows: np.ndarray, output: np.ndarray) -> None:
@@ -648,7 +687,7 @@ def measure_region(bay, rows: np.ndarray, output: np.ndarray) -> None:
 
 def hill(sizes: np.ndarray, weights: np.ndarray, top: float) -> float:
     """Weighted Hill estimate of the tail index over the largest ``top`` share of real firms."""
-    order = np.argsort(-sizes)
+    order = np.argsort(-sizes, kind="stable")
     size, weight = sizes[order], weights[order]
     cumulative = np.cumsum(weight)
     k = int(np.searchsorted(cumulative, top * cumulative[-1])) + 1

@@ -23,12 +23,12 @@ INSTRUMENTS = (
 
 
 @lean
-def _book(origin, target, amount, volume, payer, receiver):
-    """Add payments to the volume (P, P) and to the accounts (P,) of both sides; a single place stands for all.
+def _book(origin, target, amount, volume, balance, instrument, payer, receiver):
+    """Add payments to the volume of the instrument and to the accounts of both sectors; a single place stands for all.
 
     Returns 0, or what forbids it before anything is booked: 1 an amount, 2 a place.
     """
-    one_origin, one_target, places = origin.shape[0] == 1, target.shape[0] == 1, payer.shape[0]
+    one_origin, one_target, places = origin.shape[0] == 1, target.shape[0] == 1, balance.shape[1]
     for k in range(amount.shape[0]):
         if not (np.isfinite(amount[k]) and amount[k] >= -1e-9):
             return 1
@@ -37,9 +37,9 @@ def _book(origin, target, amount, volume, payer, receiver):
             return 2
     for k in range(amount.shape[0]):
         a, b = origin[0 if one_origin else k], target[0 if one_target else k]
-        volume[a, b] += amount[k]
-        payer[a] -= amount[k]
-        receiver[b] += amount[k]
+        volume[instrument, a, b] += amount[k]
+        balance[payer, a] -= amount[k]
+        balance[receiver, b] += amount[k]
     return 0
 
 
@@ -68,8 +68,8 @@ class Ledger:
         origin, target = np.ascontiguousarray(from_place, np.int64), np.ascontiguousarray(to_place, np.int64)
         if origin.size not in (1, amount.size) or target.size not in (1, amount.size):
             raise ValueError(f"{instrument}: {origin.size} payers and {target.size} receivers of {amount.size} amounts")
-        fault = _book(origin, target, amount, self.volume[self._instrument[instrument]], self.balance[self._sector[payer]],
-                      self.balance[self._sector[receiver]])
+        fault = _book(origin, target, amount, self.volume, self.balance, self._instrument[instrument], self._sector[payer],
+                      self._sector[receiver])
         if fault == 1:
             raise LedgerError(f"{instrument} from {payer} to {receiver}: amount {amount.min():g} to {amount.max():g} million CNY")
         if fault == 2:

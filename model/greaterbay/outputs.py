@@ -75,6 +75,12 @@ def headlines() -> list[Output]:
     return [output for output in table().values() if output.headline]
 
 
+@cache
+def talent_flows() -> tuple[str, ...]:
+    """Ids of the flow matrices of people."""
+    return tuple(name for name in table() if name.startswith("flow_talent_"))
+
+
 def flows() -> list[Output]:
     """The outputs that are lines of a flow matrix."""
     return [output for output in table().values() if output.flow]

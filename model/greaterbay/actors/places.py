@@ -62,6 +62,17 @@ def _fill(slot, start, size, cells, rows, identities):
 
 
 @lean
+def _fill_until(slot, start, size, used, full, cells, rows, identities, begin):
+    """As ``_fill`` from ``begin`` on, until a cell is more than ``full``; return the first that was not placed."""
+    for i in range(begin, rows.shape[0]):
+        if used[cells[i]] + 1 > full * size[cells[i]]:
+            return i
+        used[cells[i]] += 1
+        _insert(slot, start, size, cells[i], rows[i], identities[i])
+    return rows.shape[0]
+
+
+@lean
 def _remove(slot, start, size, cell, row):
     for position in range(start[cell], start[cell] + size[cell]):
         if slot[position] >= 0 and slot[position] % ROW == row:
@@ -112,13 +123,11 @@ class Places:
 
     def insert_all(self, cells: np.ndarray, rows: np.ndarray, identities: np.ndarray) -> None:
         """``insert`` one agent after the other."""
-        used = self.used + np.bincount(cells, minlength=self.cells)
-        if (used > self.FULL * self.size).any():
-            for cell, row, identity in zip(cells, rows, identities, strict=True):
-                self.insert(int(cell), int(row), identity)
-        else:
-            self.used = used
-            _fill(self.slot, self.start, self.size, cells, rows, identities)
+        placed = 0
+        while placed < rows.size:
+            placed = _fill_until(self.slot, self.start, self.size, self.used, self.FULL, cells, rows, identities, placed)
+            if placed < rows.size:
+                self._double(cells[placed])
 
     def remove_all(self, cells: np.ndarray, rows: np.ndarray) -> None:
         """``remove`` one agent after the other."""

@@ -38,6 +38,7 @@ SPIN_OFF, LEAVER, INCUBATED, INSTITUTE, OUTSIDE = range(5)
 SEEN = 4  # firms of the cell among which a parent is found
 Founders = namedtuple("Founders", ["alive", "id", "employer"])
 Parents = namedtuple("Parents", ["id", "sales", "staff", "weight"])
+Trades = namedtuple("Trades", ["alive", "birth", "field", "weight", "capability"])
 
 
 @lean
@@ -145,6 +146,17 @@ def parents(bay, channel: np.ndarray, cell: np.ndarray, ids: np.ndarray) -> tupl
     return parent, institute
 
 
+@lean
+def _add_levels(firms, quarter, total, number):
+    """Add capability levels (F, K) and firms (F,) by field, weighted, of all firms that entered before the quarter."""
+    for r in range(firms.alive.shape[0]):
+        if firms.alive[r] and firms.birth[r] < quarter:
+            f = firms.field[r]
+            number[f] += firms.weight[r]
+            for k in range(total.shape[1]):
+                total[f, k] += firms.capability[r, k] * firms.weight[r]
+
+
 def capabilities(bay, channel: np.ndarray, field: np.ndarray, parent: np.ndarray, institute: np.ndarray) -> np.ndarray:
     """Capabilities that entrants bring along (n, K)."""
     firms, institutes, share = bay.firms, bay.institutes, np.float32(bay.parameters.market.founder_knowledge)
@@ -153,11 +165,9 @@ def capabilities(bay, channel: np.ndarray, field: np.ndarray, parent: np.ndarray
     out[institute >= 0] = institutes.capability[institute[institute >= 0]] * share
     attracted = channel == OUTSIDE
     if attracted.any():
-        rows, fields = firms.alive_rows(), len(bay.region.field_ids)
-        rows = rows[firms.birth[rows] < bay.quarter]  # those who enter now have nothing yet
-        total = np.zeros((fields, out.shape[1]))
-        add_rows(total, firms.field[rows], firms.capability[rows] * firms.weight[rows, None])
-        number = np.bincount(firms.field[rows], weights=firms.weight[rows], minlength=fields)
+        fields = len(bay.region.field_ids)
+        total, number = np.zeros((fields, out.shape[1])), np.zeros(fields)
+        _add_levels(firms.part(Trades), bay.quarter, total, number)  # those who enter now have nothing yet
         out[attracted] = (total / np.maximum(number, 1e-12)[:, None])[field[attracted]]
     return out
 

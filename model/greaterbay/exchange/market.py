@@ -38,6 +38,12 @@ from greaterbay.policy.coordination import eased
 from greaterbay.streams import combine, gumbel, normal, uniform
 
 Sellers = namedtuple("Sellers", ["alive", "id", "field", "sales"])
+Weighed = namedtuple("Weighed", ["alive", "field", "sales", "weight"])
+Accounts = namedtuple("Accounts", ["city", "production_city", "field", "weight", "sales", "skill", "rd_paid", "rd_granted", "rd_intensity",
+                                   "cash", "arrears"])
+Booked = namedtuple("Booked", ["sales", "costs", "wages", "research", "ties", "tax_city", "tax_rest", "short", "back", "dividend",
+                               "tax", "own_research", "wanted"])
+Leavers = namedtuple("Leavers", ["alive", "id", "kind", "incubated", "sales", "arrears"])
 Movers = namedtuple("Movers", ["id", "city", "field"])
 
 
@@ -76,8 +82,7 @@ def relative_cost(bay) -> np.ndarray:
 
 def overseas_reach(bay, barrier: np.ndarray) -> float:
     """Overseas links in reach of the bay's sales: links of each city, through the technology barrier to it."""
-    cities = len(bay.region.city_ids)
-    sales = bay.city_sales()
+    cities, sales = len(bay.region.city_ids), bay.city_sales()
     open_share = np.clip(1.0 - barrier[:cities, :cities], 0.0, 1.0)
     links = (open_share * bay.region.overseas_links_city[None, :]).max(axis=1)
     return float(np.average(links, weights=np.maximum(sales, 1e-12)))
@@ -85,13 +90,8 @@ def overseas_reach(bay, barrier: np.ndarray) -> float:
 
 def market_sizes(bay) -> np.ndarray:
     """Sales of the bay's firms by field this quarter (F,), million CNY."""
-    p, region, firms = bay.parameters.market, bay.region, bay.firms
-    rows = firms.alive_rows()
-    weight = firms.sales[rows] * firms.weight[rows]
-    fields = len(region.field_ids)
-    total = np.bincount(firms.field[rows], weights=weight, minlength=fields)
-    level = np.bincount(firms.field[rows], weights=weight * np.exp(bay.effective[rows]), minlength=fields) / np.maximum(total, 1e-12)
-    relative = level / bay.productivity_reference / bay.frontier_field
+    p, region = bay.parameters.market, bay.region
+    relative = mean_by_field(bay, np.exp(bay.effective)) / bay.productivity_reference / bay.frontier_field
     cities = len(region.city_ids)
     now = overseas_reach(bay, eased(bay, bay.values.open_technology[:cities, :cities], "overseas"))
     then = overseas_reach(bay, bay.base_barriers.technology)
@@ -99,28 +99,32 @@ def market_sizes(bay) -> np.ndarray:
     return bay.market_start * bay.market_growth * np.maximum(relative, 0.2) ** p.demand_elasticity * gain
 
 
+@lean
+def _scale(firms, sizes, total):
+    for r in range(firms.alive.shape[0]):
+        if firms.alive[r]:
+            total[firms.field[r]] += firms.sales[r] * firms.weight[r]
+    for r in range(firms.alive.shape[0]):
+        f = firms.field[r]
+        if firms.alive[r] and total[f] > 0.0:
+            firms.sales[r] *= sizes[f] / max(total[f], 1e-12)
+
+
 def scale_to_market(bay, sizes: np.ndarray) -> None:
     """Scale sales so that the firms of a field share its market (shares sum to one)."""
-    firms = bay.firms
-    rows = firms.alive_rows()
-    total = np.bincount(firms.field[rows], weights=firms.sales[rows] * firms.weight[rows], minlength=sizes.size)
-    factor = np.where(total > 0, sizes / np.maximum(total, 1e-12), 1.0)
-    firms.sales[rows] *= factor[firms.field[rows]]
+    _scale(bay.firms.part(Weighed), sizes, np.zeros(sizes.size))
 
 
 def decide_markets(bay) -> None:
     """Phase 8 in order: demand, shares, accounts, entry, exit, relocation."""
-    firms, p, region = bay.firms, bay.parameters.market, bay.region
+    firms, p = bay.firms, bay.parameters.market
     bay.effective = effective_productivity(bay)
     if not bay.warming:
         cost = relative_cost(bay)
         rows = firms.alive_rows()
         fitness = bay.effective.copy()
         fitness[rows] -= bay.parameters.finance.margin_cost / bay.parameters.finance.margin_productivity * cost[firms.production_city[rows]]
-        weight = firms.sales[rows] * firms.weight[rows]
-        fields = len(region.field_ids)
-        mean = (np.bincount(firms.field[rows], weights=weight * fitness[rows], minlength=fields)
-                / np.maximum(np.bincount(firms.field[rows], weights=weight, minlength=fields), 1e-12))
+        mean = mean_by_field(bay, fitness)
         sizes = bay.market_now = market_sizes(bay)
         grow(firms.part(Sellers), fitness, mean, bay.streams.key("growth_variance", bay.quarter // 4),
              bay.streams.key("growth_shock", bay.quarter), p)
@@ -146,22 +150,27 @@ def decide_markets(bay) -> None:
 def productivity_by_city(bay) -> np.ndarray:
     """Sales-weighted effective productivity relative to the field's (C,); one where a city has no firm."""
     firms = bay.firms
-    rows = firms.alive_rows()
-    weight = firms.sales[rows] * firms.weight[rows]
-    cities = len(bay.region.city_ids)
-    total = np.bincount(firms.city[rows], weights=weight, minlength=cities)
-    level = np.exp(bay.effective[rows]) / bay.productivity_reference[firms.field[rows]] / bay.frontier_field[firms.field[rows]]
-    return np.where(total > 0, np.bincount(firms.city[rows], weights=weight * level, minlength=cities) / np.maximum(total, 1e-12), 1.0)
+    total, weighed = np.zeros((2, len(bay.region.city_ids)))
+    level = np.exp(bay.effective) / bay.productivity_reference[firms.field] / bay.frontier_field[firms.field]
+    _add_weighed(firms.part(Weighed), firms.city, level, total, weighed)
+    return np.where(total > 0, weighed / np.maximum(total, 1e-12), 1.0)
+
+
+@lean
+def _add_weighed(firms, group, values, total, weighed):
+    """Add sales, and values weighed by sales, to the firms' groups (cities or fields)."""
+    for r in range(firms.alive.shape[0]):
+        if firms.alive[r]:
+            weight = firms.sales[r] * firms.weight[r]
+            total[group[r]] += weight
+            weighed[group[r]] += weight * values[r]
 
 
 def mean_by_field(bay, values: np.ndarray) -> np.ndarray:
     """Sales-weighted mean of a firm column by field (F,)."""
-    firms = bay.firms
-    rows = firms.alive_rows()
-    weight = firms.sales[rows] * firms.weight[rows]
-    fields = len(bay.region.field_ids)
-    return (np.bincount(firms.field[rows], weights=weight * values[rows], minlength=fields)
-            / np.maximum(np.bincount(firms.field[rows], weights=weight, minlength=fields), 1e-12))
+    total, weighed = np.zeros((2, len(bay.region.field_ids)))
+    _add_weighed(bay.firms.part(Weighed), bay.firms.field, values, total, weighed)
+    return weighed / np.maximum(total, 1e-12)
 
 
 def apply_conversions(bay) -> None:
@@ -178,77 +187,94 @@ def apply_conversions(bay) -> None:
     np.add.at(firms.productivity, developer, gain)
 
 
+@lean
+def _account(rows, firms, effective, mean, cost, wage, ties, tax_rate, f, booked):
+    """The accounts of one real firm after the other (``rows``); what is booked is that of all firms of a row."""
+    for i in range(rows.shape[0]):
+        r = rows[i]
+        c, sales, weight, granted = firms.city[r], firms.sales[r], firms.weight[r], firms.rd_granted[r]
+        relative = effective[r] - mean[firms.field[r]]
+        margin = f.profit_margin + f.margin_productivity * relative - f.margin_cost * cost[firms.production_city[r]]
+        margin = min(0.5, max(-0.1, margin))
+        costs = sales * (1.0 - margin)
+        wages = firms.skill[r] / weight * wage[c] / 4.0  # paid by efficiency units
+        research = max(firms.rd_paid[r] + granted, wages)
+        tax = max(sales * margin - research - ties[i], 0.0) * tax_rate[i]
+        cash = firms.cash[r] + sales - costs - research - ties[i] - tax
+        # arrears: suppliers wait; they are paid first when there is money
+        short = max(0.0, -cash)
+        cash += short
+        firms.arrears[r] += short
+        back = 0.0 if short > 0.0 else min(max(cash, 0.0), firms.arrears[r])
+        cash -= back
+        firms.arrears[r] -= back
+        wanted = firms.rd_intensity[r] * sales
+        dividend = max(0.0, cash - f.buffer * wanted) * f.payout
+        firms.cash[r] = cash - dividend
+        booked.sales[i], booked.costs[i], booked.wages[i] = sales * weight, costs * weight, wages * weight
+        booked.research[i], booked.ties[i] = (research - wages) * weight, ties[i] * weight
+        to_city = tax * f.tax
+        booked.tax_city[i], booked.tax_rest[i] = to_city * weight, (tax - to_city) * weight
+        booked.short[i], booked.back[i], booked.dividend[i] = short * weight, back * weight, dividend * weight
+        booked.tax[i], booked.own_research[i], booked.wanted[i] = tax, max(research - granted, 0.0), wanted
+
+
 def keep_accounts(bay) -> None:
     """Sales, costs, research, ties, interest, tax, owners, arrears; then next quarter's research money."""
     f, firms, ledger = bay.parameters.finance, bay.firms, bay.ledger
     rows = firms.alive_rows()
-    city, production, weight = firms.city[rows], firms.production_city[rows], firms.weight[rows]
-    sales = firms.sales[rows]
-    relative = bay.effective[rows] - mean_by_field(bay, bay.effective)[firms.field[rows]]
-    margin = np.clip(f.profit_margin + f.margin_productivity * relative - f.margin_cost * relative_cost(bay)[production], -0.1, 0.5)
-    costs = sales * (1.0 - margin)
-    wages = firms.skill[rows] / weight * bay.wage_city[city] / 4.0  # paid by efficiency units
-    granted = firms.rd_granted[rows]
-    research = np.maximum(firms.rd_paid[rows] + granted, wages)
+    city, production, weight = firms.city[rows].astype(np.int64), firms.production_city[rows].astype(np.int64), firms.weight[rows]
+    booked = Booked(*np.empty((len(Booked._fields), rows.size)))
     ties = firms.degree[rows] * bay.parameters.partnering.tie_cost
-    profit = sales * margin - research - ties
-    tax = np.maximum(profit, 0.0) * location.tax_rate(bay, rows)
-    bay.instruments.note("profit_tax", rows, tax)
-    bay.instruments.note("taxed_research", rows, np.maximum(research - granted, 0.0))
-
-    def book(instrument, receiver, to, amount, payer="firm", origin=city):
-        ledger.pay(instrument, payer, origin, receiver, to, amount * weight)
-
-    book("sales", "firm", city, sales, payer="outside")
-    book("costs", "outside", production, costs)
-    book("wages", "person", city, wages)
-    ledger.pay("consumption", "person", city, "outside", city, wages * weight)
-    book("research", "outside", city, research - wages)
-    book("tie", "outside", city, ties)
-    to_city = tax * f.tax
-    book("tax", "government", city, to_city)
-    book("tax", "outside", city, tax - to_city)
-    bay.government_cash += np.bincount(city, weights=to_city * weight, minlength=bay.government_cash.size)
-    cash = firms.cash[rows] + sales - costs - research - ties - tax
-    # arrears: suppliers wait; they are paid first when there is money
-    short = np.maximum(0.0, -cash)
-    book("trade_credit", "firm", city, short, payer="outside")
-    cash += short
-    firms.arrears[rows] += short
-    back = np.minimum(np.maximum(cash, 0.0), firms.arrears[rows])
-    back[short > 0] = 0.0
-    book("trade_repayment", "outside", city, back)
-    cash -= back
-    firms.arrears[rows] -= back
-    wanted = firms.rd_intensity[rows] * sales
-    spare = cash - f.buffer * wanted
-    dividend = np.maximum(0.0, spare) * f.payout
-    book("dividend", "outside", city, dividend)
-    cash -= dividend
-    firms.cash[rows] = cash
+    _account(rows, firms.part(Accounts), bay.effective, mean_by_field(bay, bay.effective), relative_cost(bay), bay.wage_city, ties,
+             location.tax_rate(bay, rows), f, booked)
+    bay.instruments.note("profit_tax", rows, booked.tax)
+    bay.instruments.note("taxed_research", rows, booked.own_research)
+    ledger.pay("sales", "outside", city, "firm", city, booked.sales)
+    ledger.pay("costs", "firm", city, "outside", production, booked.costs)
+    ledger.pay("wages", "firm", city, "person", city, booked.wages)
+    ledger.pay("consumption", "person", city, "outside", city, booked.wages)
+    ledger.pay("research", "firm", city, "outside", city, booked.research)
+    ledger.pay("tie", "firm", city, "outside", city, booked.ties)
+    ledger.pay("tax", "firm", city, "government", city, booked.tax_city)
+    ledger.pay("tax", "firm", city, "outside", city, booked.tax_rest)
+    bay.government_cash += np.bincount(city, weights=booked.tax_city, minlength=bay.government_cash.size)
+    ledger.pay("trade_credit", "outside", city, "firm", city, booked.short)
+    ledger.pay("trade_repayment", "firm", city, "outside", city, booked.back)
+    ledger.pay("dividend", "firm", city, "outside", city, booked.dividend)
     firms.data_quarters[rows] += 1
-    own = research - granted
-    bay.tally.add("rd_private", city, np.maximum(own, 0.0) * weight)
-    bay.tally.add("rd_public", city, granted * weight)
-    bay.tally.add("sales", city, sales * weight)
-    bay.tally.add("productivity_weight", city, np.exp(bay.effective[rows]) * sales * weight)
+    bay.tally.add("rd_private", city, booked.own_research * weight)
+    bay.tally.add("rd_public", city, firms.rd_granted[rows] * weight)
+    bay.tally.add("sales", city, booked.sales)
+    bay.tally.add("productivity_weight", city, np.exp(bay.effective[rows]) * firms.sales[rows] * weight)
     # research of the next quarter: less when money is below the buffer
     firms.rd_granted[rows] = firms.grant_cash[rows]
     firms.grant_cash[rows] = 0.0
-    ratio = np.clip(cash / np.maximum(f.buffer * wanted, 1e-9), 0.02, 1.0)
-    firms.rd_paid[rows] = np.maximum(0.0, wanted * ratio**f.rd_response + firms.grant_response[rows])
+    ratio = np.clip(firms.cash[rows] / np.maximum(f.buffer * booked.wanted, 1e-9), 0.02, 1.0)
+    firms.rd_paid[rows] = np.maximum(0.0, booked.wanted * ratio**f.rd_response + firms.grant_response[rows])
     firms.grant_response[rows] = 0.0
+
+
+@lean
+def _leaves(firms, key, p, leaves):
+    """Which firms exit: those whose keyed draw is below their hazard."""
+    for r in range(firms.alive.shape[0]):
+        if firms.alive[r] == 0:
+            continue
+        sheltered = firms.incubated[r] == 1 and firms.kind[r] == STARTUP
+        small = p.exit_small / (1.0 + 4.0 * firms.sales[r] / p.exit_size) * (p.shelter if sheltered else 1.0)
+        hazard = p.exit_base + small + p.exit_cash * (1.0 if firms.arrears[r] > 0.0 else 0.0)
+        if firms.kind[r] == LEADER:
+            hazard = p.exit_base * 0.25
+        leaves[r] = uniform(key, firms.id[r], 0) < hazard
 
 
 def leave_market(bay) -> None:
     """Exit by hazard; what a firm leaves behind is booked, its people look for posts, its results may lapse."""
-    p, firms, quarter = bay.parameters.market, bay.firms, bay.quarter
-    rows = firms.alive_rows()
-    sheltered = (firms.incubated[rows] == 1) & (firms.kind[rows] == STARTUP)
-    hazard = (p.exit_base + p.exit_small / (1.0 + 4.0 * firms.sales[rows] / p.exit_size) * np.where(sheltered, p.shelter, 1.0)
-              + p.exit_cash * (firms.arrears[rows] > 0.0))
-    hazard = np.where(firms.kind[rows] == LEADER, p.exit_base * 0.25, hazard)
-    gone = rows[bay.streams.uniforms("exit", quarter, firms.id[rows]) < hazard]
+    firms = bay.firms
+    leaves = np.zeros(firms.capacity, bool)
+    _leaves(firms.part(Leavers), bay.streams.key("exit", bay.quarter), bay.parameters.market, leaves)
+    gone = np.flatnonzero(leaves)
     bay.tally.add("firm_exits", firms.city[gone], firms.weight[gone])
     bay.remove_firms(gone)
 

@@ -50,18 +50,31 @@ class Values:
         self.terms = np.zeros((len(catalogue.presets()), self.cities, self.fields, len(ACTOR_KINDS)))
         for k, preset in enumerate(catalogue.presets()):
             setattr(self, preset.named_value, self.terms[k])
+        self._order = {name: i for i, name in enumerate(catalogue.levers())}
+        self._neutral = np.array([lever.neutral for lever in catalogue.levers().values()])
+        self._gap = recognition_gap(region)
+        self._lay_out()
         self.refresh()
+
+    def _lay_out(self) -> None:
+        """Values by city and by cell lie one after the other: at rest they are one array, and so are their bounds."""
+        shapes = {"city": (self.cities,), "cell": (self.cities, self.fields, len(ACTOR_KINDS))}
+        laid = [value for value in named_values.table().values() if value.over in shapes and not value.id.startswith("terms_")]
+        sizes = [int(np.prod(shapes[value.over])) for value in laid]
+        self._rest = np.repeat([value.at_rest(self._bay.parameters) for value in laid], sizes)
+        self._low, self._high = np.repeat([value.low for value in laid], sizes), np.repeat([value.high for value in laid], sizes)
+        ends = np.cumsum(sizes)
+        self._where = [(value.id, slice(end - size, end), shapes[value.over]) for value, size, end in zip(laid, sizes, ends, strict=True)]
 
     def _base(self, policy_relief: float) -> None:
         """All named values but the level of coordination as they are without levers."""
         bay = self._bay
-        shapes = {"city": (self.cities,), "cell": (self.cities, self.fields, len(ACTOR_KINDS))}
         barriers = bay.base_barriers if policy_relief == 0.0 else pair_barriers(bay.region, bay.parameters, policy_relief)
-        for value in named_values.table().values():
-            if value.over == "pair":
-                setattr(self, value.id, getattr(barriers, value.id.removeprefix("barrier_")).copy())
-            elif value.id != "coordination" and not value.id.startswith("terms_"):
-                setattr(self, value.id, np.full(shapes[value.over], value.at_rest(bay.parameters)))
+        for kind in KINDS:
+            setattr(self, f"barrier_{kind}", getattr(barriers, kind).copy())
+        self._all = self._rest.copy()
+        for name, part, shape in self._where:
+            setattr(self, name, self._all[part].reshape(shape))
         self.terms[:] = 0.0
         self.travel_minutes = self.travel_now
         self.behind: dict[str, list[Contribution]] = {}
@@ -75,8 +88,7 @@ class Values:
         self._base(min(1.0, p.coordination.policy_relief * self.coordination))
         self.visibility = p.coordination.visibility if self.coordination >= 1 else 0.0
         done = execution(bay, self.coordination)
-        self.lever_value = np.array([lever.neutral for lever in levers.values()])
-        order = {name: i for i, name in enumerate(levers)}
+        self.lever_value, order = self._neutral.copy(), self._order
         for setting, strength in active:
             lever = levers[setting.id]
             change = strength * (setting.value - lever.neutral)
@@ -95,11 +107,9 @@ class Values:
             if lever.named_value == "coordination" and self.coordination >= 3:
                 # one programme: the role cities take the whole of their roles, and the programme bears the cost
                 roles = role_cities(bay.region)
-                self.division = np.maximum(self.division, roles)
+                np.maximum(self.division, roles, out=self.division)
                 self.behind.setdefault("division", []).append(Contribution(order[setting.id], roles, self.payers_of(lever, setting)))
-        for value in named_values.table().values():
-            if value.over in ("city", "cell") and not value.id.startswith("terms_"):
-                np.clip(getattr(self, value.id), value.low, value.high, out=getattr(self, value.id))
+        np.clip(self._all, self._low, self._high, out=self._all)
         np.clip(self.terms, 0.0, catalogue.PRESET["high"], out=self.terms)
         self._barriers = {kind: getattr(self, f"barrier_{kind}") for kind in KINDS}  # before the zones are deepened
         self._cover = self.first_use_cover_firm  # before a subsidy of premiums
@@ -163,7 +173,7 @@ class Values:
         # a title counts where the city of destination recognises it; the bay's three jurisdictions only
         self.recognition_added = np.zeros((self.places, self.places))
         self.recognition_added[: self.cities, : self.cities] = self.recognition[None, :]
-        self.unrecognised = np.maximum(0.0, recognition_gap(region) - self.recognition_added)
+        self.unrecognised = np.maximum(0.0, self._gap - self.recognition_added)
         base = region.park_quality_city
         self.park_quality = base + self.park_upgrade * np.maximum(0.0, base.max() - base)
         if self.premium_subsidy.any():  # cheaper insurance is bought by more
