@@ -166,7 +166,7 @@ def wrapped(text: str, width: float) -> list[str]:
             and unicodedata.east_asian_width(pieces[-1][-1]) not in "WF"
         ):
             pieces[-1] += letter
-        elif pieces and letter in "，。；：、）)":
+        elif pieces and (letter in "，。；：、）)" or pieces[-1][-1] in "（("):
             pieces[-1] += letter
         else:
             pieces.append(letter)
