@@ -16,13 +16,14 @@ from pathlib import Path
 import platformdirs
 
 _PACKAGE = Path(__file__).resolve().parent
+WITHOUT_RUNS = {"cli", "plots", "runner", "scenario", "evidence", "validation", "comparison", "calibration", "sensitivity"}
 
 
 def sources_digest() -> str:
     """Digest of every Python file that a run depends on (first 16 hex digits)."""
     total = hashlib.sha256()
     for path in sorted(_PACKAGE.rglob("*.py")):
-        if {"cli", "plots", "runner", "scenario", "evidence", "validation"} & set(path.relative_to(_PACKAGE).parts[:1]):
+        if WITHOUT_RUNS & set(path.relative_to(_PACKAGE).parts[:1]):
             continue
         total.update(path.relative_to(_PACKAGE).as_posix().encode())
         total.update(path.read_bytes())

@@ -59,7 +59,7 @@ def test_all_that_differs_is_said_with_the_reason(folder, tmp_path):
     with pairs.opened([path], folder / "baseline.nc", mixed=True) as pairing:
         one = study.compare(pairing, ["inventions"])
         assert len(pairing.mixed) == 5 and pairing.years == [2020, 2021, 2022, 2023] and one.pairs == 3
-        assert sum("MIXED RUNS" in note for note in one.notes) == 5
+        assert sum("MIXED RUNS" in note for note, _ in one.notes) == 5
 
 
 def test_runs_without_a_common_replicate_or_year_are_refused(folder, tmp_path):
@@ -75,7 +75,7 @@ def test_equal_digests_are_no_difference(folder, tmp_path):
     path = make(tmp_path, "renamed", noise=0.01, digest=digest)
     with pairs.opened([path], folder / "baseline.nc") as pairing:
         one = study.compare(pairing, ["inventions", "conversion_rate"])
-    assert one.equal == ("renamed",) and any("renamed: no difference" in note for note in one.notes)
+    assert one.equal == ("renamed",) and any("renamed: no difference" in note for note, _ in one.notes)
     assert {effect.verdict for effect in one.effects} == {study.SAME}
     assert all((effect.mean, effect.low90, effect.high90, effect.p) == (0, 0, 0, 1) for effect in one.effects)
     assert {effect.p_holm for effect in one.effects if effect.group == "all"} == {1.0}
@@ -222,7 +222,7 @@ def test_posterior_draws_split_the_variance(folder, tmp_path):
         one = study.compare(pairing, ["conversions"])
     effect = one.effect("joint_fund", "conversions", 2023)
     assert one.draws == 3 and effect.draws == 3 and 0 <= effect.share_low <= effect.share_parameters <= effect.share_high <= 1
-    assert effect.across_low90 is not None and not any("held fixed" in note for note in one.notes)
+    assert effect.across_low90 is not None and not any("held fixed" in note for note, _ in one.notes)
     other = make(tmp_path / "x", "joint_fund", effect=0.1, draw=[0, 1, 2, 2, 0, 1])
     assert "other parameter draws" in refused([other], paths[0])
 

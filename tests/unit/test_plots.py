@@ -15,7 +15,7 @@ from matplotlib.colors import to_hex
 from greaterbay import clock, outputs
 from greaterbay.cli.main import call
 from greaterbay.cli.plot import plot, summary
-from greaterbay.plots import catalogue, cost, fonts, funnel, matrices, paths, probes, style, units
+from greaterbay.plots import catalogue, cost, fonts, funnel, matrices, paths, probes, style, units, words
 from greaterbay.plots.summary import ALONE, HIGHER, SAME, UNCLEAR, interval, summarise
 from greaterbay.runner import series
 from greaterbay.runner.replicate import Result
@@ -382,7 +382,7 @@ def test_cities_with_few_simulated_agents_are_marked(pair):
     assert any("fewer than 30 simulated agents" in text for text in texts(figure))
 
 
-@pytest.mark.parametrize("flow", list(matrices.NAMES))
+@pytest.mark.parametrize("flow", list(words.FLOWS))
 def test_flow_matrix_shows_each_cell_and_leaves_zeros_blank(single, flow):
     figure = drawn(matrices.draw_matrix, single, flow=flow)
     axes, bar = figure.axes
@@ -690,7 +690,7 @@ def test_plot_draws_every_picture_of_two_files(folder, tmp_path):
     assert answer.exit_code == 0, answer.output
     made = {path.name for path in (tmp_path / "new").iterdir()}
     expected = {f"baseline_vs_joint_fund_{one.id}.png" for one in catalogue.plots() if not one.alone}
-    expected |= {f"{name}_flow_{flow}.png" for name in ("baseline", "joint_fund") for flow in matrices.NAMES}
+    expected |= {f"{name}_flow_{flow}.png" for name in ("baseline", "joint_fund") for flow in words.FLOWS}
     assert made == expected
     assert answer.stdout.split() == [
         str(tmp_path / "new" / Path(name).name) for name in map(Path, answer.stdout.split())

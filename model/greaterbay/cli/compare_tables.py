@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from greaterbay import outputs as declared
-from greaterbay.comparison import spread, values
+from greaterbay.comparison import spread, synergy, values
 from greaterbay.comparison.study import ALONE, HIGHER, LOWER, SAME, UNCLEAR, Effect, Study, label_of
 from greaterbay.plots import units
+from greaterbay.plots.words import FLOWS
 
 WIDE = 150  # columns where there is no terminal to ask; narrower ones leave out columns that the files hold
 WIDEST = {"outcome": 32, "policy": 40, "verdict": 14, "gain": 46, "lose": 46, "measure": 22}
@@ -111,6 +111,8 @@ WORDS = {
     "all": ("all cities", "全区域"),
     "periphery": ("periphery", "外围"),
     "core": ("core", "核心"),
+    synergy.TOTAL: ("total", "合计"),
+    synergy.MEAN: ("mean of jurisdictions", "各法域平均"),
     spread.TRACKED: ("all tracked technologies", "全部跟踪技术"),
     "additional": ("additional", "新增"),
     "reallocated": ("reallocated", "调剂"),
@@ -131,6 +133,12 @@ class _Screen:
 
     def verdict(self, text: str) -> str:
         return VERDICTS_ZH.get(text, text) if self.lang == "zh" else text
+
+    def name(self, key: str) -> str:
+        """A city, jurisdiction or technology."""
+        known = self.study.names
+        found = known.get(key) or known.get(f"jurisdiction:{key}")
+        return found[self.lang == "zh"] if found else key.replace("_", " ")
 
     def title(self, policy: str) -> str:
         english, chinese = self.study.titles[policy]
@@ -192,7 +200,7 @@ def show(study: Study, lang: str) -> None:
     _synergy(screen)
     _budget(screen)
     for note in study.notes:
-        screen.console.print(f"• {note}", markup=False)
+        screen.console.print(f"• {note[lang == 'zh']}", markup=False)
 
 
 def _main(screen: _Screen, year: int) -> None:
@@ -378,13 +386,13 @@ def _winners(screen: _Screen, year: int) -> None:
             found = {one.group: one for one in study.effects if (one.policy, one.outcome, one.horizon) == (policy, outcome, year)}
             # cities, and jurisdictions of several cities
             cities = [
-                replace(one, group=group.removeprefix("jurisdiction:"))
+                one
                 for group, one in found.items()
                 if group not in (values.ALL, *values.ROLES) and (":" not in group or group.partition(":")[2] not in found)
             ]
             named = {
                 kind: ", ".join(
-                    f"{one.group}{'*' if one.thin else ''} {_short_change(one)}"
+                    f"{screen.name(one.group)}{'*' if one.thin else ''} {_short_change(one)}"
                     for one in sorted(cities, key=lambda one: -abs(one.mean))
                     if one.verdict == kind
                 )
@@ -418,7 +426,7 @@ def _spread(screen: _Screen) -> None:
                     continue
                 reached = "–" if one.reached is None else f"{one.reached} ({one.reached_reference}) / {one.pairs}"
                 bounds = "–" if one.low90 is None else f"{signed(one.mean)} [{signed(one.low90)}, {signed(one.high90)}]"
-                name = screen.word(technology) if technology == spread.TRACKED else technology.replace("_", " ")
+                name = screen.word(technology) if technology == spread.TRACKED else screen.name(technology)
                 rows.append(
                     [name, screen.word(measure), screen.word(group), f"{one.reference:.3g}", bounds, reached, screen.verdict(one.verdict)]
                 )
@@ -431,7 +439,8 @@ def _flows(screen: _Screen) -> None:
         cells = sorted(zip(*item.clear.nonzero(), strict=True), key=lambda cell: -abs(item.mean[cell]))[:3]
         for a, b in cells:
             bounds = f"{signed(item.mean[a, b])} [{signed(item.low[a, b])}, {signed(item.high[a, b])}]"
-            rows.append([item.policy, item.flow, f"{item.places[a]} → {item.places[b]}", f"{item.reference[a, b]:,.1f}", bounds])
+            places = f"{screen.name(item.places[a])} → {screen.name(item.places[b])}"
+            rows.append([item.policy, FLOWS[item.flow][screen.lang == "zh"], places, f"{item.reference[a, b]:,.1f}", bounds])
     if rows:
         first = screen.study.flows[0]
         title = screen.word("flows", years=f"{first.first}–{first.last}")
@@ -444,7 +453,8 @@ def _synergy(screen: _Screen) -> None:
         bounds = "" if one.low is None else f" [{one.low:.4f}, {one.high:.4f}]"
         if one.low is None and one.group == "macao":
             continue  # one small jurisdiction says nothing without its interval
-        rows.append([one.policy, label_of(one.measure, screen.lang), one.group, f"{one.index:.4f}{bounds}"])
+        group = screen.word(one.group) if one.group in WORDS else screen.name(one.group)
+        rows.append([one.policy, label_of(one.measure, screen.lang), group, f"{one.index:.4f}{bounds}"])
     screen.table(screen.word("synergy"), ("policy", "outcome", "group", "index"), rows, left=3)
 
 

@@ -26,7 +26,7 @@ def as_dict(study: Study) -> dict:
         "draws": study.draws,
         "mixed": list(study.mixed),
         "equal": list(study.equal),
-        "notes": list(study.notes),
+        "notes": [english for english, _ in study.notes],
     }
     return head | {name: [asdict(row) for row in getattr(study, name)] for name in TABLES}
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from greaterbay.comparison import budget, effects, precise, synergy, values
 from greaterbay.comparison.pairs import Pairing, opened
-from greaterbay.comparison.study import Study, compare, horizons_of
+from greaterbay.comparison.study import Study, compare, horizons_of, label_of
 from greaterbay.runner import ensemble, store
 from greaterbay.runner.results import RunsError, StoredRun
 
@@ -110,7 +110,13 @@ def answer(
             common = sorted(set(pairing.numbers) & set(cut.info.replicates))
             found = synergy.indices(name, run, cut, common)
             study.synergy += found
-            study.notes += [f"{name}: {text}" for text in synergy.left_out(found, run)]
+            study.notes += [
+                (
+                    f"{name}: {measure} of {group}: no synergy index, because too little is reached alone for an interval",
+                    f"{name}：{label_of(measure, 'zh')}（{group}）没有协同指数：单独时达到的太少，无法给出区间",
+                )
+                for measure, group in synergy.left_out(found, run)
+            ]
         return Answer(study, pairing, stack.pop_all(), runner.failed, matches)
 
 

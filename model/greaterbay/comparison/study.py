@@ -129,7 +129,8 @@ class Met:
 @dataclass
 class Study:
     """All that was found. ``curves`` holds by (policy, outcome) the paired differences of each year, (pair, year), for pictures;
-    for the reference its levels.
+    for the reference its levels. ``titles`` of policies, ``names`` of cities, jurisdictions and technologies, and ``notes`` are
+    in English and Chinese.
     """
 
     against: str
@@ -150,7 +151,8 @@ class Study:
     flows: list = field(default_factory=list)
     synergy: list = field(default_factory=list)
     budget: list = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    notes: list[tuple[str, str]] = field(default_factory=list)
+    names: dict[str, tuple[str, str]] = field(default_factory=dict)
     curves: dict = field(default_factory=dict)
 
     def effect(self, policy: str, outcome: str, horizon: int, group: str = ALL) -> Effect | None:
@@ -192,6 +194,7 @@ def compare(pairing: Pairing, outcomes: Sequence[str] = (), horizons: Sequence[i
         pairing.mixed,
         pairing.equal,
     )
+    study.names = values.readable_names(runs)
     members = values.groups(reference)
     base = {name: _yearly(pairing, reference, name, members) for name in outcomes}
     found: dict[str, dict[str, dict[str, np.ndarray]]] = {}
@@ -233,7 +236,7 @@ def compare(pairing: Pairing, outcomes: Sequence[str] = (), horizons: Sequence[i
         for change in flows.changes(pairing, run, policy, max(horizons))
     ]
     study.spread = [row for policy, run in zip(study.policies, pairing.policies, strict=True) for row in spread.rows(pairing, run, policy)]
-    study.notes += _notes(study, pairing)
+    study.notes += _notes(study)
     return study
 
 
@@ -427,15 +430,28 @@ def _rank(study: Study, pairing: Pairing, base: dict, found: dict, horizon: int)
             )
 
 
-def _notes(study: Study, pairing: Pairing) -> list[str]:
-    notes = [f"MIXED RUNS, pairs are doubtful: {reason}" for reason in study.mixed]
-    notes += [f"{name}: no difference, its digest is that of {study.against}" for name in study.equal]
+def _notes(study: Study) -> list[tuple[str, str]]:
+    notes = [(f"MIXED RUNS, pairs are doubtful: {reason}", f"混合运行，配对存疑：{reason}") for reason in study.mixed]
+    notes += [
+        (f"{name}: no difference, its digest is that of {study.against}", f"{name}：无差别，其摘要与 {study.against} 相同")
+        for name in study.equal
+    ]
     if not study.draws:
-        notes.append("parameters are held fixed: intervals say how sure the mean effect is, not how it depends on parameters")
+        notes.append(
+            (
+                "parameters are held fixed: intervals say how sure the mean effect is, not how it depends on parameters",
+                "参数固定不变：区间只说明平均效应的把握程度，不说明其对参数的依赖",
+            )
+        )
     elif all(one.share_parameters is None for one in study.effects):
-        notes.append("one run a parameter draw: parameters and run noise cannot be told apart, intervals hold both")
+        notes.append(
+            (
+                "one run a parameter draw: parameters and run noise cannot be told apart, intervals hold both",
+                "每组参数只运行一次：参数与运行噪声无法区分，区间包含两者",
+            )
+        )
     if study.pairs < 10:
-        notes.append(f"{study.pairs} pair{'s' if study.pairs != 1 else ''}: rough")
+        notes.append((f"{study.pairs} pair{'s' if study.pairs != 1 else ''}: rough", f"仅 {study.pairs} 对：结果粗略"))
     return notes
 
 

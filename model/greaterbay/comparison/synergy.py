@@ -58,12 +58,12 @@ def indices(policy: str, full: StoredRun, cut: StoredRun, numbers: Sequence[int]
     return found
 
 
-def left_out(found: Sequence[Index], full: StoredRun) -> list[str]:
-    """Parts for which no index can be given, in words."""
+def left_out(found: Sequence[Index], full: StoredRun) -> list[tuple[str, str]]:
+    """Measures and groups for which no index can be given."""
     wanted = [group.partition(":")[2] for group in groups(full) if group.startswith("jurisdiction:")] + [MEAN]
     given = {(one.measure, one.group) for one in found}
     return [
-        f"{measure} of {group}: no synergy index, because too little is reached alone for an interval"
+        (measure, group)
         for measure in dict.fromkeys(one.measure for one in found)
         for group in wanted
         if (measure, group) not in given

@@ -106,6 +106,22 @@ def groups(run: StoredRun) -> dict[str, np.ndarray]:
     return {name: where for name, where in found.items() if where.size} | {cities[k]: np.array([k]) for k in inside}
 
 
+def group_names(run: StoredRun, language: str) -> dict[str, str]:
+    """Readable names of cities and jurisdictions, by group as in ``groups``."""
+    names = dict(zip(run.labels("city"), run.names("city", language), strict=True))
+    owners = run.labels("city_jurisdiction")
+    return names | {f"jurisdiction:{id}": name for id, name in zip(owners, run.names("city_jurisdiction", language), strict=False)}
+
+
+def readable_names(runs: Sequence[StoredRun]) -> dict[str, tuple[str, str]]:
+    """Names in English and Chinese of places (cities and the outside), jurisdictions, and launched technologies."""
+    english, chinese = (group_names(runs[0], language) for language in ("en", "zh"))
+    found = {key: (english[key], chinese[key]) for key in english}
+    for run in runs:
+        found |= {probe: (run.probe_name(probe, "en"), run.probe_name(probe, "zh")) for probe in run.probes}
+    return found
+
+
 def thin_cities(runs: Sequence[StoredRun], name: str) -> set[str]:
     """Cities in which an outcome rests on fewer than 30 simulated agents in any run, replicate or quarter."""
     agents = "agents_people" if declared.get(name).unit == "persons" else "agents_firms"

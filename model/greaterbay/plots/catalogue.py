@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from greaterbay import outputs as declared
 from greaterbay.plots import cost, fonts, funnel, matrices, paths, probes, style
+from greaterbay.plots.words import FLOWS
 from greaterbay.runner import series
 from greaterbay.runner.results import RunsError, StoredRun
 
@@ -68,7 +69,7 @@ def plots() -> tuple[Plot, ...]:
                 alone=True,
                 unfit=_no_full_year if flow != "ties" else lambda runs: "",
             )
-            for flow in matrices.NAMES
+            for flow in FLOWS
         ),
         Plot("funnel", funnel.draw_funnel, ("pipeline", *funnel.PASSING), unfit=_no_full_year),
         Plot(

@@ -12,7 +12,7 @@ from greaterbay.comparison import values
 from greaterbay.comparison.pairs import Pairing
 from greaterbay.comparison.study import Study, label_of
 from greaterbay.plots import style, units
-from greaterbay.plots.effects import against, legend, title, warnings
+from greaterbay.plots.effects import against, legend, policy_name, warnings
 from greaterbay.plots.words import word
 
 COLUMNS = 3
@@ -36,7 +36,7 @@ def draw_ranks(study: Study, pairing: Pairing, language: str) -> Figure:
         reading=word("rank_cells", language),
         rows=math.ceil(len(shown) / columns),
         columns=columns,
-        panel=(1.9 + 0.36 * number, 0.8 + 0.3 * number),
+        panel=(1.9 + 0.36 * number, 0.8 + 0.36 * number),
         warnings=warnings(study, language),
     )
     for place, axes in enumerate(sheet.panels):
@@ -52,7 +52,7 @@ def draw_ranks(study: Study, pairing: Pairing, language: str) -> Figure:
                 axes.text(column, row, f"{100 * value:.0f}", ha="center", va="center", size=7, color="white" if value > 0.6 else "black")
         axes.set_xticks(range(number), range(1, number + 1))
         axes.set_yticks(
-            range(number), [one.policy.replace("_", " ") if language == "en" else title(study, one.policy, language)[:12] for one in places]
+            range(number), style.short_names([policy_name(study, one.policy, language) for one in places])
         )
         axes.tick_params(length=0)
         for side in axes.spines.values():

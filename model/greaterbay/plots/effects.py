@@ -32,6 +32,11 @@ def title(study: Study, policy: str, language: str) -> str:
     return study.titles[policy][language == "zh"]
 
 
+def policy_name(study: Study, policy: str, language: str) -> str:
+    """Name of a policy where there is little room: its id in words, or its Chinese title."""
+    return title(study, policy, language) if language == "zh" else policy.replace("_", " ")
+
+
 def against(study: Study, language: str) -> str:
     """What everything is held against, as a sentence."""
     return word("against", language, policy=title(study, study.against, language))

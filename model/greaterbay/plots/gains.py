@@ -15,10 +15,8 @@ from greaterbay.comparison import spread, values
 from greaterbay.comparison.pairs import Pairing
 from greaterbay.comparison.study import HIGHER, LOWER, Study, label_of
 from greaterbay.plots import style, units
-from greaterbay.plots.effects import against, factor, legend, title, unit_of, warnings
-from greaterbay.plots.matrices import NAMES
-from greaterbay.plots.probes import probe_name
-from greaterbay.plots.words import word
+from greaterbay.plots.effects import against, factor, legend, policy_name, title, unit_of, warnings
+from greaterbay.plots.words import FLOWS, word
 
 DIVERGING = "PuOr_r"  # two sides that colour-blind readers can tell apart
 MOST_OUTCOMES = 4
@@ -32,9 +30,11 @@ def draw_winners(study: Study, pairing: Pairing, language: str) -> Figure:
     shown = [name for name in FIRST_OUTCOMES if name in study.outcomes] or list(study.outcomes[:MOST_OUTCOMES])
     run = pairing.reference
     members = values.groups(run)
-    names = dict(zip(run.labels("city"), run.names("city", language), strict=True))
-    rows = [group for group in members if group not in (values.ALL, *values.ROLES) and not group.startswith("jurisdiction:")]
-    rows = [*rows, *(role for role in values.ROLES if role in members), values.ALL]
+    names = values.group_names(run, language)
+    cities = [group for group in members if group not in (values.ALL, *values.ROLES) and not group.startswith("jurisdiction:")]
+    together = [group for group in members if group.startswith("jurisdiction:") and members[group].size > 1]
+    together += [role for role in values.ROLES if role in members]
+    rows = [*cities, *together, values.ALL]
     labels = [names.get(group) or (word("whole_region", language) if group == values.ALL else word(group, language)) for group in rows]
     side = max(0.62, CELL) * len(study.policies)
     sheet = style.sheet(
@@ -64,11 +64,11 @@ def draw_winners(study: Study, pairing: Pairing, language: str) -> Figure:
             if math.isfinite(value):
                 colour = style.GREY if not clear[row, column] else ("white" if abs(value) > 0.6 * reach else "black")
                 axes.text(column, row, _signed(value) + ("*" if rows[row] in thin else ""), ha="center", va="center", size=7, color=colour)
-        axes.axhline(len(rows) - 1.5 - sum(role in members for role in values.ROLES), color=style.GREY, linewidth=0.8)
+        axes.axhline(len(cities) - 0.5, color=style.GREY, linewidth=0.8)
         axes.set_yticks(range(len(rows)), labels)
         axes.set_xticks(
             range(len(study.policies)),
-            [_short(study, policy, language) for policy in study.policies],
+            style.short_names([policy_name(study, policy, language) for policy in study.policies]),
             rotation=40,
             ha="right",
             rotation_mode="anchor",
@@ -79,10 +79,6 @@ def draw_winners(study: Study, pairing: Pairing, language: str) -> Figure:
         label = label_of(outcome, language)
         axes.set_title(f"{label[:1].upper() + label[1:]}\n{unit_of(outcome, language)}", loc="left")
     return sheet.figure
-
-
-def _short(study: Study, policy: str, language: str) -> str:
-    return policy.replace("_", " ") if language == "en" else title(study, policy, language)[:10]
 
 
 def _signed(value: float) -> str:
@@ -127,7 +123,7 @@ def draw_flows(study: Study, pairing: Pairing, language: str, policy: str) -> Fi
         stock = output.over_time == "last"
         scale = units.scale(output, float(np.abs(change.mean).max()) / 50, language, yearly=not stock)
         _difference(axes, change.mean * scale.factor, change.clear, names, scale.unit)
-        axes.set_title(NAMES[change.flow][language == "zh"], loc="left")
+        axes.set_title(FLOWS[change.flow][language == "zh"], loc="left")
         if not stock:
             axes.set_ylabel(word("from_city", language))
             axes.set_xlabel(word("to_city", language))
@@ -207,7 +203,7 @@ def draw_spread(study: Study, pairing: Pairing, language: str) -> Figure:
         for column, group in enumerate(members):
             axes = sheet.axes[row, column]
             axes.axhline(0.0, color="black", linewidth=0.9, zorder=2)
-            name = word("tracked", language) if technology == spread.TRACKED else probe_name(reference, technology, language)
+            name = word("tracked", language) if technology == spread.TRACKED else study.names[technology][language == "zh"]
             where = word("all", language, n=len(reference.inside())) if group == values.ALL else word(group, language)
             axes.set_title(f"{name}{word('colon', language)}{where}", loc="left", size=style.SMALL_SIZE)
             style.year_axis(axes, *reference.span)

@@ -11,19 +11,13 @@ from matplotlib.figure import Figure
 
 from greaterbay import outputs as declared
 from greaterbay.plots import style, units
-from greaterbay.plots.words import word
+from greaterbay.plots.words import FLOWS, word
 from greaterbay.runner import series
 from greaterbay.runner.results import OUTSIDE, StoredRun
 
 CELL_INCHES = 0.47
 DECADES = 4
 """Colours span at most this many powers of ten below the largest cell."""
-NAMES = {
-    "talent": ("People moving", "人才流动"),
-    "technology": ("Technology transferred", "技术转移"),
-    "capital": ("Capital invested and granted", "资本流动"),
-    "ties": ("Collaboration ties", "合作关系"),
-}
 
 
 def channels(flow: str) -> list[str]:
@@ -63,7 +57,7 @@ def draw_matrix(runs: Sequence[StoredRun], language: str, flow: str) -> Figure:
         runs,
         language,
         title=word(
-            "ties_title" if is_stock else "flow_title", language, output=NAMES[flow][language == "zh"]
+            "ties_title" if is_stock else "flow_title", language, output=FLOWS[flow][language == "zh"]
         ),
         reading=style.sentences(
             language,

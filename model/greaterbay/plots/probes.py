@@ -67,7 +67,7 @@ def draw_probes(runs: Sequence[StoredRun], language: str) -> Figure:
                 style.draw_band(
                     axes, series.times(runs[k], False), shares[probe, k][role] * 100, k, len(runs)
                 )
-            name = probe_name(runs[with_probe[probe][0]], probe, language)
+            name = runs[with_probe[probe][0]].probe_name(probe, language)
             where = word("all", language, n=len(runs[0].inside())) if role == "all" else word(role, language)
             axes.set_title(f"{name}{word('colon', language)}{where}", loc="left")
             style.year_axis(axes, *runs[0].span)
@@ -76,10 +76,3 @@ def draw_probes(runs: Sequence[StoredRun], language: str) -> Figure:
                 axes.set_ylabel(word("adopting", language))
     sheet.panels[0].set_ylim(bottom=0)
     return sheet.figure
-
-
-def probe_name(run: StoredRun, probe: str, language: str) -> str:
-    """Title of a probe in a language where its scenario gives one, otherwise its id in words."""
-    described = run.probes[probe]
-    title = (language == "zh" and described.get("title_zh")) or described.get("title")
-    return str(title or probe.replace("_", " ").capitalize())

@@ -143,6 +143,17 @@ def text_width(text: str) -> float:
     return sum(2.0 if unicodedata.east_asian_width(letter) in "WF" else 1.0 for letter in text)
 
 
+def short_names(names: Sequence[str], width: float = 20, lines: int = 2) -> list[str]:
+    """Names for ticks, in at most ``lines`` lines of ``width`` Latin letters; what does not fit is cut, and a mark says so."""
+    found = []
+    for name in names:
+        parts = wrapped(name, width)
+        if len(parts) > lines:
+            parts = [*parts[: lines - 1], parts[lines - 1][: int(width / (text_width(parts[lines - 1]) / len(parts[lines - 1])) - 1)] + "…"]
+        found.append("\n".join(parts))
+    return found
+
+
 def wrapped(text: str, width: float) -> list[str]:
     """``text`` in lines of at most ``width`` Latin letters; Chinese breaks anywhere, English at spaces."""
     pieces: list[str] = []
@@ -155,7 +166,7 @@ def wrapped(text: str, width: float) -> list[str]:
             and unicodedata.east_asian_width(pieces[-1][-1]) not in "WF"
         ):
             pieces[-1] += letter
-        elif pieces and letter in "，。；：、）)":
+        elif pieces and (letter in "，。；：、）)" or pieces[-1][-1] in "（("):
             pieces[-1] += letter
         else:
             pieces.append(letter)

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 LANGUAGES = ("en", "zh")
+FLOWS = {
+    "talent": ("People moving", "人才流动"),
+    "technology": ("Technology transferred", "技术转移"),
+    "capital": ("Capital invested and granted", "资本流动"),
+    "ties": ("Collaboration ties", "合作关系"),
+}
 
 WORDS: dict[str, tuple[str, str]] = {
     # titles

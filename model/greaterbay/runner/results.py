@@ -154,6 +154,12 @@ class StoredRun:
         found = self.labels(f"{dimension}_name" + ("_zh" if language == "zh" else ""))
         return found or [name.replace("_", " ") for name in self.labels(dimension)]
 
+    def probe_name(self, probe: str, language: str) -> str:
+        """Title of a probe in a language where its scenario gives one, otherwise its id in words."""
+        described = self.probes[probe]
+        title = (language == "zh" and described.get("title_zh")) or described.get("title")
+        return str(title or probe.replace("_", " ").capitalize())
+
     def inside(self) -> np.ndarray:
         """Positions of the region's own cities along ``city``: all but the outside."""
         return np.array([k for k, city in enumerate(self.labels("city")) if city not in OUTSIDE], dtype=int)

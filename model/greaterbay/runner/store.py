@@ -461,8 +461,8 @@ def quarter_of_label(label: str) -> int:
 
 
 def names_of(scenario, coords: Coords) -> dict[str, tuple[str, list[str]]]:
-    """Names in both languages along city, field and lever, jurisdiction and role (``core``, ``periphery``,
-    ``outside``) of each city: name -> (dimension, one per label).
+    """Names in both languages along city, field, payer and lever, jurisdiction (with its names) and role (``core``,
+    ``periphery``, ``outside``) of each city: name -> (dimension, one per label).
     """
     from greaterbay.policy import catalogue
     from greaterbay.region.load import load_region
@@ -473,7 +473,10 @@ def names_of(scenario, coords: Coords) -> dict[str, tuple[str, list[str]]]:
         inside = place < len(region.city_ids)
         jurisdiction[name] = region.jurisdiction_ids[region.jurisdiction_city[place]] if inside else name
         role[name] = ("core" if region.core_city[place] else "periphery") if inside else "outside"
-    inside = len(region.city_ids)
+    names = dict(zip(region.place_ids, region.place_names, strict=True))
+    names_zh = dict(zip(region.place_ids, region.place_names_zh, strict=True))
+    owner = dict(zip(region.jurisdiction_ids, region.jurisdiction_names, strict=False))
+    owner_zh = dict(zip(region.jurisdiction_ids, region.jurisdiction_names_zh, strict=False))
     payer = {**dict(zip(region.city_ids, region.place_names, strict=False)), "nation": "the nation"}
     payer_zh = {**dict(zip(region.city_ids, region.place_names_zh, strict=False)), "nation": "国家"}
     for at, name in enumerate(region.jurisdiction_ids):
@@ -481,9 +484,11 @@ def names_of(scenario, coords: Coords) -> dict[str, tuple[str, list[str]]]:
         payer_zh[f"{name}_government"] = f"{region.jurisdiction_names_zh[at]}政府"
     by_label = {
         "city_jurisdiction": ("city", jurisdiction),
+        "city_jurisdiction_name": ("city", {place: owner.get(name, names[place]) for place, name in jurisdiction.items()}),
+        "city_jurisdiction_name_zh": ("city", {place: owner_zh.get(name, names_zh[place]) for place, name in jurisdiction.items()}),
         "city_role": ("city", role),
-        "city_name": ("city", dict(zip(region.place_ids, region.place_names, strict=True))),
-        "city_name_zh": ("city", dict(zip(region.place_ids, region.place_names_zh, strict=True))),
+        "city_name": ("city", names),
+        "city_name_zh": ("city", names_zh),
         "field_name": ("field", dict(zip(region.field_ids, region.field_names, strict=True))),
         "field_name_zh": ("field", dict(zip(region.field_ids, region.field_names_zh, strict=True))),
         "payer_name": ("payer", payer),
