@@ -13,6 +13,7 @@ from greaterbay import outputs
 from greaterbay.actors.fund import BANK
 from greaterbay.actors.invention import FIRM_FIRM, INSTITUTE_INSTITUTE, TIE_TYPES
 from greaterbay.actors.network import own_levels
+from greaterbay.clock import QUARTERS_PER_YEAR
 from greaterbay.counts import count_inventions, count_people, repeats, stocks_by_city
 from greaterbay.kernels import inlined, lean
 
@@ -160,7 +161,9 @@ def identities_differ(bay):
 
 @invariant
 def person_identities_differ(bay):
-    """No two people share an identity."""
+    """No two people share an identity (looked at in the last quarter of a year: no other check takes as long)."""
+    if bay.quarter % QUARTERS_PER_YEAR != QUARTERS_PER_YEAR - 1:
+        return 0.0, 0.0
     return float(repeats(bay.people.id, bay.people.alive)), 0.0
 
 

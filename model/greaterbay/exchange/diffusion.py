@@ -64,13 +64,13 @@ def worth(gain, absorptive, cost, aversion, risk, peers, p):
 
 
 @lean
-def spread(firms, adjacency, institutes, bits, identities, fields, outside, gains, costs, risks, cover, related, city_share, chain_share,
+def spread(firms, adjacency, institutes, bits, identities, start, useful, outside, gains, costs, risks, cover, city_share, chain_share,
            bay_share, core_city, aid_rate, aid_left, keys, p, new, from_core):
     """First adoptions of the quarter: ``new`` (rows,) bit mask of technologies taken up.
 
+    Technologies that are useful to the firms of a field f stand in ``useful[start[f]:start[f + 1]]``.
     Help with the cost that a firm can count on is ``aid_rate`` (rows,) of it, at most ``aid_left`` (rows,) million CNY.
     """
-    technologies = bits.shape[0]
     for r in range(firms.alive.shape[0]):
         new[r] = 0
         if firms.alive[r] == 0:
@@ -82,10 +82,9 @@ def spread(firms, adjacency, institutes, bits, identities, fields, outside, gain
             j = adjacency.neighbour[e] - institutes
             if j >= 0:
                 around |= firms.adopted[j]
-        for t in range(technologies):
+        for k in range(start[firms.field[r]], start[firms.field[r] + 1]):
+            t = useful[k]
             if gains[t] <= 0.0 or (firms.adopted[r] >> numba_u64(bits[t])) & numba_u64(1):
-                continue
-            if related[firms.field[r], fields[t]] < p.link:
                 continue
             users, core = 0, False
             met = (around >> numba_u64(bits[t])) & numba_u64(1)
@@ -126,11 +125,18 @@ def count_users(bay) -> tuple[np.ndarray, np.ndarray]:
     cities = len(region.city_ids)
     field = np.array([-1 if t is None or t.launch > bay.quarter else t.field for t in bay.technologies], np.int64)
     users, possible = np.zeros((cities, field.size)), np.zeros((cities, field.size))
-    # technologies that are useful to the firms of each field, listed one field after the other
-    useful = (field >= 0) & (region.relatedness_field[:, field] >= bay.parameters.diffusion.link)
-    start = np.concatenate(([0], np.cumsum(useful.sum(axis=1))))
-    _count_users(firms.part(Adopters), start, np.ascontiguousarray(np.nonzero(useful)[1]), users, possible)
+    _count_users(firms.part(Adopters), *listed(useful_to(bay, field) & (field >= 0)), users, possible)
     return users, possible
+
+
+def useful_to(bay, fields: np.ndarray) -> np.ndarray:
+    """Is a technology of a field of use to the firms of each field (F, T)?"""
+    return bay.region.relatedness_field[:, fields] >= bay.parameters.diffusion.link
+
+
+def listed(useful: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The technologies of use to each field, one field after the other: where each field's begin (F + 1,), and their numbers."""
+    return np.concatenate(([0], np.cumsum(useful.sum(axis=1)))), np.ascontiguousarray(np.nonzero(useful)[1])
 
 
 @lean
@@ -287,8 +293,8 @@ def spread_technologies(bay) -> None:
         new, from_core = np.zeros(firms.capacity, np.uint64), np.zeros(firms.capacity)
         identities = np.array([technology_identity(t.name, t.launch) for t in technology], np.uint64)
         aid_rate, aid_left = instruments.relief(bay, "adoption")
-        spread(firms.part(Adopters), bay.adjacency, bay.institutes.capacity, bits, identities, fields, outside, gains, costs, risks,
-               bay.values.first_use_cover_firm, region.relatedness_field, share, chain_shares(bay, bits, fields), bay_share,
+        spread(firms.part(Adopters), bay.adjacency, bay.institutes.capacity, bits, identities, *listed(useful_to(bay, fields)), outside,
+               gains, costs, risks, bay.values.first_use_cover_firm, share, chain_shares(bay, bits, fields), bay_share,
                region.core_city, aid_rate, aid_left, keys, p, new, from_core)
         if aid_rate.any():
             pay_adoption_aid(bay, new, bits, costs, aid_rate, aid_left)

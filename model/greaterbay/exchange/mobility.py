@@ -47,6 +47,7 @@ Keys = namedtuple("Keys", ["look", "offer", "city", "utility", "leave", "age"])
 Setting = namedtuple("Setting", [
     "city_value", "cluster", "travel_log", "barrier", "unrecognised", "related", "wage", "home_city", "pair_value", "origin_value",
 ])
+TALENT_FLOWS = tuple(f"flow_talent_{origin}_{target}" for origin in ("firm", "institute", "person") for target in ("firm", "institute"))
 LOCAL_TRIES = 6
 FULL = 64  # places tried for a post before the table counts as full
 
@@ -509,15 +510,7 @@ def hire(bay, rows: np.ndarray, choice: np.ndarray, employer_city: np.ndarray) -
     origin = np.where(people.former[rows] <= -2, cities - 2 - people.former[rows], people.city[rows])
     there, weight = employer_city[new], people.weight[rows]
     moved = origin != there
-    kind_from = np.where(former < 0, 2, np.where(former < count, 1, 0))[moved]
-    kind_to = np.where(new < count, 1, 0)[moved]
-    movers = origin[moved], there[moved], weight[moved]
-    names = ("firm", "institute", "person")
-    for i in range(3):
-        for j in range(2):
-            these = np.flatnonzero((kind_from == i) & (kind_to == j))
-            if these.size:
-                tally.flow(f"flow_talent_{names[i]}_{names[j]}", *(part[these] for part in movers))
+    _book_moves(origin, there, weight, former, new, count, *(tally.matrix(name) for name in TALENT_FLOWS))
     from_outside = origin >= cities
     bay.people_in += weight[from_outside].sum()
     inside = moved & ~from_outside
@@ -539,6 +532,23 @@ def hire(bay, rows: np.ndarray, choice: np.ndarray, employer_city: np.ndarray) -
     people.city[rows] = there
     people.idle[rows] = 0
     talent.settle_arrivals(bay, rows[moved], origin[moved], there[moved])
+
+
+@lean
+def _book_moves(origin, there, weight, former, new, count, firm_firm, firm_institute, institute_firm, institute_institute, person_firm,
+                person_institute):
+    """Moves between places, by what one worked for before (nobody: a person) and works for now."""
+    for k in range(origin.shape[0]):
+        a, b = origin[k], there[k]
+        if a == b:
+            continue
+        if former[k] < 0:
+            flow = person_institute if new[k] < count else person_firm
+        elif former[k] < count:
+            flow = institute_institute if new[k] < count else institute_firm
+        else:
+            flow = firm_institute if new[k] < count else firm_firm
+        flow[a, b] += weight[k]
 
 
 @lean

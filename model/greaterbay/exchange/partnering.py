@@ -358,7 +358,9 @@ def search_tables(bay, nodes) -> Search:
         saved = p_market.environment_travel * 0.5 * (values.environment[:, None] + values.environment[None, :])
         travel_log = travel_log * (1.0 - saved * other)
     institute_cum = cumulative_products(near, weight, institutes.city)
-    wide_institute_cum = cumulative_products(visible, weight, institutes.city)
+    # without regard to travel only platforms and chain leaders' programmes show institutes
+    wide = platform.any() or values.bottleneck_focus.any()
+    wide_institute_cum = cumulative_products(visible, weight, institutes.city) if wide else institute_cum
     return Search(
         bay.places.slot, bay.places.start, bay.places.size, cumulative_products(near * other, mass.T),
         cumulative_products(visible, mass.T), cumulative_products(count, related), institute_cum, wide_institute_cum, mass,
