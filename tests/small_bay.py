@@ -10,7 +10,9 @@ from contextlib import contextmanager
 
 import numpy as np
 
-SMALL = ("run.scale=0.01", "run.start=2024-01-01", "run.end=2026-12-31")
+from greaterbay.evidence.posteriors import CENTRAL
+
+SMALL = ("run.scale=0.01", "run.start=2024-01-01", "run.end=2026-12-31", CENTRAL)
 POLICY_START = 8  # quarters of a small run before 2026
 
 

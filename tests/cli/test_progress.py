@@ -67,3 +67,15 @@ def test_a_terminal_gets_a_bar_with_done_failed_and_time_left():
     last = screen.getvalue().split("replicates")[-1]
     assert "3/6" in last and "1 failed" in last and "left" in last
     assert "one, replicate 3 is put aside: ValueError: x" in screen.getvalue()
+
+
+def test_counted_work_is_told_in_lines_where_there_is_no_terminal(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
+    with progress.counted(False, "runs") as watch:
+        watch(1, 0, 4, "wave 1")
+        watch(3, 1, 4, "wave 2")
+    told = capsys.readouterr().err.splitlines()
+    assert told[0].startswith("wave 1: 1 of 4 runs done, about ") and told[1] == "wave 2: 3 of 4 runs done, 1 failed"
+    with progress.counted(True, "runs") as watch:
+        watch(1, 0, 4)
+    assert capsys.readouterr().err == ""

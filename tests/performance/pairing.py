@@ -50,9 +50,10 @@ def strength(name: str) -> float:
 
 def scenario(scale: float, name: str | None = None, value: float | None = None):
     """Baseline of five years, with one lever from the first quarter on."""
+    from greaterbay.evidence.posteriors import CENTRAL
     from greaterbay.scenario.load import load_scenario
 
-    settings = [f"run.scale={scale}", "run.start=2026-01-01", "run.end=2030-12-31"]
+    settings = [f"run.scale={scale}", "run.start=2026-01-01", "run.end=2030-12-31", CENTRAL]
     if name:
         settings += [f"levers.{name}.value={value}"]
     return load_scenario("baseline", overrides=settings)

@@ -14,6 +14,7 @@ from core_in_objects import Core, Firm, Institute, Person, Technology, Tie, Weig
 from greaterbay import Bay, load_scenario
 from greaterbay.actors.firm import LEADER
 from greaterbay.actors.places import ROW, STEPS
+from greaterbay.evidence.posteriors import CENTRAL
 from greaterbay.exchange import diffusion, learning, mobility, partnering
 from greaterbay.policy import government
 from greaterbay.streams import Streams
@@ -24,7 +25,7 @@ MEASURES = ("new_ties", "new_with_institute", "new_in_other_city", "new_distance
 
 def released_bay(scale: float, quarters: int = 2) -> Bay:
     """A bay some quarters after release, at the point of a quarter where governments have acted."""
-    bay = Bay(scenario=load_scenario("baseline", overrides=[f"run.scale={scale}"]))
+    bay = Bay(scenario=load_scenario("baseline", overrides=[f"run.scale={scale}", CENTRAL]))
     for _ in range(quarters):
         bay.step()
     bay.tally.open_quarter()

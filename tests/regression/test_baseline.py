@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from greaterbay import Bay, load_scenario, outputs
+from greaterbay.evidence.posteriors import CENTRAL
 
 FILE = Path(__file__).with_name("baseline.csv")
-OVERRIDES = ("run.scale=0.02", "run.start=2020-01-01", "run.end=2021-12-31", "run.seed=20200101")
+OVERRIDES = ("run.scale=0.02", "run.start=2020-01-01", "run.end=2021-12-31", "run.seed=20200101", CENTRAL)
 FURTHER = (
     "mean_degree", "size_tail", "capability_distance", "rd_public", "firm_entries", "firm_exits",
     "talent_idle",

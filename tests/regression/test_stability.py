@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from greaterbay import Bay, books, load_scenario, outputs
+from greaterbay.evidence.posteriors import CENTRAL
 from greaterbay.ledger import LedgerError
 from small_bay import small_scenario, untouched
 
@@ -34,7 +35,7 @@ def all_finite(arrays: dict[str, np.ndarray]) -> list[str]:
 @pytest.fixture(scope="module")
 def century() -> dict[str, np.ndarray]:
     """A hundred quarters, 2020 to 2044, at scale 0.01."""
-    bay = Bay(scenario=load_scenario("baseline", overrides=["run.scale=0.01", "run.end=2044-12-31"]))
+    bay = Bay(scenario=load_scenario("baseline", overrides=["run.scale=0.01", "run.end=2044-12-31", CENTRAL]))
     bay.run_to_end()
     assert bay.record.filled == 100
     return bay.record.arrays()

@@ -7,6 +7,7 @@ import pytest
 
 from greaterbay import outputs
 from greaterbay.bay import Bay
+from greaterbay.evidence.posteriors import CENTRAL
 from greaterbay.scenario.load import load_scenario
 
 SMALL, LARGE = (0.05, 6), (0.2, 3)  # scale and number of seeds
@@ -15,7 +16,7 @@ END = "2022-12-31"
 
 def headline(scale: float, replicate: int) -> dict[str, float]:
     """Headline outputs of all quarters for the bay as a whole; shares and indices from summed parts."""
-    scenario = load_scenario("baseline", overrides=[f"run.scale={scale}", f"run.end={END}"])
+    scenario = load_scenario("baseline", overrides=[f"run.scale={scale}", f"run.end={END}", CENTRAL])
     arrays = Bay(scenario=scenario, replicate=replicate).run_to_end().arrays()
     found = {}
     for output in outputs.headlines():

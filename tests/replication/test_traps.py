@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from greaterbay.bay import Bay
+from greaterbay.evidence.posteriors import CENTRAL
 from greaterbay.scenario.load import load_scenario
 
 START = "2021-01-01"
@@ -17,7 +18,7 @@ SEEDS = 3
 @cache
 def record(replicate: int, lever: str = "", value: float = 0.0, alpha: float | None = None) -> dict[str, np.ndarray]:
     """Outputs of a run to the end of 2024, with one lever from 2021 on or another speed of learning."""
-    changes = ["run.scale=0.05", "run.end=2024-12-31"]
+    changes = ["run.scale=0.05", "run.end=2024-12-31", CENTRAL]
     if lever:
         changes += [f"levers.{lever}.value={value}", f"levers.{lever}.start={START}"]
     parameters = {} if alpha is None else {"learning.alpha": alpha}

@@ -11,6 +11,7 @@ from datetime import date
 import numpy as np
 
 from greaterbay import Bay, load_scenario
+from greaterbay.evidence.posteriors import CENTRAL
 from greaterbay.policy import catalogue
 
 SCALE = 0.02
@@ -30,7 +31,7 @@ def toml(value) -> str:
 
 def scenario(levers: dict | None = None, probes: dict | None = None, end: date = END, extra: tuple = ()):
     """The baseline at small scale with levers (a value, or a table of settings) and probes on top."""
-    words = [f"run.scale={SCALE}", f"run.end={toml(end)}"]
+    words = [f"run.scale={SCALE}", f"run.end={toml(end)}", CENTRAL]
     for group, tables in (("levers", levers or {}), ("probes", probes or {})):
         for name, settings in tables.items():
             settings = settings if isinstance(settings, dict) else {"value": settings}

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 import greaterbay
+from greaterbay.evidence.posteriors import CENTRAL
 from greaterbay.runner.ensemble import Failure, InProcess, LocalProcesses
 from greaterbay.runner.manifest import canonical_json, source_digest
 
@@ -69,12 +70,12 @@ class Run:
 
 
 def simulate(scenario: str, overrides: Sequence[str], parameters: Mapping[str, float], replicate: int) -> dict[str, float]:
-    """The model itself: play one bay and form all estimators."""
+    """The model itself: play one bay and form all estimators; ``parameters`` hold over central values, not over another posterior's."""
     from greaterbay.bay import Bay
     from greaterbay.calibration.targets import figures_of, watched_run
     from greaterbay.scenario.load import load_scenario
 
-    bay = Bay(scenario=load_scenario(scenario, overrides=overrides), replicate=replicate, parameters=dict(parameters))
+    bay = Bay(scenario=load_scenario(scenario, overrides=[*overrides, CENTRAL]), replicate=replicate, parameters=dict(parameters))
     return figures_of(bay, watched_run(bay))
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from greaterbay.cli.options import WrongValue, console, json_option, lang_option, print_json, quiet_option
+from greaterbay.cli.progress import counted
 
 VERDICTS = {"pass": "green", "warn": "yellow", "fail": "red"}
 VERDICTS_ZH = {"pass": "通过", "warn": "留意", "fail": "未通过"}
@@ -53,9 +53,14 @@ def calibrate(study: Path | None, jobs: int, resume: bool, out: Path, report: bo
     from greaterbay.calibration.calibrate import calibrate as work
     from greaterbay.calibration.runs import TooLong
 
-    with _bar(quiet) as watch:
+    with counted(quiet, "runs") as watch:
+
+        def tell(state) -> None:
+            done = state.runs - state.total + state.done - state.reused
+            watch(done, state.failed, max(state.planned - state.reused, done + state.failed), state.stage)
+
         try:
-            folder = work(loaded, out, jobs, on_progress=watch)
+            folder = work(loaded, out, jobs, on_progress=tell)
         except TooLong as error:
             raise WrongValue(f"{error}; allowed are 2,500 runs and 45 minutes") from error
         except KeyboardInterrupt:
@@ -104,33 +109,3 @@ def _print_report(study, out: Path, lang: str, quiet: bool, as_json: bool) -> No
     screen = console()
     screen.print(grid)
     screen.print(f"{'报告' if chinese else 'report'}: {place / 'report.md'}", soft_wrap=True)
-
-
-@contextmanager
-def _bar(hidden: bool):
-    """A progress bar on standard error with the stage, runs done and the time left."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[failed]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    bar = Progress(*columns, console=Console(stderr=True, highlight=False), disable=hidden, speed_estimate_period=600)
-    task = bar.add_task("", total=None, failed="")
-
-    def watch(state) -> None:
-        done = state.runs - state.total + state.done + state.failed - state.reused
-        failed = f"{state.failed} failed" if state.failed else ""
-        bar.update(task, description=state.stage, total=max(state.planned - state.reused, done), completed=done, failed=failed)
-        bar.start()
-
-    try:
-        yield watch
-    finally:
-        bar.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import click
 
@@ -53,10 +54,13 @@ def duration(seconds: float) -> str:
 
 
 class Lines:
-    """Progress as plain lines: at most one each ``LINE_SECONDS``, and a last one. ``echo`` None: notes only."""
+    """Progress as plain lines: at most one each ``LINE_SECONDS``, and a last one. ``echo`` None: notes only.
 
-    def __init__(self, echo: Callable | None, clock: Callable[[], float] = time.monotonic) -> None:
-        self.echo, self.clock = echo, clock
+    ``noun`` says what is counted, ``state.stage`` (where there is one) what is going on.
+    """
+
+    def __init__(self, echo: Callable | None, clock: Callable[[], float] = time.monotonic, noun: str = "replicates") -> None:
+        self.echo, self.clock, self.noun = echo, clock, noun
         self.left = TimeLeft(clock)
         self.state, self.said, self.spoken = None, "", clock()
 
@@ -77,12 +81,49 @@ class Lines:
     def _say(self, left: str) -> None:
         state = self.state
         reused = f" ({state.reused} found in the store)" if state.reused else ""
-        parts = [f"{state.done} of {state.total} replicates done{reused}"]
+        stage = f"{state.stage}: " if getattr(state, "stage", "") else ""
+        parts = [f"{stage}{state.done} of {state.total} {self.noun} done{reused}"]
         parts += [f"{state.failed} failed"] if state.failed else []
         line = ", ".join([*parts, *([left] if left else [])])
         if self.echo and line != self.said:
             self.echo(line, err=True)
         self.said, self.spoken = line, self.clock()
+
+
+@contextmanager
+def counted(hidden: bool, noun: str) -> Iterator[Callable]:
+    """Yields ``watch(done, failed, total, stage="")`` for work that is counted: a bar with the time left, or lines in a log."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    console = Console(stderr=True, highlight=False)
+    if hidden or not console.is_terminal:
+        lines = Lines(click.echo if not hidden else None, noun=noun)
+
+        def say(done: int, failed: int, total: int, stage: str = "") -> None:
+            lines(SimpleNamespace(done=done, failed=failed, total=total, reused=0, stage=stage), None)
+
+        try:
+            yield say
+        finally:
+            lines.last()
+        return
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[failed]}"),
+        TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+    )
+    bar = Progress(*columns, console=console, speed_estimate_period=600)
+    task = bar.add_task(noun, total=None, failed="")
+
+    def watch(done: int, failed: int, total: int, stage: str = "") -> None:
+        bar.update(task, description=stage or noun, total=total, completed=done + failed, failed=f"{failed} failed" if failed else "")
+        if total:
+            bar.start()
+
+    try:
+        yield watch
+    finally:
+        bar.stop()
 
 
 @contextmanager

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from greaterbay.cli.options import WrongValue, json_option, lang_option, print_json, quiet_option, set_option
+from greaterbay.cli.progress import counted
 
 MOST_SHOWN = 12
 
@@ -179,37 +179,9 @@ def _check(scenario: str, against: str, texts: list[str]):
 def _work(scenario, against, texts, wanted, out: Path, jobs: int, quiet: bool):
     from greaterbay.sensitivity.work import make_pairs
 
-    with _bar(quiet) as watch:
+    with counted(quiet, "pairs of runs") as watch:
         try:
             return make_pairs(scenario, against, texts, wanted, out, jobs, watch)
         except KeyboardInterrupt:
             click.echo(f"What is finished is kept in {os.path.join(out, 'runs')}; the same command goes on from there.", err=True)
             raise
-
-
-@contextmanager
-def _bar(hidden: bool):
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("pairs of runs"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[failed]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    bar = Progress(*columns, console=Console(stderr=True, highlight=False), disable=hidden, speed_estimate_period=600)
-    task = bar.add_task("", total=None, failed="")
-
-    def watch(done: int, failed: int, total: int) -> None:
-        bar.update(task, total=total, completed=done + failed, failed=f"{failed} failed" if failed else "")
-        if total:
-            bar.start()
-
-    try:
-        yield watch
-    finally:
-        bar.stop()

@@ -24,6 +24,7 @@ import greaterbay
 from greaterbay.locations import shipped_folder
 
 NONE = "none"
+CENTRAL = f'run.posterior="{NONE}"'  # override of a scenario: parameters at their central values
 BLOCK = 5  # of so many draws the first one meets a second seed
 FILES = ("manifest.json", "draws.csv")
 NO_DRAW = -1

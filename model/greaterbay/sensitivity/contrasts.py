@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from greaterbay import outputs
+from greaterbay.evidence.posteriors import CENTRAL
 
 BETWEEN = "\n"  # joins the two scenarios in the name of a run
 
@@ -54,7 +55,7 @@ def simulate(scenario: str, overrides: Sequence[str], parameters: Mapping[str, f
     totals = []
     names = [output.id for output in outputs.table().values() if output.headline or output.export]
     for name in scenario.split(BETWEEN):
-        bay = Bay(scenario=load_scenario(name, overrides=overrides), replicate=replicate, parameters=dict(parameters))
+        bay = Bay(scenario=load_scenario(name, overrides=[*overrides, CENTRAL]), replicate=replicate, parameters=dict(parameters))
         bay.run_to_end()
         arrays, cities = bay.record.arrays(), len(bay.region.city_ids)
         totals.append({key: whole_run(arrays, key, cities) for key in names if "lever" not in outputs.get(key).dims})

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from greaterbay.evidence.posteriors import CENTRAL
+
 REGIONS = Path(__file__).with_name("regions")
 BARE = Path(__file__).with_name("bare.toml")
 REFERENCE = '["assumption:information_platform_strength"]'
@@ -22,11 +24,14 @@ REFERENCE = '["assumption:information_platform_strength"]'
 def released(replicate: int, *, scale: float = 0.02, years: float = 3.0, levers: Mapping[str, float] | None = None,
              changes: Mapping[str, float] | None = None, region: Path | str | None = None, overrides: Iterable[str] = (),
              parameters: Mapping[str, float] | None = None, base: str | Path = "baseline"):
-    """A bay at its first quarter: ``levers`` in force from the start, ``changes`` of parameters after the warm-up."""
+    """A bay at its first quarter: ``levers`` in force from the start, ``changes`` of parameters after the warm-up.
+
+    Parameters stand at their central values: a mechanism is judged at one set of parameters.
+    """
     from greaterbay import Bay, load_scenario
 
     end = 2019 + int(np.ceil(years))
-    words = [f"run.scale={scale}", f"run.end={end}-12-31"]
+    words = [f"run.scale={scale}", f"run.end={end}-12-31", CENTRAL]
     if region is not None:
         words.append(f"run.region='{region}'")
     for name, value in (levers or {}).items():
