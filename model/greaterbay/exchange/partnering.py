@@ -36,6 +36,7 @@ from greaterbay.streams import combine, gumbel, pair_identity, rounded, uniform
 
 CHOICES = 3  # partners an actor can propose to in a quarter, best first
 SEEN = 96  # room for candidates
+SHORT = 24
 
 Search = namedtuple("Search", [
     "slot", "start", "size", "far_cum", "wide_cum", "field_cum", "institute_cum", "wide_institute_cum", "local_mass",
@@ -96,7 +97,12 @@ def pick(cumulative, u):
     if total <= 0.0:
         return -1
     low, high, wanted = 0, cumulative.shape[0] - 1, u * total
-    while low < high:  # first place whose cumulative weight is above the wanted one
+    # first place whose cumulative weight is above the wanted one
+    if high < SHORT:  # counting all is quicker than a search whose every step is a guess
+        for k in range(high):
+            low += cumulative[k] <= wanted
+        return low
+    while low < high:
         middle = (low + high) // 2
         if cumulative[middle] <= wanted:
             low = middle + 1
