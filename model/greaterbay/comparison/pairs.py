@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from greaterbay import clock
-from greaterbay.comparison import values
 from greaterbay.runner import store
 from greaterbay.runner.results import RunsError, StoredRun, told_apart
 
@@ -42,7 +41,7 @@ class Pairing:
     @property
     def draw(self) -> np.ndarray | None:
         """Posterior draw of each pair, or None."""
-        found = values.draws(self.reference)
+        found = self.reference.draws()
         return None if found is None else found[self.rows(self.reference)]
 
     @property
@@ -121,7 +120,7 @@ def _impossible(first: StoredRun, other: StoredRun) -> list[str]:
         found.append(f"{_name(other)}: has other cities than {_name(first)}; regions cannot be compared")
     if not set(first.info.replicates) & set(other.info.replicates):
         found.append(f"{_name(other)}: shares no replicate with {_name(first)}")
-    draws = values.draws(first), values.draws(other)
+    draws = first.draws(), other.draws()
     if (draws[0] is None) != (draws[1] is None):
         found.append(f"{_name(other)}: one of it and {_name(first)} was run on posterior draws of the parameters, the other was not")
     elif draws[0] is not None:

@@ -188,11 +188,3 @@ def funds_factor(run: StoredRun) -> float:
         return 1.0
     parameters = Parameters(scenario.get("parameters") or {})
     return 1.0 + parameters.economy.marginal_cost_of_funds
-
-
-def draws(run: StoredRun) -> np.ndarray | None:
-    """Number of the posterior draw behind each replicate, or None where parameters are held fixed."""
-    if "draw" not in run.data.coords:
-        return None
-    draw = np.asarray(run.data["draw"].to_numpy(), int)
-    return None if (draw < 0).all() else draw  # -1: central values

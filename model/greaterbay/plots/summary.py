@@ -1,8 +1,8 @@
 """What was found, in a few plain lines: each scenario against the first, replicate by replicate.
 
-The replicates of two scenarios share their random numbers, so each pair gives one difference. The interval
-says where the difference of one further pair lies in nine of ten cases (normal differences, Student's t, so
-that a handful of pairs gives a wide interval). Where it covers zero, no direction is reported.
+The replicates of two scenarios share their random numbers (and their draw of the parameters), so each pair gives one
+difference. The interval is that of the mean difference in nine of ten cases (Student's t, so that a handful of pairs gives
+a wide one). Where it covers zero, no direction is reported.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Summary:
-    """What was found in some runs; ``levels`` describes the reference, ``comparisons`` all others."""
+    """What was found in some runs; ``levels`` describes the reference, ``comparisons`` all others; ``drawn``: from posterior draws."""
 
     reference: str
     title: str
@@ -77,6 +77,7 @@ class Summary:
     year: int | None
     levels: tuple[Finding, ...]
     comparisons: tuple[Comparison, ...]
+    drawn: bool
 
     def as_dict(self) -> dict:
         """Plain values for programs."""
@@ -95,7 +96,8 @@ class Summary:
             clear = [finding for finding in one.findings if finding.verdict in (HIGHER, LOWER, ALONE)]
             lines += _columns([(_name(finding), _change(finding)) for finding in clear])
             if clear and one.pairs > 1:
-                lines.append("  (in brackets: 90 % interval of the mean effect over random numbers; parameters are held fixed)")
+                over = "random numbers and draws of the parameters" if self.drawn else "random numbers; parameters are held fixed"
+                lines.append(f"  (in brackets: 90 % interval of the mean effect over {over})")
             for verdict, words in ((UNCLEAR, "not distinguishable"), (SAME, "no difference at all")):
                 names = ", ".join(_name(finding) for finding in one.findings if finding.verdict == verdict)
                 if names:
@@ -128,6 +130,7 @@ def summarise(runs: Sequence[StoredRun]) -> Summary:
         year=first.full_years[-1] if first.full_years else None,
         levels=tuple(_finding(one, at_end(first, one), None) for one in shown if _holds(first, one)),
         comparisons=tuple(_compared(first, other, shown) for other in others),
+        drawn=first.draws() is not None,
     )
 
 

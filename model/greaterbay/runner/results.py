@@ -154,6 +154,13 @@ class StoredRun:
         found = self.labels(f"{dimension}_name" + ("_zh" if language == "zh" else ""))
         return found or [name.replace("_", " ") for name in self.labels(dimension)]
 
+    def draws(self) -> np.ndarray | None:
+        """Number of the posterior draw behind each replicate, or None where parameters are held fixed."""
+        if "draw" not in self.data.coords:
+            return None
+        draw = np.asarray(self.data["draw"].to_numpy(), int)
+        return None if (draw < 0).all() else draw  # -1: central values
+
     def probe_name(self, probe: str, language: str) -> str:
         """Title of a probe in a language where its scenario gives one, otherwise its id in words."""
         described = self.probes[probe]
