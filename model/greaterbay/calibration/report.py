@@ -39,9 +39,9 @@ def _head(study, found, manifest) -> str:
 
 Made by `{manifest["command"]}` (study `{study.id}`, numbers version {manifest["numbers"]}, seed {study.seed}): {budget["runs"]} runs of
 the scenario `{study.scenario}` to {study.end} at scale {study.scale:g} ({waves} by wave), {budget["seconds_per_run"]:.2f} s each, about
-{budget["minutes"]:.0f} minutes on two cores; {budget["failed"]} runs failed{_failures(budget)}. Share of the prior that is not implausible
+{budget["minutes"]:.0f} minutes on two cores ({budget["minutes_runs"]:.0f} for the runs); {budget["failed"]} runs failed{_failures(budget)}. Share of the prior that is not implausible
 before each later wave: {left or "–"}. {manifest["draws"]} draws. Nothing in the lists of targets
-and priors changed after the first wave. {study.note}
+and priors changed after the first wave of this study. {" ".join(study.note.split())}
 What failed stays visible below."""
 
 
