@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from greaterbay.cli.main import call
+from greaterbay.evidence.posteriors import CENTRAL
 from greaterbay.runner.manifest import digest
 from greaterbay.scenario.load import check_file, load_scenario, load_scenarios, load_sweep
 from greaterbay.scenario.problems import ScenarioError
@@ -106,9 +107,12 @@ def test_an_earlier_longer_sweep_is_pointed_out(place, capsys):
     assert found["points"][0]["values"]["levers.joint_collaboration_fund.start"] == "2026-01-01"
 
 
+@pytest.mark.parametrize("posterior", ["none", "library"])
 @pytest.mark.parametrize("name", ["baseline", "joint_fund", "one_programme", "periphery_parks"])
-def test_any_scenario_can_be_written_out(name, tmp_path):
-    scenario = load_scenario(name, overrides=['events=[{date=2028-01-01, travel_minutes=[["zhaoqing","guangzhou",25]]}]'])
+def test_any_scenario_can_be_written_out(name, posterior, tmp_path):
+    changes = ['events=[{date=2028-01-01, travel_minutes=[["zhaoqing","guangzhou",25]]}]', *([CENTRAL] if posterior == "none" else [])]
+    changes += ['levers.hz_rd_subsidy={value=1.0, terms={rate=0.1}, reference=["lever:H14"]}'] if name == "baseline" else []
+    scenario = load_scenario(name, overrides=changes)
     extra = {"run": replace(scenario.run, cut="jurisdictions"), "financing": "reallocated", "budget": "same_as:another"}
     scenario = replace(scenario, expects={"inventions": 1, "wage": -1, "rent": 0}, **extra)
     path = tmp_path / "copy.toml"

@@ -25,6 +25,7 @@ import greaterbay
 from greaterbay.evidence.posteriors import CENTRAL
 from greaterbay.runner.ensemble import Failure, InProcess, LocalProcesses
 from greaterbay.runner.manifest import canonical_json, source_digest
+from greaterbay.runner.manifest import digest as scenario_digest
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,10 @@ Simulator = Callable[[str, Sequence[str], Mapping[str, float], int], Mapping[str
 
 class TooLong(Exception):
     """The study would take more runs or more time than it may."""
+
+
+class SourceChanged(Exception):
+    """The model's files were changed while runs were made."""
 
 
 @dataclass(frozen=True)
@@ -158,11 +163,16 @@ class Bench:
         self.seconds: list[float] = []
         self.failures: dict[str, str] = {}
         (self.folder / "runs").mkdir(parents=True, exist_ok=True)
+        # sources, tables and scenario: runs that were made with others are not taken up again
+        from greaterbay.scenario.load import load_scenario
+
+        self.mark = scenario_digest(load_scenario(study.scenario, overrides=[*study.overrides(), CENTRAL]))
 
     def run_of(self, unit: Sequence[float], replicate: int, scale: float | None = None) -> Run:
         """The run at a point of the unit cube."""
         parameters = tuple(sorted(self.study.parameters(unit).items()))
-        return Run(self.study.scenario, tuple(self.study.overrides(scale)), parameters, int(replicate), str(self.folder / "runs"))
+        overrides, folder = tuple(self.study.overrides(scale)), str(self.folder / "runs")
+        return Run(self.study.scenario, overrides, parameters, int(replicate), folder, self.mark)
 
     def figures(self, stage: str, units: np.ndarray, replicates: Sequence[int], scale: float | None = None) -> np.ndarray:
         """Figures of the study's estimators (runs, estimators); a row of a failed run is not a number."""
@@ -179,7 +189,7 @@ class Bench:
         work = partial(perform, simulator=self.simulator, source=source_digest())
         for run, failure in executor_for(work, self.jobs).run(missing):
             if failure is not None and failure.fatal:
-                raise RuntimeError(failure.text)
+                raise SourceChanged(failure.text)
             if failure is None:
                 state.done += 1
             else:

@@ -51,7 +51,7 @@ def calibrate(study: Path | None, jobs: int, resume: bool, out: Path, report: bo
     if runs.is_dir() and any(runs.iterdir()) and not resume:
         raise WrongValue(f"{runs} holds runs of an earlier calibration; add --resume to go on with them, or give another --out")
     from greaterbay.calibration.calibrate import calibrate as work
-    from greaterbay.calibration.runs import TooLong
+    from greaterbay.calibration.runs import SourceChanged, TooLong
 
     with counted(quiet, "runs") as watch:
 
@@ -61,6 +61,8 @@ def calibrate(study: Path | None, jobs: int, resume: bool, out: Path, report: bo
 
         try:
             folder = work(loaded, out, jobs, on_progress=tell)
+        except SourceChanged as error:
+            raise WrongValue(f"{error}; what is finished is kept in {out}") from error
         except TooLong as error:
             raise WrongValue(f"{error}; allowed are 2,500 runs and 45 minutes") from error
         except KeyboardInterrupt:

@@ -1,11 +1,12 @@
 """What each lever does to its primary outcome: paired runs of the whole catalogue, one lever at a time.
 
 Every lever is switched on alone, at the end of its plausible range that lies further from neutral, against the baseline on
-the same random numbers. The primary outcome and its expected sign stand in the catalogue and were written before the first
-run. Flows are summed, stocks averaged, shares formed from summed parts, over the quarters from the start of the lever to
-the end. The test is Student's t on paired differences, adjusted over the catalogue (Holm): a lever has an *effect* where
-the adjusted p is below 0.05 with the expected sign, it goes *against expectation* where the sign is the other one, and is
-*below detection* otherwise; then the smallest effect that would have been seen four times out of five is given.
+the same random numbers, parameters at their central values. The primary outcome and its expected sign stand in the catalogue
+and were written before the first run. Flows are summed, stocks averaged, shares formed from summed parts, over the quarters
+from the start of the lever to the end. The test is Student's t on paired differences, adjusted over the catalogue (Holm): a
+lever has an *effect* where the adjusted p is below 0.05 with the expected sign, it goes *against expectation* where the
+sign is the other one, and is *below detection* otherwise; then the smallest effect that would have been seen four times out
+of five is given.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from greaterbay import clock, outputs
+from greaterbay.evidence.posteriors import CENTRAL
 from greaterbay.policy import catalogue
 
 START, END, SCALE, REPLICATES = date(2021, 1, 1), date(2028, 12, 31), 0.05, 16
@@ -72,7 +74,7 @@ def measure(levers: Sequence[str] = (), replicates: int = REPLICATES, scale: flo
 
     chosen = [catalogue.levers()[name] for name in levers] or list(catalogue.levers().values())
     order = list(catalogue.levers())
-    baseline = load_scenario("baseline", overrides=[f"run.scale={scale}", f"run.end={until}"])
+    baseline = load_scenario("baseline", overrides=[f"run.scale={scale}", f"run.end={until}", CENTRAL])
     first = clock.quarter_of(START) - baseline.run.start
     names = tuple(dict.fromkeys(lever.primary_outcome for lever in chosen))
     # one worker takes all runs of a replicate: they share its warm-up

@@ -25,7 +25,7 @@ def toml_of(scenario: Scenario, comment: str = "") -> str:
     _table(lines, "[run]", {
         "region": run.region, "start": clock.first_day(run.start), "end": clock.last_day(run.end),
         "scale": run.scale, "replicates": run.replicates, "seed": run.seed,
-        "cut": run.cut if run.cut != RUN_DEFAULTS["cut"] else None,
+        **{key: getattr(run, key) for key in ("cut", "posterior") if getattr(run, key) != RUN_DEFAULTS[key]},
     })
     for lever in scenario.levers.values():
         _table(lines, f"[levers.{lever.id}]", {
@@ -38,6 +38,8 @@ def toml_of(scenario: Scenario, comment: str = "") -> str:
             "payer": lever.payer,
             "reference": lever.reference or None,
         })
+        if lever.terms:
+            _table(lines, f"[levers.{lever.id}.terms]", dict(lever.terms))
     for probe in scenario.probes.values():
         _table(lines, f"[probes.{probe.id}]", {
             "field": probe.field, "city": probe.city, "start": clock.first_day(probe.quarter),

@@ -55,7 +55,9 @@ def simulate(scenario: str, overrides: Sequence[str], parameters: Mapping[str, f
     totals = []
     names = [output.id for output in outputs.table().values() if output.headline or output.export]
     for name in scenario.split(BETWEEN):
-        bay = Bay(scenario=load_scenario(name, overrides=[*overrides, CENTRAL]), replicate=replicate, parameters=dict(parameters))
+        one = load_scenario(name, overrides=[*overrides, CENTRAL])
+        # what a scenario sets holds over a value that is tried, as it holds over a draw
+        bay = Bay(scenario=one, replicate=replicate, parameters={**parameters, **one.parameters})
         bay.run_to_end()
         arrays, cities = bay.record.arrays(), len(bay.region.city_ids)
         totals.append({key: whole_run(arrays, key, cities) for key in names if "lever" not in outputs.get(key).dims})
