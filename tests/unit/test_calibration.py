@@ -353,7 +353,7 @@ def test_scenarios_take_draws_by_replicate(finished):
     from greaterbay.runner.manifest import digest
     from greaterbay.scenario.load import load_scenario
 
-    plain = load_scenario("baseline")
+    plain = load_scenario("baseline", overrides=[posteriors.CENTRAL])
     drawn = load_scenario("baseline", overrides=[f'run.posterior="{finished}"', 'parameters."finance.tax"=0.25'])
     other = load_scenario("joint_fund", overrides=[f'run.posterior="{finished}"'])
     table = posteriors.load(str(finished))
@@ -378,6 +378,21 @@ def test_a_scenario_with_a_wrong_posterior_is_refused(finished, tmp_path):
     (one / "manifest.json").write_text(json.dumps(manifest | {"numbers": 999}), encoding="utf-8")
     with pytest.raises(ScenarioError, match="numbers version 999"):
         load_scenario("baseline", overrides=[f'run.posterior="{one}"'])
+
+
+def test_the_library_draws_from_the_posterior_of_the_committed_study():
+    """Made from the targets and priors that stand here now; where they change, the study is run again."""
+    from greaterbay.calibration.study import load_study
+    from greaterbay.scenario.load import load_scenario
+
+    study = load_study(None)
+    assert load_scenario("baseline").run.posterior == load_scenario("full_package").run.posterior == study.id
+    with open(posteriors.folder_of(study.id) / "manifest.json", encoding="utf-8") as file:
+        manifest = json.load(file)
+    assert manifest["study_digest"] == study.digest() and manifest["draws"] >= 200
+    found = posteriors.load(study.id)
+    wide = [name for free in study.free for name in (free.members or (free.id,))]
+    assert sorted(found.parameters) == sorted(wide)
 
 
 def test_results_carry_the_draw_of_each_replicate(finished, tmp_path):

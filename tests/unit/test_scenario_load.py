@@ -59,7 +59,7 @@ def test_baseline_sets_no_lever():
     scenario = load_scenario("baseline")
     assert scenario.levers == {}
     first, last = quarter_of(date(2020, 1, 1)), quarter_of(date(2035, 12, 31))
-    assert scenario.run == RunSettings("gba", first, last, 0.05, 16, 20200101)
+    assert scenario.run == RunSettings("gba", first, last, 0.05, 16, 20200101, posterior="gba_2020")
     assert scenario.run.quarters == 64
     start = quarter_of(date(2026, 1, 1))
     assert list(scenario.probes) == sorted(scenario.probes)
