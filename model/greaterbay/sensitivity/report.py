@@ -169,15 +169,27 @@ def draw_points(study: Study, posterior: str, count: int) -> tuple[list[tuple[di
         drawn = posteriors.load(posterior)
     except posteriors.PosteriorError as error:
         raise ScenarioError([Problem("--posterior", 0, str(error))]) from error
+    # of a common factor the first member that is not zero tells the factor
+    tells = {free.id: next((name for name in free.members if declared()[name].value), (*free.members, free.id)[0]) for free in study.free}
+    missing = [free.id for free in study.free if tells[free.id] not in drawn.parameters]
+    if missing:
+        raise ScenarioError(
+            [
+                Problem(
+                    "--study",
+                    0,
+                    f"study {study.id} has free parameters that posterior {drawn.id} does not draw: {', '.join(missing)}; "
+                    "give the study that the posterior was made from, or --posterior none for points of this study's prior",
+                )
+            ]
+        )
     rows = [drawn.values(k) for k in range(count)]
     units = []
     for values in rows:
         unit = []
         for free in study.free:
-            name = (free.members or (free.id,))[0]
-            first = next((m for m in free.members if declared()[m].value), name)
-            natural = values[first] / declared()[first].value if free.members else values[name]
-            unit.append(float(free.unit(natural)))
+            name = tells[free.id]
+            unit.append(float(free.unit(values[name] / declared()[name].value if free.members else values[name])))
         units.append(unit)
     return [(values, k) for k, values in enumerate(rows)], np.array(units), f"posterior {drawn.id}"
 
