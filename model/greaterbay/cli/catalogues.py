@@ -248,7 +248,7 @@ def parameters(name: str | None, lang: str, quiet: bool, as_json: bool) -> None:
                 f"{parameter.low:g} – {parameter.high:g}",
                 "\n".join(
                     [
-                        *_calibrated(parameter.id, drawn, chinese),
+                        *_calibrated(parameter, drawn, chinese),
                         f"{parameter.label_zh}({parameter.unit})" if chinese else f"{parameter.label} ({parameter.unit})",
                     ]
                 ),
@@ -281,14 +281,20 @@ def _baseline_draws() -> Any:
 
 def _parameter_row(parameter: Any, drawn: Any) -> dict[str, Any]:
     """A parameter as plain values; ``calibrated`` is None where the baseline does not draw it."""
-    marginal = drawn.marginals.get(parameter.id) if drawn is not None else None
+    marginal = _marginal(parameter, drawn)
     found = None if marginal is None else {"posterior": drawn.id, "digest": drawn.digest, "draws": drawn.count, **asdict(marginal)}
     return asdict(parameter) | {"calibrated": found}
 
 
-def _calibrated(name: str, drawn: Any, chinese: bool) -> list[str]:
-    """Median and interval of a drawn parameter in words; nothing for one at its central value."""
-    marginal = drawn.marginals.get(name) if drawn is not None else None
+def _marginal(parameter: Any, drawn: Any) -> Any:
+    """Median and interval of a drawn parameter; None for one that every draw leaves at its central value."""
+    found = drawn.marginals.get(parameter.id) if drawn is not None else None
+    return None if found is None or (found.fixed and found.median == parameter.value) else found
+
+
+def _calibrated(parameter: Any, drawn: Any, chinese: bool) -> list[str]:
+    """Median and interval of a drawn parameter in words."""
+    marginal = _marginal(parameter, drawn)
     if marginal is None:
         return []
     words = marginal.words()
@@ -392,7 +398,7 @@ def _output_card(output: Any, lang: str) -> dict[str, str]:
 
 
 def _parameter_card(parameter: Any, lang: str, drawn: Any) -> dict[str, str]:
-    marginal = drawn.marginals.get(parameter.id) if drawn is not None else None
+    marginal = _marginal(parameter, drawn)
     calibrated = ""
     if marginal is not None:
         middle, low, high = (f"{value:.3g}" for value in (marginal.median, marginal.low, marginal.high))

@@ -33,6 +33,7 @@ _HEADINGS = {
         "events": "events",
         "parameters": "parameters",
         "drawn": "parameters drawn: median [5 %, 95 %] of the {n} draws of posterior {id}",
+        "same": " in every draw",
         "wins": "{value} (the file wins over the draws: {drawn})",
         "none": "no lever is set",
     },
@@ -44,6 +45,7 @@ _HEADINGS = {
         "events": "事件",
         "parameters": "模型参数",
         "drawn": "抽样参数:后验{id}的{n}组参数的中位数 [5 %, 95 %]",
+        "same": "(各组相同)",
         "wins": "{value}(以文件取值为准,不用抽样{drawn})",
         "none": "未设置政策杠杆",
     },
@@ -138,7 +140,7 @@ def _drawn_rows(scenario: Scenario, drawn: Posterior, headings: dict[str, str]) 
     """Drawn parameters with median and interval; where the scenario sets one itself, its value and where that stands."""
     rows = []
     for name, marginal in drawn.marginals.items():
-        text, place = marginal.words(), ""
+        text, place = f"{marginal.median:.3g}{headings['same']}" if marginal.fixed else marginal.words(), ""
         if name in scenario.parameters:
             text, place = headings["wins"].format(value=amount(scenario.parameters[name]), drawn=text), f"parameters.{name}"
         rows.append((name, text, place))
@@ -163,9 +165,8 @@ def _print_in_words(scenario: Scenario, screen: _Screen, lang: str) -> None:
     drawn = scenario.posterior()
     if drawn is not None:
         headings = _HEADINGS[lang]
-        colon = ":" if lang == "zh" else ": "
-        values = ("; " if lang == "en" else ";").join(f"{name} {text}" for name, text, _ in _drawn_rows(scenario, drawn, headings))
-        sentences.append(headings["drawn"].format(n=drawn.count, id=drawn.id) + f"{colon}{values}")
+        sentences.append(headings["drawn"].format(n=drawn.count, id=drawn.id))
+        sentences += [f"{name} = {text}" for name, text, _ in _drawn_rows(scenario, drawn, headings)]
     for sentence in sentences:
         click.echo(f"- {sentence}")
 

@@ -7,7 +7,8 @@ quarters and replicates,
     index = sum of the full run / sum of the cut run
 
 for value-weighted conversions, and the ratio of pooled productivities. Total, each jurisdiction, and their plain mean.
-Intervals by leaving out one pair, or all pairs of one parameter draw, at a time (jackknife, Student's t); a small jurisdiction is never given without one.
+Intervals by leaving out one pair, or all pairs of one parameter draw, at a time (jackknife, Student's t); a small
+jurisdiction is never given without one.
 """
 
 from __future__ import annotations

@@ -43,6 +43,11 @@ class Marginal:
     low: float
     high: float
 
+    @property
+    def fixed(self) -> bool:
+        """Is it the same in (nearly) every draw, as a member that is zero in a common factor is?"""
+        return self.low == self.high
+
     def words(self) -> str:
         """``0.31 [0.2, 0.5]``."""
         return f"{self.median:.3g} [{self.low:.3g}, {self.high:.3g}]"
