@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
+import compared_runs
 import fake_posterior
 import fake_runs
 import numpy as np
 import pytest
-from compared_runs import make
 from test_plots import drawn as picture
 
 import greaterbay
@@ -21,6 +22,7 @@ from greaterbay.runner.manifest import about
 from greaterbay.runner.results import RunsError, StoredRun, opened
 
 DRAW = [0, 1, 2, 2, 1, 0]
+make = partial(compared_runs.make, quarters=8)
 
 
 @pytest.fixture(scope="module")
@@ -139,9 +141,9 @@ def test_pairs_of_one_draw_count_once():
 def test_summary_and_compare_give_one_interval(pair, folder):
     rows = {one.output: one for one in summarise(pair).comparisons[0].findings}
     with pairs.opened([folder / "joint_fund.nc"], folder / "baseline.nc") as pairing:
-        found = study.compare(pairing, ["conversions", "output", "talent"], [2023])
+        found = study.compare(pairing, ["conversions", "output", "talent"], [2021])
         for name in ("conversions", "output", "talent"):
-            one, other = rows[name], found.effect("joint_fund", name, 2023)
+            one, other = rows[name], found.effect("joint_fund", name, 2021)
             assert (one.difference, one.low, one.high) == pytest.approx((other.mean, other.low90, other.high90))
             clear = {study.HIGHER: "higher", study.LOWER: "lower", study.SAME: "no difference", study.UNCLEAR: "not distinguishable"}
             assert one.verdict == clear[other.verdict]
@@ -153,7 +155,7 @@ def test_summary_and_compare_give_one_interval(pair, folder):
 
 def test_summary_says_how_many_draws_of_what(pair, folder):
     found = summarise(pair)
-    assert found.text().startswith("Baseline: as in 2020: 6 replicates (3 draws of trial) to 2023Q4.")
+    assert found.text().startswith("Baseline: as in 2020: 6 replicates (3 draws of trial) to 2021Q4.")
     assert "over random numbers and draws of the parameters" in found.text()
     assert (found.as_dict()["draws"], found.as_dict()["posterior"]) == (3, "trial")
     with opened([folder / "central.nc"]) as runs:
