@@ -108,7 +108,8 @@ def test_a_study_whose_parameters_are_not_drawn_is_refused_by_name(study, tmp_pa
     with pytest.raises(ScenarioError) as caught:
         report.draw_points(study, str(place), 3)
     assert f"study stand_in has free parameters that posterior short does not draw: {names[0]}; give the study" in str(caught.value)
-    factor = replace(study, free=(*study.free, replace(study.free[0], id="factor", members=("border.technology_capital", "market.size_tail"))))
+    members = ("border.technology_capital", "market.size_tail")
+    factor = replace(study, free=(*study.free, replace(study.free[0], id="factor", members=members)))
     with pytest.raises(ScenarioError, match="does not draw: factor"):
         report.draw_points(factor, str(fake_posterior.make(tmp_path / "whole", {name: [0.25, 0.5] for name in names})), 3)
     tail = table()["market.size_tail"].value

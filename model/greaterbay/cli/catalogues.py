@@ -260,10 +260,10 @@ def parameters(name: str | None, lang: str, quiet: bool, as_json: bool) -> None:
         )
         _print_table(heads, rows)
         if drawn is not None:
-            click.echo(
-                f"\n校准值:后验{drawn.id}的{drawn.count}组参数的中位数 [5 %, 95 %];基准情景使用这些抽样,其余参数取所列值。"
+            _print_note(
+                f"校准值:后验{drawn.id}的{drawn.count}组参数的中位数 [5 %, 95 %];基准情景使用这些抽样,其余参数取所列值。"
                 if chinese
-                else f"\nCalibrated: median [5 %, 95 %] of the {drawn.count} draws of posterior {drawn.id}, which the baseline uses; "
+                else f"Calibrated: median [5 %, 95 %] of the {drawn.count} draws of posterior {drawn.id}, which the baseline uses; "
                 "every other parameter has the value of the table."
             )
 
@@ -453,6 +453,13 @@ def _print_entry(entry: Any, card: dict[str, str], lang: str, as_json: bool) -> 
     for label, text in card.items():
         grid.add_row(Text(_LABELS_ZH.get(label, label) if lang == "zh" else label), Text(text))
     console().print(grid)
+
+
+def _print_note(text: str) -> None:
+    """A line below a table, as wide as the terminal."""
+    from rich.text import Text
+
+    console().print(Text(f"\n{text}"))
 
 
 def _print_table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:

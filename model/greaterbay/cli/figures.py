@@ -47,7 +47,7 @@ def _verify(folder: Path, quiet: bool, as_json: bool) -> None:
 
 
 def _orphans(lang: str, quiet: bool, as_json: bool) -> None:
-    from greaterbay.cli.catalogues import _print_ids, _print_table
+    from greaterbay.cli.catalogues import _print_ids, _print_note, _print_table
     from greaterbay.evidence import usage
 
     rows = usage.orphans()
@@ -65,10 +65,10 @@ def _orphans(lang: str, quiet: bool, as_json: bool) -> None:
             return f"{sort}{colon}{row['label_zh' if chinese else 'label']}" + (f" ({other})" if other else "")
 
         _print_table(("标识", "含义") if chinese else ("id", "what"), [(row["id"], what(row)) for row in rows])
-        click.echo(
-            "\n括号中未另注者,均以同名假设为依据。"
+        _print_note(
+            "括号中未另注者,均以同名假设为依据。"
             if chinese
-            else "\nEach rests on the assumption of its own name, unless another stands in brackets."
+            else "Each rests on the assumption of its own name, unless another stands in brackets."
         )
 
 
