@@ -353,7 +353,7 @@ def test_scenarios_take_draws_by_replicate(finished):
     from greaterbay.runner.manifest import digest
     from greaterbay.scenario.load import load_scenario
 
-    plain = load_scenario("baseline")
+    plain = load_scenario("baseline", overrides=[posteriors.CENTRAL])
     drawn = load_scenario("baseline", overrides=[f'run.posterior="{finished}"', 'parameters."finance.tax"=0.25'])
     other = load_scenario("joint_fund", overrides=[f'run.posterior="{finished}"'])
     table = posteriors.load(str(finished))

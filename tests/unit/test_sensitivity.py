@@ -115,7 +115,8 @@ def test_a_study_whose_parameters_are_not_drawn_is_refused_by_name(study, tmp_pa
     tail = table()["market.size_tail"].value
     drawn = {**{name: [0.25, 0.5] for name in names}, "market.size_tail": [tail * 0.75, tail], "border.technology_capital": [0.0, 0.0]}
     points, units, source = report.draw_points(factor, str(fake_posterior.make(tmp_path / "full", drawn)), 3)
-    assert source == "posterior full" and [k for _, k in points] == [0, 1, 2] and units[:, 0].tolist() == [0.25, 0.5, 0.25]
+    assert source == "2 distinct of posterior full" and [k for _, k in points] == [0, 1, 2] and units[:, 0].tolist() == [0.25, 0.5, 0.25]
+    assert report.draw_points(factor, str(tmp_path / "full"), 3, "zh")[2] == "后验full的2组参数"
     assert units[:, -1] == pytest.approx([0.75, 1.0, 0.75])  # told by the member that is not zero
 
 

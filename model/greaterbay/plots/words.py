@@ -110,10 +110,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "predictive 90 %, one further pair.",
         "点：平均效应。粗线：50 %，细线：90 % 区间；空心：区间含零，不报告方向。灰线：预测 90 %（再多一对）。",
     ),
-    "across_drawn": (
-        "Intervals are those across {n} draws of {posterior}, run noise removed.",
-        "区间为 {posterior} 的 {n} 组参数之间的区间，已除去运行噪声。",
-    ),
+    "across_drawn": ("Intervals are those across {n} draws of {posterior}.", "区间为 {posterior} 的 {n} 组参数之间的区间。"),
     "ratio_lines": (
         "Variance of the difference without pairing over that with it, with 90 % interval; right of 1 pairing saves "
         "runs. No dot: no difference in any pair.",

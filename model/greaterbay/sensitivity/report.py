@@ -155,11 +155,14 @@ def write_screening(results: dict, out: Path, lang: str) -> list[Path]:
     return written
 
 
-def draw_points(study: Study, posterior: str, count: int) -> tuple[list[tuple[dict[str, float], int]], np.ndarray, str]:
-    """Parameters and seed numbers of ``count`` draws, their points on the unit cube, and where they come from."""
+def draw_points(
+    study: Study, posterior: str, count: int, lang: str = "en"
+) -> tuple[list[tuple[dict[str, float], int]], np.ndarray, str]:
+    """Parameters and seed numbers of ``count`` draws, their points on the unit cube, and where they come from in words."""
+    chinese = lang == "zh"
     if posterior == posteriors.NONE:
         units = design(count, len(study.free), study.seed)
-        return [(study.parameters(u), k) for k, u in enumerate(units)], units, "prior"
+        return [(study.parameters(u), k) for k, u in enumerate(units)], units, "先验" if chinese else "prior"
     if not Path(posterior).is_absolute() and posterior not in posteriors.known():
         posterior = str(Path(posterior).resolve())
     from greaterbay.parameters import table as declared
@@ -191,7 +194,9 @@ def draw_points(study: Study, posterior: str, count: int) -> tuple[list[tuple[di
             name = tells[free.id]
             unit.append(float(free.unit(values[name] / declared()[name].value if free.members else values[name])))
         units.append(unit)
-    return [(values, k) for k, values in enumerate(rows)], np.array(units), f"posterior {drawn.id}"
+    distinct = len({drawn.draw(k) for k in range(count)})  # every fifth draw meets a second seed
+    source = f"后验{drawn.id}的{distinct}组参数" if chinese else f"{distinct} distinct of posterior {drawn.id}"
+    return [(values, k) for k, values in enumerate(rows)], np.array(units), source
 
 
 def explain(
