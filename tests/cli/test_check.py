@@ -107,14 +107,21 @@ def test_every_command_has_help_with_an_example(command, capsys):
 def test_version_names_source_and_libraries(capsys):
     import numpy
 
-    from greaterbay import __version__
+    from greaterbay import NUMBERS, __version__
     from greaterbay.runner.manifest import source_digest
 
     assert call(["--version"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"greaterbay {__version__}"
-    assert lines[1].split() == ["source", source_digest()]
+    assert lines[1].split() == ["numbers", str(NUMBERS)]
+    assert lines[2].split() == ["source", source_digest()]
     assert ["numpy", numpy.__version__] in [line.split() for line in lines]
+    for arguments in (["--version", "--json"], ["--json", "--version"]):
+        assert call(arguments) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert (found["greaterbay"], found["numbers"], found["source"]) == (__version__, NUMBERS, source_digest())
+    assert call(["--json", "check", "baseline"]) == 2
+    assert "--json goes with --version" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -30,10 +30,13 @@ def make(
     cut: str = "none",
     digest: str = "",
     draw: list[int] | None = None,
+    posterior: str = "trial",
     financing: str = "additional",
     levers: bool = True,
 ) -> Path:
-    """A result file: ``effect`` moves what policy moves (conversions, adoption, cost), ``noise`` all flows of a replicate by chance."""
+    """A result file of ``draw``s of ``posterior`` (central values without): ``effect`` moves what policy moves
+    (conversions, adoption, cost), ``noise`` all flows of a replicate by chance.
+    """
     store, span = Store(folder), list(range(first, first + quarters))
     digest = digest or hashlib.sha256(f"{name} {effect} {noise} {seed} {scale}".encode()).hexdigest()
     needed, test_plots.NEEDED = test_plots.NEEDED, list(outputs.table())
@@ -59,6 +62,7 @@ def make(
         "version": version,
         "source_digest": hashlib.sha256(version.encode()).hexdigest(),
         "seed": seed,
+        "posterior": None if draw is None else {"id": posterior, "digest": hashlib.sha256(posterior.encode()).hexdigest(), "draws": 40},
         "digest": digest,
         "scenario": {
             "id": name,

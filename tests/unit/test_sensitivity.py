@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import fake_posterior
 import fake_study
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from greaterbay.calibration import emulator, sampling
 from greaterbay.calibration.study import load_study
 from greaterbay.evidence import posteriors
+from greaterbay.parameters import table
+from greaterbay.scenario.problems import ScenarioError
 from greaterbay.sensitivity import contrasts, prim, report, screening, work
 
 
@@ -97,6 +100,24 @@ def test_discovery_says_it_in_words_and_as_a_picture(study, tmp_path):
     assert "达不到conversions>=2" in chinese["sentence"]
     again, _ = work.make_pairs("joint_fund", "baseline", ["run.scale=0.01"], points, tmp_path, 1, simulator=None)
     assert again == found  # all kept, nothing run
+
+
+def test_a_study_whose_parameters_are_not_drawn_is_refused_by_name(study, tmp_path):
+    names = [free.id for free in study.free]
+    place = fake_posterior.make(tmp_path / "short", {name: [0.25, 0.5] for name in names[1:]})
+    with pytest.raises(ScenarioError) as caught:
+        report.draw_points(study, str(place), 3)
+    assert f"study stand_in has free parameters that posterior short does not draw: {names[0]}; give the study" in str(caught.value)
+    members = ("border.technology_capital", "market.size_tail")
+    factor = replace(study, free=(*study.free, replace(study.free[0], id="factor", members=members)))
+    with pytest.raises(ScenarioError, match="does not draw: factor"):
+        report.draw_points(factor, str(fake_posterior.make(tmp_path / "whole", {name: [0.25, 0.5] for name in names})), 3)
+    tail = table()["market.size_tail"].value
+    drawn = {**{name: [0.25, 0.5] for name in names}, "market.size_tail": [tail * 0.75, tail], "border.technology_capital": [0.0, 0.0]}
+    points, units, source = report.draw_points(factor, str(fake_posterior.make(tmp_path / "full", drawn)), 3)
+    assert source == "2 distinct of posterior full" and [k for _, k in points] == [0, 1, 2] and units[:, 0].tolist() == [0.25, 0.5, 0.25]
+    assert report.draw_points(factor, str(tmp_path / "full"), 3, "zh")[2] == "后验full的2组参数"
+    assert units[:, -1] == pytest.approx([0.75, 1.0, 0.75])  # told by the member that is not zero
 
 
 def test_screening_report(study, tmp_path):

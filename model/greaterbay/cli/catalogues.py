@@ -36,6 +36,7 @@ _LABELS_ZH = {
     "measured effect": "实测效应",
     "modifies": "作用量",
     "value": "取值",
+    "calibrated": "校准值",
     "label": "含义",
     "time base": "时间基准",
     "note": "备注",
@@ -216,19 +217,26 @@ def outputs(name: str | None, lang: str, quiet: bool, as_json: bool) -> None:
 @quiet_option
 @json_option
 def parameters(name: str | None, lang: str, quiet: bool, as_json: bool) -> None:
-    """List the parameters of the model, those of one group, or describe one."""
+    """List the parameters of the model, those of one group, or describe one.
+
+    A parameter that the baseline draws from a posterior is shown with its median and 90 % interval beside the central value.
+    """
     from greaterbay import parameters as declared
 
     entries = declared.table()
+    drawn = _baseline_draws()
     if name in entries:
-        _print_entry(entries[name], _parameter_card(entries[name], lang), lang, as_json)
+        if as_json:
+            print_json(_parameter_row(entries[name], drawn))
+        else:
+            _print_entry(entries[name], _parameter_card(entries[name], lang, drawn), lang, as_json)
         return
     if name is not None:
         groups = sorted({key.split(".")[0] for key in entries})
         _known(name, [*groups, *entries], "group or parameter", ", ".join(groups))
         entries = {key: parameter for key, parameter in entries.items() if key.split(".")[0] == name}
     if as_json:
-        print_json([asdict(parameter) for parameter in entries.values()])
+        print_json([_parameter_row(parameter, drawn) for parameter in entries.values()])
     elif quiet:
         _print_ids(entries)
     else:
@@ -238,9 +246,12 @@ def parameters(name: str | None, lang: str, quiet: bool, as_json: bool) -> None:
                 parameter.id,
                 f"{parameter.value:g}",
                 f"{parameter.low:g} – {parameter.high:g}",
-                f"{parameter.label_zh}({parameter.unit})"
-                if chinese
-                else f"{parameter.label} ({parameter.unit})",
+                "\n".join(
+                    [
+                        *_calibrated(parameter, drawn, chinese),
+                        f"{parameter.label_zh}({parameter.unit})" if chinese else f"{parameter.label} ({parameter.unit})",
+                    ]
+                ),
             )
             for parameter in entries.values()
         ]
@@ -248,6 +259,46 @@ def parameters(name: str | None, lang: str, quiet: bool, as_json: bool) -> None:
             ("参数", "取值", "范围", "含义") if chinese else ("parameter", "value", "bounds", "what (unit)")
         )
         _print_table(heads, rows)
+        if drawn is not None:
+            _print_note(
+                f"校准值:后验{drawn.id}的{drawn.count}组参数的中位数 [5 %, 95 %];基准情景使用这些抽样,其余参数取所列值。"
+                if chinese
+                else f"Calibrated: median [5 %, 95 %] of the {drawn.count} draws of posterior {drawn.id}, which the baseline uses; "
+                "every other parameter has the value of the table."
+            )
+
+
+def _baseline_draws() -> Any:
+    """The draws that the library's baseline uses, or None; draws that cannot be used are named on standard error."""
+    from greaterbay.evidence import posteriors
+
+    try:
+        return posteriors.of_baseline()
+    except posteriors.PosteriorError as error:
+        click.echo(f"baseline: {error}", err=True)
+        return None
+
+
+def _parameter_row(parameter: Any, drawn: Any) -> dict[str, Any]:
+    """A parameter as plain values; ``calibrated`` is None where the baseline does not draw it."""
+    marginal = _marginal(parameter, drawn)
+    found = None if marginal is None else {"posterior": drawn.id, "digest": drawn.digest, "draws": drawn.count, **asdict(marginal)}
+    return asdict(parameter) | {"calibrated": found}
+
+
+def _marginal(parameter: Any, drawn: Any) -> Any:
+    """Median and interval of a drawn parameter; None for one that every draw leaves at its central value."""
+    found = drawn.marginals.get(parameter.id) if drawn is not None else None
+    return None if found is None or (found.fixed and found.median == parameter.value) else found
+
+
+def _calibrated(parameter: Any, drawn: Any, chinese: bool) -> list[str]:
+    """Median and interval of a drawn parameter in words."""
+    marginal = _marginal(parameter, drawn)
+    if marginal is None:
+        return []
+    words = marginal.words()
+    return [f"校准:中位数{words}(后验{drawn.id})" if chinese else f"calibrated: median {words} (posterior {drawn.id})"]
 
 
 # ---- one entry -----------------------------------------------------------------------------------------
@@ -346,16 +397,28 @@ def _output_card(output: Any, lang: str) -> dict[str, str]:
     return {label: text for label, text in card.items() if text}
 
 
-def _parameter_card(parameter: Any, lang: str) -> dict[str, str]:
-    return {
+def _parameter_card(parameter: Any, lang: str, drawn: Any) -> dict[str, str]:
+    marginal = _marginal(parameter, drawn)
+    calibrated = ""
+    if marginal is not None:
+        middle, low, high = (f"{value:.3g}" for value in (marginal.median, marginal.low, marginal.high))
+        calibrated = (
+            f"中位数{middle} [5 %: {low}, 95 %: {high}](后验{drawn.id},{drawn.count}组参数)"
+            if lang == "zh"
+            else f"median {middle} [5 %: {low}, 95 %: {high}] (posterior {drawn.id}, {drawn.count} draws)"
+        )
+    card = {
         "id": parameter.id,
         "label": parameter.label_zh if lang == "zh" else parameter.label,
         "value": f"{parameter.value:g}",
+        "calibrated": calibrated,
         "bounds": f"{parameter.low:g} – {parameter.high:g}",
         "unit": parameter.unit,
         "time base": parameter.time_base,
         "reference": parameter.reference,
-    } | ({"note": parameter.note} if parameter.note else {})
+        "note": parameter.note,
+    }
+    return {label: text for label, text in card.items() if text}
 
 
 def _yes(value: bool, chinese: bool) -> str:
@@ -390,6 +453,13 @@ def _print_entry(entry: Any, card: dict[str, str], lang: str, as_json: bool) -> 
     for label, text in card.items():
         grid.add_row(Text(_LABELS_ZH.get(label, label) if lang == "zh" else label), Text(text))
     console().print(grid)
+
+
+def _print_note(text: str) -> None:
+    """A line below a table, as wide as the terminal."""
+    from rich.text import Text
+
+    console().print(Text(f"\n{text}"))
 
 
 def _print_table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:

@@ -39,7 +39,7 @@ EPILOG = "Example: greaterbay compare joint_fund one_programme --against baselin
 )
 @click.option("--jobs", type=click.IntRange(min=1), default=1, metavar="N", help="Processes (default: 1).")
 @click.option("--plots/--no-plots", default=True, help="Draw pictures. [default: yes]")
-@click.option("--mixed", is_flag=True, help="Insist on runs of different versions, seeds, scales or horizons.")
+@click.option("--mixed", is_flag=True, help="Insist on runs of different versions, posteriors, seeds, scales or horizons.")
 @lang_option
 @quiet_option
 @json_option

@@ -47,7 +47,7 @@ def _verify(folder: Path, quiet: bool, as_json: bool) -> None:
 
 
 def _orphans(lang: str, quiet: bool, as_json: bool) -> None:
-    from greaterbay.cli.catalogues import _print_ids, _print_table
+    from greaterbay.cli.catalogues import _print_ids, _print_note, _print_table
     from greaterbay.evidence import usage
 
     rows = usage.orphans()
@@ -57,9 +57,18 @@ def _orphans(lang: str, quiet: bool, as_json: bool) -> None:
         _print_ids(row["id"] for row in rows)
     else:
         chinese = lang == "zh"
-        _print_table(
-            ("类别", "标识", "依据", "含义") if chinese else ("sort", "id", "rests on", "what"),
-            [(row["sort"], row["id"], row["reference"] or "–", row["label_zh" if chinese else "label"]) for row in rows],
+        colon = ":" if chinese else ": "
+
+        def what(row: dict) -> str:
+            sort = usage.word_zh(row["sort"]) if chinese else row["sort"]
+            other = row["reference"] if row["reference"] != f"assumption:{row['id']}" else ""
+            return f"{sort}{colon}{row['label_zh' if chinese else 'label']}" + (f" ({other})" if other else "")
+
+        _print_table(("标识", "含义") if chinese else ("id", "what"), [(row["id"], what(row)) for row in rows])
+        _print_note(
+            "括号中未另注者,均以同名假设为依据。"
+            if chinese
+            else "Each rests on the assumption of its own name, unless another stands in brackets."
         )
 
 
@@ -78,8 +87,10 @@ def _list(unused: bool, lang: str, quiet: bool, as_json: bool) -> None:
         rows = []
         for i in chosen:
             data = references.resolve(f"figure:{i}").data
-            rows.append((i, usage.said(data), data["use"], data["gloss_zh" if chinese else "gloss"]))
-        _print_table(("数据", "内容", "用途", "说明") if chinese else ("figure", "says", "use", "what"), rows)
+            use = usage.word_zh(data["use"]) if chinese else data["use"]
+            head = " · ".join(part for part in (usage.said(data, chinese), use) if part)
+            rows.append((i, f"{head}\n{data['gloss_zh' if chinese else 'gloss']}"))
+        _print_table(("数据", "内容 · 用途,说明") if chinese else ("figure", "what it says · use, and in words"), rows)
 
 
 def _one(name: str, lang: str, as_json: bool) -> None:
@@ -119,6 +130,12 @@ def _one(name: str, lang: str, as_json: bool) -> None:
         if key == "document" and value:
             record = references.resolve(f"document:{value}")
             value = f"{record.data['title_zh' if chinese else 'title']} ({record.data['date']})"
+        if chinese and key == "says":
+            value = usage.said(card, chinese) or value
+        elif chinese and key in ("kind", "use", "status") and value:
+            value = usage.word_zh(value)
+        elif chinese and key == "read_by":
+            value = [usage.word_zh(one) for one in value]
         if value:
             grid.add_row(Text(zh if chinese else key.replace("_", " ")), Text(", ".join(value) if isinstance(value, list) else str(value)))
     console().print(grid)

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from greaterbay.cli.options import FINE, INTERRUPTED, WRONG_USE, WRONG_VALUE
+from greaterbay.cli.options import FINE, INTERRUPTED, WRONG_USE, WRONG_VALUE, print_json
 
 # name -> (module:command, what it does in one line)
 COMMANDS = {
@@ -36,7 +36,7 @@ COMMANDS = {
     "figures": ("greaterbay.cli.figures:figures", "List the figures of the sources and what reads them."),
     "calibrate": ("greaterbay.cli.calibrate:calibrate", "Estimate the free parameters from the figures."),
     "sensitivity": ("greaterbay.cli.sensitivity:sensitivity", "Say which parameters drive the effect of a policy."),
-    "discover": ("greaterbay.cli.sensitivity:discover", "Say under which conditions a policy reaches a target."),
+    "discover": ("greaterbay.cli.sensitivity:discover", "Say under which conditions a policy misses a target."),
 }
 
 LIBRARIES = ("numpy", "numba", "mesa", "xarray", "h5netcdf", "h5py", "matplotlib", "click", "rich")
@@ -68,11 +68,11 @@ class Commands(click.Group):
 
 
 def versions() -> dict[str, Any]:
-    """Version of greaterbay, digest of its sources, and the versions of Python and of the libraries."""
+    """Version of greaterbay, version of its numbers, digest of its sources, and the versions of Python and of the libraries."""
     import platform
     from importlib.metadata import PackageNotFoundError, version
 
-    from greaterbay import __version__
+    from greaterbay import NUMBERS, __version__
     from greaterbay.runner.manifest import source_digest
 
     libraries = {}
@@ -83,6 +83,7 @@ def versions() -> dict[str, Any]:
             libraries[name] = "not installed"
     return {
         "greaterbay": __version__,
+        "numbers": NUMBERS,
         "source": source_digest(),
         "python": platform.python_version(),
         "libraries": libraries,
@@ -93,7 +94,11 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool
     if not wanted or ctx.resilient_parsing:
         return
     found = versions()
+    if ctx.params.get("as_json"):
+        print_json(found)
+        ctx.exit()
     click.echo(f"greaterbay {found['greaterbay']}")
+    click.echo(f"numbers    {found['numbers']}")
     click.echo(f"source     {found['source']}")
     click.echo(f"python     {found['python']}")
     for name, number in found["libraries"].items():
@@ -109,13 +114,16 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool
 @click.option(
     "--version",
     is_flag=True,
-    is_eager=True,
     expose_value=False,
     callback=_print_version,
-    help="Print the versions of greaterbay, its sources, Python and the libraries, and stop.",
+    help="Print the versions of greaterbay, its numbers, its sources, Python and the libraries, and stop.",
 )
-def greaterbay() -> None:
+@click.option("--json", "as_json", is_flag=True, is_eager=True, help="With --version: print JSON for programs.")
+@click.pass_context
+def greaterbay(ctx: click.Context, as_json: bool) -> None:
     """Innovation in the Greater Bay Area: check scenarios, run them, draw and export what came out."""
+    if as_json:
+        raise click.UsageError(f"--json goes with --version, or after the command: greaterbay {ctx.invoked_subcommand} ... --json", ctx)
 
 
 def _code_of_usage(error: click.UsageError) -> int:

@@ -126,7 +126,7 @@ def discover(scenario, target, against, posterior, draws, study, scale, until, o
     _outcomes(outcome)
     loaded, texts = _study(study), _overrides(scale, until, overrides)
     resolved = _check(scenario, against, texts)
-    wanted, units, source = report.draw_points(loaded, posterior if posterior is not None else resolved.run.posterior, draws)
+    wanted, units, source = report.draw_points(loaded, posterior if posterior is not None else resolved.run.posterior, draws, lang)
     found, failures = _work(scenario, against, [*texts, 'run.posterior="none"'], wanted, out, jobs, quiet)
     results = report.explain(loaded, units, found, outcome, relation, limit, scenario, against, source, lang)
     results |= {"failed": len(failures), "scale": float(scale)}

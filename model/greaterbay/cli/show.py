@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
 import click
 
 from greaterbay.cli.options import console, json_option, lang_option, print_json, quiet_option, set_option
@@ -18,6 +21,9 @@ from greaterbay.scenario.words import (
     run_value,
 )
 
+if TYPE_CHECKING:
+    from greaterbay.evidence.posteriors import Posterior
+
 _HEADINGS = {
     "en": {
         "chain": "made of",
@@ -26,6 +32,9 @@ _HEADINGS = {
         "probes": "probes",
         "events": "events",
         "parameters": "parameters",
+        "drawn": "parameters drawn: median [5 %, 95 %] of the {n} draws of posterior {id}",
+        "same": " in every draw",
+        "wins": "{value} (the file wins over the draws: {drawn})",
         "none": "no lever is set",
     },
     "zh": {
@@ -35,6 +44,9 @@ _HEADINGS = {
         "probes": "探测技术",
         "events": "事件",
         "parameters": "模型参数",
+        "drawn": "抽样参数:后验{id}的{n}组参数的中位数 [5 %, 95 %]",
+        "same": "(各组相同)",
+        "wins": "{value}(以文件取值为准,不用抽样{drawn})",
         "none": "未设置政策杠杆",
     },
 }
@@ -79,7 +91,7 @@ def show(
     if against is not None:
         _show_difference(scenario, load_scenario(against), lang, quiet, as_json)
     elif as_json:
-        print_json(scenario.to_dict())
+        print_json(scenario.to_dict() | _drawn_values(scenario))
     else:
         _show_scenario(scenario, lang, quiet)
 
@@ -118,6 +130,30 @@ def _show_scenario(scenario: Scenario, lang: str, quiet: bool) -> None:
         screen.table(
             [(name, amount(value), f"parameters.{name}") for name, value in scenario.parameters.items()]
         )
+    drawn = scenario.posterior()
+    if drawn is not None:
+        screen.heading(headings["drawn"].format(n=drawn.count, id=drawn.id))
+        screen.table(_drawn_rows(scenario, drawn, headings))
+
+
+def _drawn_rows(scenario: Scenario, drawn: Posterior, headings: dict[str, str]) -> list[tuple[str, str, str]]:
+    """Drawn parameters with median and interval; where the scenario sets one itself, its value and where that stands."""
+    rows = []
+    for name, marginal in drawn.marginals.items():
+        text, place = f"{marginal.median:.3g}{headings['same']}" if marginal.fixed else marginal.words(), ""
+        if name in scenario.parameters:
+            text, place = headings["wins"].format(value=amount(scenario.parameters[name]), drawn=text), f"parameters.{name}"
+        rows.append((name, text, place))
+    return rows
+
+
+def _drawn_values(scenario: Scenario) -> dict:
+    """The drawn parameters for programs; nothing with central values."""
+    drawn = scenario.posterior()
+    if drawn is None:
+        return {}
+    rows = {name: asdict(one) | {"overridden": name in scenario.parameters} for name, one in drawn.marginals.items()}
+    return {"drawn": {"posterior": drawn.id, "digest": drawn.digest, "draws": drawn.count, "parameters": rows}}
 
 
 def _print_in_words(scenario: Scenario, screen: _Screen, lang: str) -> None:
@@ -126,6 +162,11 @@ def _print_in_words(scenario: Scenario, screen: _Screen, lang: str) -> None:
     sentences += [probe_words(probe, lang) for probe in scenario.probes.values()]
     sentences += [event_words(event, lang) for event in scenario.events]
     sentences += [f"{name} = {amount(value)}" for name, value in scenario.parameters.items()]
+    drawn = scenario.posterior()
+    if drawn is not None:
+        headings = _HEADINGS[lang]
+        sentences.append(headings["drawn"].format(n=drawn.count, id=drawn.id))
+        sentences += [f"{name} = {text}" for name, text, _ in _drawn_rows(scenario, drawn, headings)]
     for sentence in sentences:
         click.echo(f"- {sentence}")
 

@@ -24,6 +24,7 @@ def as_dict(study: Study) -> dict:
         "horizons": list(study.horizons),
         "pairs": study.pairs,
         "draws": study.draws,
+        "posterior": study.posterior or None,
         "mixed": list(study.mixed),
         "equal": list(study.equal),
         "notes": [english for english, _ in study.notes],

@@ -54,8 +54,8 @@ class Pairing:
 def opened(paths: Sequence[str | os.PathLike], against: str | os.PathLike, mixed: bool = False) -> Iterator[Pairing]:
     """Open result files for a comparison and close them afterwards.
 
-    Raises RunsError with all that is wrong at once. ``mixed`` insists on files of different versions, seeds, scales or
-    horizons; the reasons are then kept in the pairing.
+    Raises RunsError with all that is wrong at once. ``mixed`` insists on files of different versions, posteriors, seeds,
+    scales or horizons; the reasons are then kept in the pairing.
     """
     problems: list[str] = []
     found: list[StoredRun] = []
@@ -105,12 +105,40 @@ def _doubts(first: StoredRun, other: StoredRun) -> list[str]:
 
     facts = [
         ("version", first.version, other.version),
+        ("numbers version", first.numbers, other.numbers),
         ("source", str(first.manifest.get("source_digest"))[:8], str(other.manifest.get("source_digest"))[:8]),
         ("seed", first.seed, other.seed),
         ("scale", of(first, "scale"), of(other, "scale")),
         ("quarters", span(first), span(other)),
     ]
-    return [f"{_name(other)}: {what} {theirs}, but {_name(first)} has {ours}" for what, ours, theirs in facts if ours != theirs]
+    found = [f"{_name(other)}: {what} {theirs}, but {_name(first)} has {ours}" for what, ours, theirs in facts if ours != theirs]
+    return found + other_posterior(first, other)
+
+
+def other_posterior(first: StoredRun, other: StoredRun) -> list[str]:
+    """That two runs took their draws from different posteriors: equal numbers of draws are then not equal parameters."""
+    if first.draws() is None or other.draws() is None:
+        return []
+    digests = [run.posterior.get("digest") for run in (first, other)]
+    if digests[0] == digests[1]:
+        return []
+    ours, theirs = (
+        f"{run.posterior_name} (digest {str(digest)[:8] if digest else 'unknown'})"
+        for run, digest in zip((first, other), digests, strict=True)
+    )
+    return [f"{_name(other)}: posterior {theirs}, but {_name(first)} has {ours}"]
+
+
+def other_draws(first: StoredRun, other: StoredRun) -> list[str]:
+    """That the replicates of two runs have other draws of the parameters, or one of the runs has none."""
+    draws = first.draws(), other.draws()
+    if (draws[0] is None) != (draws[1] is None):
+        return [f"{_name(other)}: one of it and {_name(first)} was run on posterior draws of the parameters, the other was not"]
+    if draws[0] is not None:
+        of = [dict(zip(run.info.replicates, map(int, draw), strict=True)) for run, draw in zip((first, other), draws, strict=True)]
+        if any(of[0][number] != of[1][number] for number in of[0].keys() & of[1].keys()):
+            return [f"{_name(other)}: its replicates have other parameter draws than those of {_name(first)}"]
+    return []
 
 
 def _impossible(first: StoredRun, other: StoredRun) -> list[str]:
@@ -120,13 +148,7 @@ def _impossible(first: StoredRun, other: StoredRun) -> list[str]:
         found.append(f"{_name(other)}: has other cities than {_name(first)}; regions cannot be compared")
     if not set(first.info.replicates) & set(other.info.replicates):
         found.append(f"{_name(other)}: shares no replicate with {_name(first)}")
-    draws = first.draws(), other.draws()
-    if (draws[0] is None) != (draws[1] is None):
-        found.append(f"{_name(other)}: one of it and {_name(first)} was run on posterior draws of the parameters, the other was not")
-    elif draws[0] is not None:
-        of = [dict(zip(run.info.replicates, map(int, draw), strict=True)) for run, draw in zip((first, other), draws, strict=True)]
-        if any(of[0][number] != of[1][number] for number in of[0].keys() & of[1].keys()):
-            found.append(f"{_name(other)}: its replicates have other parameter draws than those of {_name(first)}")
+    found += other_draws(first, other)
     if not [year for year in first.full_years if year in other.full_years]:
         found.append(f"{_name(other)}: covers no whole calendar year together with {_name(first)}")
     return found

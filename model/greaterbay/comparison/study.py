@@ -154,6 +154,7 @@ class Study:
     notes: list[tuple[str, str]] = field(default_factory=list)
     names: dict[str, tuple[str, str]] = field(default_factory=dict)
     curves: dict = field(default_factory=dict)
+    posterior: str = ""
 
     def effect(self, policy: str, outcome: str, horizon: int, group: str = ALL) -> Effect | None:
         """One effect, or None where there is none."""
@@ -195,6 +196,7 @@ def compare(pairing: Pairing, outcomes: Sequence[str] = (), horizons: Sequence[i
         pairing.equal,
     )
     study.names = values.readable_names(runs)
+    study.posterior = reference.posterior_name
     members = values.groups(reference)
     base = {name: _yearly(pairing, reference, name, members) for name in outcomes}
     found: dict[str, dict[str, dict[str, np.ndarray]]] = {}
@@ -361,7 +363,8 @@ def _rank(study: Study, pairing: Pairing, base: dict, found: dict, horizon: int)
     names = [study.against, *study.policies]
     costs = [values.present_cost(run, horizon)[pairing.rows(run)] for run in pairing.runs]
     factors = [values.funds_factor(run) for run in pairing.runs]
-    cost_bounds = [effects.mean_interval(cost - costs[0], effects.OUTER) for cost in costs]
+    more = [effects.by_draw(cost - costs[0], pairing.draw) for cost in costs]
+    cost_bounds = [effects.mean_interval(one, effects.OUTER) for one in more]
     for name in study.outcomes:
         sign = values.direction(name)
         level = np.stack(
@@ -401,6 +404,7 @@ def _rank(study: Study, pairing: Pairing, base: dict, found: dict, horizon: int)
         spent = np.stack([factor * (cost - costs[0]) for factor, cost in zip(factors, costs, strict=True)], axis=1)[fine]
         gained = sign * (total[fine] - total[fine, :1])
         joint = effects.samples(np.concatenate((gained, spent), axis=1), draw)
+        gained, spent = effects.by_draw(gained, draw), effects.by_draw(spent, draw)  # draws are the independent units
         on = ranking.frontier(gained.mean(axis=0), spent.mean(axis=0))
         often = ranking.frontier_chance(joint[:, : len(names)], joint[:, len(names) :])
         for k, policy in enumerate(names):
@@ -414,7 +418,7 @@ def _rank(study: Study, pairing: Pairing, base: dict, found: dict, horizon: int)
                     name,
                     horizon,
                     financing,
-                    float((costs[k] - costs[0]).mean()),
+                    float(more[k].mean()),
                     cost_bounds[k].low if cost_bounds[k] else None,
                     cost_bounds[k].high if cost_bounds[k] else None,
                     float(spent[:, k].mean()),
@@ -443,7 +447,14 @@ def _notes(study: Study) -> list[tuple[str, str]]:
                 "参数固定不变：区间只说明平均效应的把握程度，不说明其对参数的依赖",
             )
         )
-    elif all(one.share_parameters is None for one in study.effects):
+    else:
+        notes.append(
+            (
+                f"parameters vary: {study.pairs} pairs on {study.draws} draws of posterior {study.posterior}",
+                f"参数随抽样变化：{study.pairs} 对，取自后验 {study.posterior} 的 {study.draws} 组参数",
+            )
+        )
+    if study.draws and all(one.share_parameters is None for one in study.effects):
         notes.append(
             (
                 "one run a parameter draw: parameters and run noise cannot be told apart, intervals hold both",

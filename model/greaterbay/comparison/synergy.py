@@ -7,7 +7,8 @@ quarters and replicates,
     index = sum of the full run / sum of the cut run
 
 for value-weighted conversions, and the ratio of pooled productivities. Total, each jurisdiction, and their plain mean.
-Intervals by leaving out one pair at a time (jackknife, Student's t); a small jurisdiction is never given without one.
+Intervals by leaving out one pair, or all pairs of one parameter draw, at a time (jackknife, Student's t); a small
+jurisdiction is never given without one.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from greaterbay.comparison import effects
+from greaterbay.comparison import effects, pairs
 from greaterbay.comparison.values import groups
 from greaterbay.runner.results import RunsError, StoredRun
 
@@ -45,13 +46,17 @@ def indices(policy: str, full: StoredRun, cut: StoredRun, numbers: Sequence[int]
     if problems:
         raise RunsError("\n".join(problems))
     where = {group.partition(":")[2]: places for group, places in groups(full).items() if group.startswith("jurisdiction:")}
+    draws = full.draws()
+    draw = None if draws is None else draws[[full.info.replicates.index(number) for number in numbers]]
+    groups_of_draw = effects.groups_of(draw, len(numbers))
     found = []
     for measure, parts in MEASURES.items():
         if not all(run.has(part) for run in (full, cut) for part in parts):
             continue
         sums = np.stack([_sums(run, parts, where, numbers) for run in (full, cut)])  # (run, pair, jurisdiction, part)
+        by_draw = np.stack([sums[:, of].sum(axis=1) for of in groups_of_draw], axis=1)  # replicates of one draw are no independent pairs
         for group, statistic in _statistics(list(where)).items():
-            value, low, high = jackknife(sums, statistic)
+            value, low, high = jackknife(by_draw, statistic)
             # a part without an interval says nothing: alone it reaches next to nothing in some replicate
             if np.isfinite(value) and (group == TOTAL or low is not None):
                 found.append(Index(policy, measure, group, len(numbers), value, low, high))
@@ -122,6 +127,7 @@ def _not_twins(full: StoredRun, cut: StoredRun) -> list[str]:
     for key in ("seed", "source_digest"):
         if full.manifest.get(key) != cut.manifest.get(key):
             found.append(f"{cut.path or cut.scenario}: {key.replace('_', ' ')} differs from that of {full.path or full.scenario}")
+    found += [*pairs.other_posterior(full, cut), *pairs.other_draws(full, cut)]
     if not np.array_equal(full.quarters, cut.quarters):
         found.append(f"{cut.path or cut.scenario}: covers other quarters than {full.path or full.scenario}")
     return found

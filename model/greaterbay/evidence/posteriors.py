@@ -17,7 +17,7 @@ import csv
 import hashlib
 import json
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import greaterbay
@@ -25,6 +25,7 @@ from greaterbay.locations import shipped_folder
 
 NONE = "none"
 CENTRAL = f'run.posterior="{NONE}"'  # override of a scenario: parameters at their central values
+WITHOUT = f"go without draws: --set '{CENTRAL}', or posterior = \"{NONE}\" under [run] in the file"
 BLOCK = 5  # of so many draws the first one meets a second seed
 FILES = ("manifest.json", "draws.csv")
 NO_DRAW = -1
@@ -32,6 +33,24 @@ NO_DRAW = -1
 
 class PosteriorError(Exception):
     """A posterior that cannot be used, in plain words."""
+
+
+@dataclass(frozen=True)
+class Marginal:
+    """Median, 5 % and 95 % quantile of a parameter over the draws, each draw counted once."""
+
+    median: float
+    low: float
+    high: float
+
+    @property
+    def fixed(self) -> bool:
+        """Is it the same in (nearly) every draw, as a member that is zero in a common factor is?"""
+        return self.low == self.high
+
+    def words(self) -> str:
+        """``0.31 [0.2, 0.5]``."""
+        return f"{self.median:.3g} [{self.low:.3g}, {self.high:.3g}]"
 
 
 @dataclass(frozen=True)
@@ -43,6 +62,23 @@ class Posterior:
     parameters: tuple[str, ...]
     rows: tuple[tuple[float, ...], ...]
     draws: tuple[int, ...]
+
+    @property
+    def count(self) -> int:
+        """Number of distinct draws."""
+        return len(set(self.draws))
+
+    @cached_property
+    def marginals(self) -> dict[str, Marginal]:
+        """Every drawn parameter of the model (members of a common factor by themselves), in the order of the columns."""
+        from statistics import quantiles
+
+        columns = zip(*dict(zip(self.draws, self.rows, strict=True)).values(), strict=True)
+        found = {}
+        for name, values in zip(self.parameters, columns, strict=True):
+            parts = quantiles(values, n=20, method="inclusive") if len(values) > 1 else list(values) * 19
+            found[name] = Marginal(parts[9], parts[0], parts[18])
+        return found
 
     def draw(self, replicate: int) -> int:
         """Number of the draw that a replicate uses."""
@@ -79,6 +115,24 @@ def load(name: str) -> Posterior:
     return _load(str(folder), stamp)
 
 
+def of_baseline() -> Posterior | None:
+    """The draws that the library's baseline names, None where it names none; the scenario itself is not resolved.
+
+    Raises PosteriorError for draws that cannot be used.
+    """
+    import tomllib
+
+    place = shipped_folder("scenarios") / "baseline.toml"
+    try:
+        with open(place, "rb") as file:
+            name = tomllib.load(file).get("run", {}).get("posterior", NONE)
+    except (OSError, ValueError, AttributeError):
+        return None  # whoever runs or checks it is told
+    if name == NONE:
+        return None
+    return load(name if name in known() else str(place.parent / str(name)))
+
+
 @cache
 def _load(folder: str, stamp: tuple) -> Posterior:
     place = Path(folder)
@@ -94,24 +148,27 @@ def _load(folder: str, stamp: tuple) -> Posterior:
         numbers, digest, names = manifest["numbers"], manifest["draws_sha256"], tuple(manifest["parameters"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise PosteriorError(
-            f"{place / 'manifest.json'}: damaged ({type(error).__name__}: {error}); make it again with `greaterbay calibrate`"
+            f"{place / 'manifest.json'}: damaged ({type(error).__name__}: {error}); make it again with `greaterbay calibrate`, "
+            f"or {WITHOUT}"
         ) from None
     if numbers != greaterbay.NUMBERS:
         raise PosteriorError(
             f"posterior {place.name} was made with numbers version {numbers}, this model has {greaterbay.NUMBERS}: "
-            "its draws do not fit; make it again with `greaterbay calibrate`, or use --posterior none"
+            f"its draws do not fit; make it again with `greaterbay calibrate`, or {WITHOUT}"
         )
     if hashlib.sha256(content).hexdigest() != digest:
         raise PosteriorError(
             f"{place / 'draws.csv'}: changed since it was made (its digest differs from the manifest's); make it "
-            "again with `greaterbay calibrate`, or use --posterior none"
+            f"again with `greaterbay calibrate`, or {WITHOUT}"
         )
     try:
         table = list(csv.DictReader(content.decode().splitlines()))
         rows = tuple(tuple(float(row[name]) for name in names) for row in table)
         draws = tuple(int(row["draw"]) for row in table)
     except (KeyError, TypeError, ValueError) as error:
-        raise PosteriorError(f"{place / 'draws.csv'}: damaged ({type(error).__name__}: {error})") from None
+        raise PosteriorError(
+            f"{place / 'draws.csv'}: damaged ({type(error).__name__}: {error}); make it again with `greaterbay calibrate`, or {WITHOUT}"
+        ) from None
     if not rows:
-        raise PosteriorError(f"{place / 'draws.csv'}: holds no draws")
+        raise PosteriorError(f"{place / 'draws.csv'}: holds no draws; make it again with `greaterbay calibrate`, or {WITHOUT}")
     return Posterior(place.name, digest, names, rows, draws)

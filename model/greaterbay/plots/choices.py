@@ -33,7 +33,9 @@ def draw_ranks(study: Study, pairing: Pairing, language: str) -> Figure:
         pairing.runs,
         language,
         title=word("rank_title", language, year=year),
-        reading=word("rank_cells", language),
+        reading=style.sentences(
+            language, word("rank_cells", language), word("rank_drawn" if study.draws else "rank_fixed", language, n=study.draws)
+        ),
         rows=math.ceil(len(shown) / columns),
         columns=columns,
         panel=(1.9 + 0.36 * number, 0.8 + 0.36 * number),

@@ -42,6 +42,18 @@ def against(study: Study, language: str) -> str:
     return word("against", language, policy=title(study, study.against, language))
 
 
+def band_words(study: Study, language: str) -> str:
+    """What lines and bands of an effect are, as sentences."""
+    if study.pairs < 2:
+        return word("one_pair", language)
+    return style.sentences(language, word("effect_bands", language, n=study.pairs), over_draws(study, language))
+
+
+def over_draws(study: Study, language: str) -> str:
+    """How pairs count where parameters are drawn; empty with central values."""
+    return word("effect_drawn", language, n=study.draws, posterior=study.posterior) if study.draws else ""
+
+
 def warnings(study: Study, language: str) -> list[str]:
     """What makes the pairs doubtful, for the footer."""
     return [word("mixed", language, reason=reason) for reason in study.mixed]
@@ -73,9 +85,7 @@ def draw_paths(study: Study, pairing: Pairing, language: str) -> Figure:
         pairing.runs,
         language,
         title=word("effect_paths_title", language),
-        reading=style.sentences(
-            language, against(study, language), word("effect_bands", language, n=study.pairs) if several else word("one_pair", language)
-        ),
+        reading=style.sentences(language, against(study, language), band_words(study, language)),
         rows=math.ceil(len(study.outcomes) / columns),
         columns=columns,
         panel=(3.3, 2.1),
@@ -100,7 +110,7 @@ def draw_paths(study: Study, pairing: Pairing, language: str) -> Figure:
             if several:
                 for share, alpha in ((statistics.OUTER, 0.13), (statistics.INNER, 0.25)):
                     axes.fill_between(when, bounds[share][0] * scale, bounds[share][1] * scale, color=colour, alpha=alpha, linewidth=0)
-            axes.plot(when, difference.mean(axis=0) * scale, color=colour, linewidth=1.6)
+            axes.plot(when, statistics.by_draw(difference, pairing.draw).mean(axis=0) * scale, color=colour, linewidth=1.6)
         style.panel_title(axes, label_of(outcome, language), 2.7)
         axes.set_ylabel(unit_of(outcome, language))
         style.year_axis(axes, study.years[0], study.years[-1] + 1)
@@ -125,7 +135,12 @@ def draw_forest(study: Study, pairing: Pairing, language: str) -> Figure:
         pairing.runs,
         language,
         title=word("forest_title", language, year=year),
-        reading=style.sentences(language, against(study, language), word("effect_lines" if study.pairs > 1 else "one_pair", language)),
+        reading=style.sentences(
+            language,
+            against(study, language),
+            word("effect_lines" if study.pairs > 1 else "one_pair", language),
+            word("across_drawn", language, n=study.draws, posterior=study.posterior) if study.draws > 1 else "",
+        ),
         rows=math.ceil(len(study.outcomes) / columns),
         columns=columns,
         panel=(3.3, 0.75 + 0.24 * len(study.policies)),

@@ -15,7 +15,7 @@ from greaterbay.comparison import spread, values
 from greaterbay.comparison.pairs import Pairing
 from greaterbay.comparison.study import HIGHER, LOWER, Study, label_of
 from greaterbay.plots import style, units
-from greaterbay.plots.effects import against, factor, legend, policy_name, title, unit_of, warnings
+from greaterbay.plots.effects import against, band_words, factor, legend, policy_name, title, unit_of, warnings
 from greaterbay.plots.words import FLOWS, word
 
 DIVERGING = "PuOr_r"  # two sides that colour-blind readers can tell apart
@@ -169,9 +169,7 @@ def draw_spread(study: Study, pairing: Pairing, language: str) -> Figure:
         pairing.runs,
         language,
         title=word("spread_title", language),
-        reading=style.sentences(
-            language, against(study, language), word("effect_bands", language, n=study.pairs) if several else word("one_pair", language)
-        ),
+        reading=style.sentences(language, against(study, language), band_words(study, language)),
         rows=len(technologies),
         columns=len(members),
         panel=(3.2, 2.0),
@@ -199,7 +197,7 @@ def draw_spread(study: Study, pairing: Pairing, language: str) -> Figure:
                     axes.fill_between(
                         when[shown], [one.low for one in bounds], [one.high for one in bounds], color=colour, alpha=alpha, linewidth=0
                     )
-                axes.plot(when[shown], difference[:, shown].mean(axis=0), color=colour, linewidth=1.6)
+                axes.plot(when[shown], statistics.by_draw(difference[:, shown], pairing.draw).mean(axis=0), color=colour, linewidth=1.6)
         for column, group in enumerate(members):
             axes = sheet.axes[row, column]
             axes.axhline(0.0, color="black", linewidth=0.9, zorder=2)

@@ -242,12 +242,12 @@ def sheet(
 
 
 def footers(runs: Sequence[StoredRun], language: str) -> list[str]:
-    """Which runs a picture shows: replicates, seed, digest and version, one line where all are alike."""
+    """Which runs a picture shows: replicates, draws, seed, digest and version, one line where all are alike."""
     colon, comma = word("colon", language), word("comma", language)
 
     def parts(run: StoredRun) -> list[str]:
         count = word("replicate" if run.replicates == 1 else "replicates", language, n=run.replicates)
-        return [count, word("seed", language, seed=run.seed)]
+        return [count, *drawn_from(run, language), word("seed", language, seed=run.seed)]
 
     version = "greaterbay " + " / ".join(dict.fromkeys(run.version for run in runs))
     if len({tuple(parts(run)) for run in runs}) == 1:
@@ -260,14 +260,29 @@ def footers(runs: Sequence[StoredRun], language: str) -> list[str]:
     return [*lines[:-1], lines[-1] + comma + version]
 
 
+def drawn_from(run: StoredRun, language: str) -> list[str]:
+    """How many draws of which posterior are behind the replicates; nothing with central values."""
+    draws = run.draws()
+    if draws is None:
+        return []
+    count = len(np.unique(draws))
+    return [word("draw_of" if count == 1 else "draws_of", language, n=count, posterior=run.posterior_name)]
+
+
+def drawn_note(runs: Sequence[StoredRun], language: str) -> str:
+    """The sentence that says what else than random numbers sets replicates apart; empty with central values."""
+    several = [draws for run in runs if (draws := run.draws()) is not None and len(np.unique(draws)) > 1]
+    return word("drawn", language) if several else ""
+
+
 def band_note(runs: Sequence[StoredRun], language: str) -> str:
     """The sentence that says what lines and bands are."""
     most = max(run.replicates for run in runs)
     if most == 1:
         return word("one_replicate", language)
     note = word("bands" if len(runs) <= MOST_OUTER_BANDS else "bands_50", language)
-    least = min(run.replicates for run in runs)
-    return _joined([note, word("bands_few", language)] if least < FEW_REPLICATES else [note], language)
+    few = min(run.replicates for run in runs) < FEW_REPLICATES
+    return sentences(language, note, drawn_note(runs, language), word("bands_few", language) if few else "")
 
 
 def sentences(language: str, *parts: str) -> str:

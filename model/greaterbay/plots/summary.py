@@ -2,12 +2,12 @@
 
 The replicates of two scenarios share their random numbers (and their draw of the parameters), so each pair gives one
 difference. The interval is that of the mean difference in nine of ten cases (Student's t, so that a handful of pairs gives
-a wide one). Where it covers zero, no direction is reported.
+a wide one); pairs of one draw are averaged first, they are no independent ones. Where it covers zero, no direction is
+reported; with draws, where the interval of the effect across parameters does.
 """
 
 from __future__ import annotations
 
-import math
 import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -17,12 +17,13 @@ import numpy as np
 
 from greaterbay import clock
 from greaterbay import outputs as declared
+from greaterbay.comparison import effects, pairs
 from greaterbay.outputs import Output
 from greaterbay.plots import units
 from greaterbay.runner import series
 from greaterbay.runner.results import RunsError, StoredRun
 
-COVERAGE, WIDTH = 0.90, 100
+WIDTH = 100
 HIGHER, LOWER, SAME = "higher", "lower", "no difference"
 UNCLEAR, ALONE = "not distinguishable", "one replicate, so nothing can be said about its certainty"
 FIRST_PICTURES = (
@@ -67,7 +68,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Summary:
-    """What was found in some runs; ``levels`` describes the reference, ``comparisons`` all others; ``drawn``: from posterior draws."""
+    """What was found in some runs; ``levels`` describes the reference, ``comparisons`` all others.
+
+    ``draws`` counts the draws of the parameters behind the reference's replicates (0: central values) of ``posterior``.
+    """
 
     reference: str
     title: str
@@ -77,7 +81,8 @@ class Summary:
     year: int | None
     levels: tuple[Finding, ...]
     comparisons: tuple[Comparison, ...]
-    drawn: bool
+    draws: int
+    posterior: str | None
 
     def as_dict(self) -> dict:
         """Plain values for programs."""
@@ -87,7 +92,7 @@ class Summary:
         """Lines for a reader; ``pictures`` is a folder whose most useful pictures are named."""
         when = f"in {self.year}" if self.year else f"at the end of {self.end}"
         lines = [
-            f"{self.title}: {_count(self.replicates)} to {self.end}."
+            f"{self.title}: {_count(self.replicates)}{self._drawn()} to {self.end}."
             f" All {self.cities} cities together {when}:"
         ]
         lines += _columns([(_name(one), _amount(one.value, one)) for one in self.levels])
@@ -96,7 +101,7 @@ class Summary:
             clear = [finding for finding in one.findings if finding.verdict in (HIGHER, LOWER, ALONE)]
             lines += _columns([(_name(finding), _change(finding)) for finding in clear])
             if clear and one.pairs > 1:
-                over = "random numbers and draws of the parameters" if self.drawn else "random numbers; parameters are held fixed"
+                over = "random numbers and draws of the parameters" if self.draws else "random numbers; parameters are held fixed"
                 lines.append(f"  (in brackets: 90 % interval of the mean effect over {over})")
             for verdict, words in ((UNCLEAR, "not distinguishable"), (SAME, "no difference at all")):
                 names = ", ".join(_name(finding) for finding in one.findings if finding.verdict == verdict)
@@ -111,15 +116,20 @@ class Summary:
         return "\n".join(lines)
 
 
+    def _drawn(self) -> str:
+        return f" ({self.draws} draw{'s' if self.draws != 1 else ''} of {self.posterior})" if self.draws else ""
+
+
 def summarise(runs: Sequence[StoredRun]) -> Summary:
     """Findings for the first run and, for each other one, its paired differences from the first.
 
-    Raises RunsError for runs that cannot be paired: another seed, version or scale, or no common replicate.
+    Raises RunsError for runs that cannot be paired: another seed, version, scale or posterior, or no common replicate.
     """
     first, others = runs[0], runs[1:]
     problems = [problem for other in others for problem in _unpaired(first, other)]
     if problems:
         raise RunsError("\n".join(problems))
+    drawn = first.draws()
     shown = [one for one in declared.headlines() if first.full_years or not series.is_yearly(one)]
     return Summary(
         reference=first.scenario,
@@ -130,7 +140,8 @@ def summarise(runs: Sequence[StoredRun]) -> Summary:
         year=first.full_years[-1] if first.full_years else None,
         levels=tuple(_finding(one, at_end(first, one), None) for one in shown if _holds(first, one)),
         comparisons=tuple(_compared(first, other, shown) for other in others),
-        drawn=first.draws() is not None,
+        draws=0 if drawn is None else len(np.unique(drawn)),
+        posterior=first.posterior_name or None,
     )
 
 
@@ -143,46 +154,44 @@ def at_end(run: StoredRun, output: Output) -> np.ndarray:
     return values.sum(axis=1) if output.id == "public_cost" else values[:, -1]
 
 
-
-def interval(differences: np.ndarray) -> tuple[float, float] | None:
-    """Interval of the mean difference with 90 % (Student's t over pairs); None for fewer than two."""
-    from scipy.special import stdtrit
-
-    count = len(differences)
-    if count < 2:
-        return None
-    reach = stdtrit(count - 1, 0.5 + COVERAGE / 2) * differences.std(ddof=1) / math.sqrt(count)
-    return float(differences.mean() - reach), float(differences.mean() + reach)
+def interval(differences: np.ndarray, draw: np.ndarray | None = None) -> tuple[float, float] | None:
+    """Interval of the mean difference with 90 % (Student's t over draws, or over pairs without); None for fewer than two."""
+    found = effects.mean_interval(effects.by_draw(differences, draw), effects.OUTER)
+    return None if found is None else (found.low, found.high)
 
 
 def _compared(first: StoredRun, other: StoredRun, shown: Sequence[Output]) -> Comparison:
     common = sorted(set(first.info.replicates) & set(other.info.replicates))
     rows = [[run.info.replicates.index(number) for number in common] for run in (first, other)]
+    drawn = first.draws()
+    draw = None if drawn is None else drawn[rows[0]]
     findings = [
-        _finding(one, at_end(other, one)[rows[1]], at_end(first, one)[rows[0]])
+        _finding(one, at_end(other, one)[rows[1]], at_end(first, one)[rows[0]], draw)
         for one in shown
         if _holds(first, one) and _holds(other, one)
     ]
     return Comparison(other.scenario, other.label("en"), len(common), tuple(findings))
 
 
-def _finding(output: Output, values: np.ndarray, reference: np.ndarray | None) -> Finding:
+def _finding(output: Output, values: np.ndarray, reference: np.ndarray | None, draw: np.ndarray | None = None) -> Finding:
     unit = units.scale(output, 0.0, "en", yearly=output.id != "public_cost").unit
     base = values if reference is None else reference
     defined = np.isfinite(values) & np.isfinite(base)
     values, base = values[defined], base[defined]
     if not len(values):
         return Finding(output.id, output.label, unit, 0.0, 0.0, 0.0, None, None, SAME)
+    draw = None if draw is None else draw[defined]
     differences = values - base
-    bounds = interval(differences)
+    bounds = interval(differences, draw)
+    across = effects.across_interval(differences, draw, effects.OUTER) if differences.any() else None
     if not differences.any():
         verdict = SAME
-    elif bounds is None:
+    elif across is None:
         verdict = ALONE
-    elif bounds[0] <= 0 <= bounds[1]:
+    elif across.covers(0.0):
         verdict = UNCLEAR
     else:
-        verdict = HIGHER if bounds[0] > 0 else LOWER
+        verdict = HIGHER if across.low > 0 else LOWER
     low, high = bounds or (None, None)
     return Finding(
         output.id,
@@ -190,7 +199,7 @@ def _finding(output: Output, values: np.ndarray, reference: np.ndarray | None) -
         unit,
         float(base.mean()),
         float(values.mean()),
-        float(differences.mean()),
+        float(effects.by_draw(differences, draw).mean()),
         low,
         high,
         verdict,
@@ -204,7 +213,7 @@ def _holds(run: StoredRun, output: Output) -> bool:
 def _unpaired(first: StoredRun, other: StoredRun) -> list[str]:
     """Why two runs cannot be set against each other replicate by replicate."""
     found = []
-    for what in ("version", "source_digest", "seed"):
+    for what in ("version", "numbers", "source_digest", "seed"):
         ours, theirs = (run.manifest.get(what) for run in (first, other))
         if ours != theirs:
             found.append(
@@ -216,6 +225,8 @@ def _unpaired(first: StoredRun, other: StoredRun) -> list[str]:
         found.append(
             f"{other.path}: scale {scales[1]}, but {first.path} has {scales[0]}; run both at one scale"
         )
+    apart = [*pairs.other_posterior(first, other), *pairs.other_draws(first, other)]
+    found += [f"{line}; run both with one posterior" for line in apart]
     if not set(first.info.replicates) & set(other.info.replicates):
         found.append(f"{other.path}: shares no replicate with {first.path}")
     return found

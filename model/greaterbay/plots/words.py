@@ -58,6 +58,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "线：各次重复的中位数。带：重复结果的中间 50 %。",
     ),
     "bands_few": ("With fewer than ten replicates the bands are rough.", "重复少于十次时，带只是粗略的。"),
+    "drawn": (
+        "Replicates differ by random numbers and by drawn parameters.",
+        "各次重复的随机数与所抽参数均不同。",
+    ),
     "one_replicate": ("One replicate: no bands can be drawn.", "仅一次重复：无法画出区间带。"),
     "own_scale": ("Each panel has its own scale.", "各图的纵轴刻度不同。"),
     "same_scale": ("All panels share one scale.", "各图的纵轴刻度相同。"),
@@ -97,20 +101,27 @@ WORDS: dict[str, tuple[str, str]] = {
         "线：{n} 对的平均效应。带：其 50 %（深）与 90 %（浅）区间。带含零处不报告方向。",
     ),
     "one_pair": ("One pair: no intervals can be drawn.", "仅一对：无法画出区间。"),
+    "effect_drawn": (
+        "Pairs of one parameter draw are averaged first: {n} draws of {posterior}.",
+        "先对同一组参数的各对取平均：{posterior} 的 {n} 组参数。",
+    ),
     "effect_lines": (
         "Dots: mean effect. Thick: 50 %, thin: 90 % interval; hollow: covers zero, no direction is reported. Grey: "
         "predictive 90 %, one further pair.",
         "点：平均效应。粗线：50 %，细线：90 % 区间；空心：区间含零，不报告方向。灰线：预测 90 %（再多一对）。",
     ),
+    "across_drawn": ("Intervals are those across {n} draws of {posterior}.", "区间为 {posterior} 的 {n} 组参数之间的区间。"),
     "ratio_lines": (
         "Variance of the difference without pairing over that with it, with 90 % interval; right of 1 pairing saves "
         "runs. No dot: no difference in any pair.",
         "不配对与配对时差值方差之比及其 90 % 区间；大于 1 表示配对节省模拟次数。无点：各对均无差别。",
     ),
     "rank_cells": (
-        "Cells: chance (%) that a policy has this rank; ordered by mean effect. Parameters vary only where posterior draws were run.",
-        "格：政策居于该名次的概率（%）；按平均效应排序。仅在使用后验抽样时参数才变化。",
+        "Cells: chance (%) that a policy has this rank; ordered by mean effect.",
+        "格：政策居于该名次的概率（%）；按平均效应排序。",
     ),
+    "rank_fixed": ("Over run noise only: parameters are held fixed.", "仅含运行噪声：参数固定不变。"),
+    "rank_drawn": ("Over run noise and {n} draws of the parameters.", "含运行噪声与 {n} 组参数。"),
     "frontier_lines": (
         "Crosses: 90 % intervals. Line: no other policy does more for less. Cost is the present value, with the cost "
         "of funds where the money is additional.",
@@ -147,6 +158,8 @@ WORDS: dict[str, tuple[str, str]] = {
     # footer
     "replicate": ("{n} replicate", "{n} 次重复"),
     "replicates": ("{n} replicates", "{n} 次重复"),
+    "draw_of": ("{n} draw of {posterior}", "{posterior} 的 {n} 组参数"),
+    "draws_of": ("{n} draws of {posterior}", "{posterior} 的 {n} 组参数"),
     "seed": ("seed {seed}", "种子 {seed}"),
     "digest": ("digest {digest}", "摘要 {digest}"),
     "stop": (".", "。"),

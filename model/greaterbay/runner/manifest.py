@@ -17,7 +17,7 @@ from datetime import date
 from importlib import metadata
 from pathlib import Path
 
-from greaterbay import __version__
+from greaterbay import NUMBERS, __version__
 
 STORE_VERSION = 1
 """Raised whenever the meaning or layout of stored parts changes; older parts are then not reused."""
@@ -123,22 +123,31 @@ def about(scenario, begun: str) -> dict[str, object]:
     return {
         "scenario": scenario.id,
         "version": __version__,
+        "numbers": NUMBERS,
         "source_digest": source_digest(),
         "begun": begun,
         **{key: run[key] for key in ("region", "start", "end", "scale", "seed")},
     }
 
 
+def posterior(scenario) -> dict[str, object] | None:
+    """Id, digest and number of the draws that a scenario's replicates take their parameters from; None with central values."""
+    drawn = scenario.posterior()
+    return None if drawn is None else {"id": drawn.id, "digest": drawn.digest, "draws": drawn.count}
+
+
 def manifest(scenario, **more: object) -> dict[str, object]:
     """Everything needed to repeat a run, as plain values; ``more`` adds timings, jobs and the like."""
     return {
         "version": __version__,
+        "numbers": NUMBERS,
         "source_digest": source_digest(),
         "store_version": STORE_VERSION,
         "git": git_state(),
         "scenario": scenario.to_dict(),
         "digest": digest(scenario),
         "seed": scenario.run.seed,
+        "posterior": posterior(scenario),
         "libraries": library_versions(),
         "host": host(),
         **more,

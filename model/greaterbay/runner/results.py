@@ -87,6 +87,24 @@ class StoredRun:
         return str(self.info.manifest["version"])
 
     @property
+    def numbers(self) -> object:
+        """Numbers version of the model that made it; None in a result that does not say."""
+        return self.manifest.get("numbers")
+
+    @property
+    def posterior(self) -> Mapping[str, object]:
+        """Id and digest of the posterior behind the draws; empty with central values or in a result that does not say."""
+        return self.manifest.get("posterior") or {}
+
+    @property
+    def posterior_name(self) -> str:
+        """Id of the posterior behind the draws; empty with central values."""
+        if self.draws() is None:
+            return ""
+        named = (self.manifest["scenario"].get("run") or {}).get("posterior") or "?"
+        return str(self.posterior.get("id") or Path(str(named)).name)
+
+    @property
     def replicates(self) -> int:
         """Number of replicates in the file."""
         return len(self.info.replicates)

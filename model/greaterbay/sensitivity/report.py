@@ -155,11 +155,14 @@ def write_screening(results: dict, out: Path, lang: str) -> list[Path]:
     return written
 
 
-def draw_points(study: Study, posterior: str, count: int) -> tuple[list[tuple[dict[str, float], int]], np.ndarray, str]:
-    """Parameters and seed numbers of ``count`` draws, their points on the unit cube, and where they come from."""
+def draw_points(
+    study: Study, posterior: str, count: int, lang: str = "en"
+) -> tuple[list[tuple[dict[str, float], int]], np.ndarray, str]:
+    """Parameters and seed numbers of ``count`` draws, their points on the unit cube, and where they come from in words."""
+    chinese = lang == "zh"
     if posterior == posteriors.NONE:
         units = design(count, len(study.free), study.seed)
-        return [(study.parameters(u), k) for k, u in enumerate(units)], units, "prior"
+        return [(study.parameters(u), k) for k, u in enumerate(units)], units, "先验" if chinese else "prior"
     if not Path(posterior).is_absolute() and posterior not in posteriors.known():
         posterior = str(Path(posterior).resolve())
     from greaterbay.parameters import table as declared
@@ -169,17 +172,31 @@ def draw_points(study: Study, posterior: str, count: int) -> tuple[list[tuple[di
         drawn = posteriors.load(posterior)
     except posteriors.PosteriorError as error:
         raise ScenarioError([Problem("--posterior", 0, str(error))]) from error
+    # of a common factor the first member that is not zero tells the factor
+    tells = {free.id: next((name for name in free.members if declared()[name].value), (*free.members, free.id)[0]) for free in study.free}
+    missing = [free.id for free in study.free if tells[free.id] not in drawn.parameters]
+    if missing:
+        raise ScenarioError(
+            [
+                Problem(
+                    "--study",
+                    0,
+                    f"study {study.id} has free parameters that posterior {drawn.id} does not draw: {', '.join(missing)}; "
+                    "give the study that the posterior was made from, or --posterior none for points of this study's prior",
+                )
+            ]
+        )
     rows = [drawn.values(k) for k in range(count)]
     units = []
     for values in rows:
         unit = []
         for free in study.free:
-            name = (free.members or (free.id,))[0]
-            first = next((m for m in free.members if declared()[m].value), name)
-            natural = values[first] / declared()[first].value if free.members else values[name]
-            unit.append(float(free.unit(natural)))
+            name = tells[free.id]
+            unit.append(float(free.unit(values[name] / declared()[name].value if free.members else values[name])))
         units.append(unit)
-    return [(values, k) for k, values in enumerate(rows)], np.array(units), f"posterior {drawn.id}"
+    distinct = len({drawn.draw(k) for k in range(count)})  # every fifth draw meets a second seed
+    source = f"后验{drawn.id}的{distinct}组参数" if chinese else f"{distinct} distinct of posterior {drawn.id}"
+    return [(values, k) for k, values in enumerate(rows)], np.array(units), source
 
 
 def explain(
