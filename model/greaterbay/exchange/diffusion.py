@@ -293,9 +293,10 @@ def spread_technologies(bay) -> None:
         new, from_core = np.zeros(firms.capacity, np.uint64), np.zeros(firms.capacity)
         identities = np.array([technology_identity(t.name, t.launch) for t in technology], np.uint64)
         aid_rate, aid_left = instruments.relief(bay, "adoption")
-        spread(firms.part(Adopters), bay.adjacency, bay.institutes.capacity, bits, identities, *listed(useful_to(bay, fields)), outside,
-               gains, costs, risks, bay.values.first_use_cover_firm, share, chain_shares(bay, bits, fields), bay_share,
-               region.core_city, aid_rate, aid_left, keys, p, new, from_core)
+        start, useful = listed(useful_to(bay, fields))
+        spread(firms.part(Adopters), bay.adjacency, bay.institutes.capacity, bits, identities, start, useful, outside, gains, costs,
+               risks, bay.values.first_use_cover_firm, share, chain_shares(bay, bits, fields), bay_share, region.core_city, aid_rate,
+               aid_left, keys, p, new, from_core)
         if aid_rate.any():
             pay_adoption_aid(bay, new, bits, costs, aid_rate, aid_left)
         rows = np.flatnonzero(new)

@@ -57,14 +57,15 @@ class Values:
         self.refresh()
 
     def _lay_out(self) -> None:
-        """Values by city and by cell lie one after the other: at rest they are one array, and so are their bounds."""
+        """Values by city and by cell lie one after the other, and so do their bounds."""
         shapes = {"city": (self.cities,), "cell": (self.cities, self.fields, len(ACTOR_KINDS))}
-        laid = [value for value in named_values.table().values() if value.over in shapes and not value.id.startswith("terms_")]
-        sizes = [int(np.prod(shapes[value.over])) for value in laid]
-        self._rest = np.repeat([value.at_rest(self._bay.parameters) for value in laid], sizes)
-        self._low, self._high = np.repeat([value.low for value in laid], sizes), np.repeat([value.high for value in laid], sizes)
+        self._laid = [value for value in named_values.table().values() if value.over in shapes and not value.id.startswith("terms_")]
+        self._sizes = sizes = [int(np.prod(shapes[value.over])) for value in self._laid]
+        self._low, self._high = (np.repeat([getattr(value, end) for value in self._laid], sizes) for end in ("low", "high"))
         ends = np.cumsum(sizes)
-        self._where = [(value.id, slice(end - size, end), shapes[value.over]) for value, size, end in zip(laid, sizes, ends, strict=True)]
+        self._where = [
+            (value.id, slice(end - size, end), shapes[value.over]) for value, size, end in zip(self._laid, sizes, ends, strict=True)
+        ]
 
     def _base(self, policy_relief: float) -> None:
         """All named values but the level of coordination as they are without levers."""
@@ -72,7 +73,7 @@ class Values:
         barriers = bay.base_barriers if policy_relief == 0.0 else pair_barriers(bay.region, bay.parameters, policy_relief)
         for kind in KINDS:
             setattr(self, f"barrier_{kind}", getattr(barriers, kind).copy())
-        self._all = self._rest.copy()
+        self._all = np.repeat([value.at_rest(bay.parameters) for value in self._laid], self._sizes)
         for name, part, shape in self._where:
             setattr(self, name, self._all[part].reshape(shape))
         self.terms[:] = 0.0

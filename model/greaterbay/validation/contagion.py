@@ -36,9 +36,9 @@ def curve(adjacency: Adjacency, seed: int, outside: float, imitation: float, cit
     for year in range(YEARS):
         new, from_core = np.zeros(AGENTS, np.uint64), np.zeros(AGENTS)
         keys = Keys(streams.key("adopt", year), streams.key("adopt_risk", 0))
-        spread(firms.part(Adopters), adjacency, 0, np.zeros(1, np.int64), np.ones(1, np.uint64), np.zeros(1, np.int64),
-               np.full((1, 1), outside), one, none, none, cell, np.ones((1, 1)), np.full((1, 1), share[-1]), chain, np.zeros((1, 1)),
-               np.zeros(1, bool), nobody, nobody, keys, p, new, from_core)
+        spread(firms.part(Adopters), adjacency, 0, np.zeros(1, np.int64), np.ones(1, np.uint64), np.array([0, 1]),
+               np.zeros(1, np.int64), np.full((1, 1), outside), one, none, none, cell, np.full((1, 1), share[-1]), chain,
+               np.zeros((1, 1)), np.zeros(1, bool), nobody, nobody, keys, p, new, from_core)
         firms.adopted[:] |= new
         share.append(float((firms.adopted > 0).mean()))
     return np.array(share)
