@@ -6,10 +6,15 @@ A bay from a session fixture is to be read only; who changes one does so inside 
 from __future__ import annotations
 
 import gc
+import signal
 
 import pytest
 
 from small_bay import lever, record_bytes, small_scenario
+
+# a shell that runs the tests in the background has them ignore Ctrl-C, and whatever they start ignores it too
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser):

@@ -9,7 +9,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from greaterbay.clock import quarter_of
-from greaterbay.evidence import posteriors
 from greaterbay.policy import catalogue
 from greaterbay.scenario.files import ids_in, library_folder
 from greaterbay.scenario.load import check_file, load_scenario
@@ -57,7 +56,7 @@ def test_the_library_holds_what_the_readme_promises():
 
 
 def test_baseline_sets_no_lever():
-    scenario = load_scenario("baseline", [posteriors.CENTRAL])
+    scenario = load_scenario("baseline")
     assert scenario.levers == {}
     first, last = quarter_of(date(2020, 1, 1)), quarter_of(date(2035, 12, 31))
     assert scenario.run == RunSettings("gba", first, last, 0.05, 16, 20200101, posterior="gba_2020")
