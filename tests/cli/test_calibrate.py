@@ -78,14 +78,24 @@ def test_report_is_printed_and_ends_well_with_fails(tmp_path, capfd):
     ]
     (folder / "diagnostics.json").write_text(json.dumps({"acceptance": rows, "budget": {"runs": 9}}), encoding="utf-8")
     code, out, _ = call("calibrate", "--report", "--out", str(tmp_path), capfd=capfd)
-    assert code == 0 and "figures that count" in out and "fail" in out and "pass" in out
+    assert code == 0 and "figures that count" in out and "fail" in out and "pass" in out and "made with other targets" in out
     code, out, _ = call("calibrate", "--report", "--out", str(tmp_path), "--json", capfd=capfd)
     assert code == 0 and json.loads(out)["acceptance"] == rows
     code, out, _ = call("calibrate", "--report", "--out", str(tmp_path), "--lang", "zh", capfd=capfd)
-    assert code == 0 and "未通过" in out
+    assert code == 0 and "未通过" in out and "有效目标数据" in out and "至少 30" in out
     (folder / "draws.csv").write_bytes(draws.replace(b"0.2", b"0.3"))
     code, _, err = call("calibrate", "--report", "--out", str(tmp_path), capfd=capfd)
     assert code == 1 and "changed since it was made" in err
+
+
+def test_the_committed_report_is_of_the_study_as_it_stands_and_can_be_read_in_chinese(tmp_path, capfd):
+    from greaterbay.cli.calibrate import ROWS_ZH, WANTED_ZH
+
+    code, out, _ = call("calibrate", "--report", "--out", str(tmp_path), "--json", capfd=capfd)
+    found = json.loads(out)
+    assert code == 0 and not found["study_changed"] and found["budget"]["runs"] <= 2500
+    assert {row["what"] for row in found["acceptance"]} == set(ROWS_ZH)
+    assert {row["wanted"] for row in found["acceptance"]} == set(WANTED_ZH)
 
 
 @pytest.mark.parametrize(

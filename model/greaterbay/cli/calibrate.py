@@ -13,6 +13,42 @@ from greaterbay.cli.progress import counted
 
 VERDICTS = {"pass": "green", "warn": "yellow", "fail": "red"}
 VERDICTS_ZH = {"pass": "通过", "warn": "留意", "fail": "未通过"}
+ROWS_ZH = {
+    "synthetic truths": "合成真值个数",
+    "parameters strongly identified": "强识别的参数",
+    "parameters identified": "已识别的参数",
+    "coverage of 50 % intervals": "50 % 区间覆盖率",
+    "coverage of 90 % intervals": "90 % 区间覆盖率",
+    "figures that count": "有效目标数据",
+    "of the bay itself": "其中大湾区自身数据",
+    "figures inside the 90 % interval": "落在 90 % 区间内的数据",
+    "figures outside the 99 % interval": "落在 99 % 区间外的数据",
+    "interval score against the prior's": "区间评分与先验之比较",
+    "left-out figures inside the 90 % interval": "留出数据落在 90 % 区间内",
+    "error of informed left-out figures over the prior's": "有信息的留出数据误差与先验误差之比",
+    "confirmed draws: mean distance of emulator and runs": "抽样复核：仿真器与实际运行的平均距离",
+    "scale check: differences below half the run noise": "规模检验：差异小于运行噪声之半",
+    "runs": "运行次数",
+    "minutes on two cores": "双核分钟数",
+}
+WANTED_ZH = {
+    "40 or more": "至少 40",
+    "40 % or more": "至少 40 %",
+    "70 % or more": "至少 70 %",
+    "40 to 60 %": "40 至 60 %",
+    "84 to 95 %": "84 至 95 %",
+    "30 or more": "至少 30",
+    "12 or more": "至少 12",
+    "80 % or more": "至少 80 %",
+    "at most 1": "至多 1",
+    "below the prior's": "低于先验",
+    "82 to 97 %": "82 至 97 %",
+    "0.50 or less": "至多 0.50",
+    "at most 2 for 95 % of figures": "95 % 的数据至多 2",
+    "all, or corrected": "全部，或经校正",
+    "at most 2,500": "至多 2,500",
+    "at most 45": "至多 45",
+}
 
 
 @click.command(epilog="Example: greaterbay calibrate --jobs 2 --out calibration_out     then: greaterbay calibrate --report")
@@ -86,12 +122,16 @@ def _print_report(study, out: Path, lang: str, quiet: bool, as_json: bool) -> No
         posteriors.load(str(place.resolve()))
         with open(place / "diagnostics.json", encoding="utf-8") as file:
             found = json.load(file)
+        with open(place / "manifest.json", encoding="utf-8") as file:
+            changed = json.load(file).get("study_digest") != study.digest()
     except posteriors.PosteriorError as error:
         raise WrongValue(str(error)) from error
     except ValueError as error:
         raise WrongValue(f"{place / 'diagnostics.json'}: damaged ({error}); calibrate again") from error
     if as_json:
-        print_json({"posterior": str(place), "acceptance": found["acceptance"], "budget": found["budget"]})
+        print_json(
+            {"posterior": str(place), "study_changed": changed, "acceptance": found["acceptance"], "budget": found["budget"]}
+        )
         return
     if quiet:
         return
@@ -106,8 +146,14 @@ def _print_report(study, out: Path, lang: str, quiet: bool, as_json: bool) -> No
     for row in found["acceptance"]:
         verdict = row["verdict"]
         grid.add_row(
-            row["what"], str(row["value"]), row["wanted"], Text(VERDICTS_ZH[verdict] if chinese else verdict, style=VERDICTS[verdict])
+            ROWS_ZH.get(row["what"], row["what"]) if chinese else row["what"],
+            str(row["value"]),
+            WANTED_ZH.get(row["wanted"], row["wanted"]) if chinese else row["wanted"],
+            Text(VERDICTS_ZH[verdict] if chinese else verdict, style=VERDICTS[verdict]),
         )
     screen = console()
     screen.print(grid)
+    if changed:
+        english = "made with other targets, priors or settings than the study holds now: calibrate again"
+        screen.print("[yellow]" + ("所用目标、先验或设置与现有研究文件不同：请重新校准" if chinese else english) + "[/yellow]")
     screen.print(f"{'报告' if chinese else 'report'}: {place / 'report.md'}", soft_wrap=True)
