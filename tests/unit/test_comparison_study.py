@@ -344,3 +344,11 @@ def test_a_budget_stands_in_a_scenario_file(tmp_path):
     for wrong, words in (("joint_fund", "names no scenario"), ("same_as:mine", "its own budget"), ("same_as:", "names no scenario")):
         path.write_text(text.format(wrong), encoding="utf-8")
         assert any(words in str(problem) for problem in check_file(path))
+
+
+def test_a_run_that_ends_in_2030_is_reported_once():
+    from types import SimpleNamespace
+
+    assert study.horizons_of(SimpleNamespace(years=[2028, 2029, 2030]), ()) == (2030,)
+    assert study.horizons_of(SimpleNamespace(years=[2029, 2030, 2031]), ()) == (2030, 2031)
+    assert study.horizons_of(SimpleNamespace(years=[2026, 2027]), ()) == (2027,)

@@ -94,6 +94,8 @@ def compare(
             synergy,
             mixed,
         )
+        for name in question.outcomes:
+            values.outcome(name)
         if question.precision and stored:
             raise RunsError("--until-precise runs more replicates: give scenarios, not stored runs")
         loaded = dict(

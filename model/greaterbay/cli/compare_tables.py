@@ -10,7 +10,8 @@ from greaterbay.comparison.study import ALONE, HIGHER, LOWER, SAME, UNCLEAR, Eff
 from greaterbay.plots import units
 from greaterbay.plots.words import FLOWS
 
-WIDE = 150  # columns where there is no terminal to ask; narrower ones leave out columns that the files hold
+WIDE = 200  # columns where there is no terminal to ask; narrower ones leave out columns that the files hold
+LEAST = {"outcome": 24, "verdict": 13, "technology": 16, "measure": 14}
 WIDEST = {"outcome": 32, "policy": 40, "verdict": 14, "gain": 46, "lose": 46, "measure": 22}
 VERDICTS_ZH = {
     HIGHER: "更高",
@@ -61,6 +62,10 @@ WORDS = {
         "Mean effect with its Monte Carlo error, 50 and 90 % interval; predictive: one further pair of futures. Changes in %, "
         "of shares in percentage points. Holm: over policies × outcomes.",
         "平均效应及其模拟误差、50 % 与 90 % 区间;预测:再多一对未来的差值。变化以 % 计,份额类以百分点计。Holm:跨政策×结果校正。",
+    ),
+    "across_decides": (
+        "The finding goes by the interval across parameters (run noise removed), not by that of the mean effect.",
+        "结论依据参数间效应的区间（已剔除运行噪声），而非平均效应的区间。",
     ),
     "pairing": ("What pairing was worth in {year}", "{year} 年配对的价值"),
     "pairing_caption": (
@@ -172,7 +177,12 @@ class _Screen:
             text = place < left or head in ("verdict", "gain", "lose")
             # words may be broken, numbers not
             table.add_column(
-                words[self.lang == "zh"], justify="left" if text else "right", overflow="fold", no_wrap=not text, max_width=WIDEST.get(head)
+                words[self.lang == "zh"],
+                justify="left" if text else "right",
+                overflow="fold",
+                no_wrap=not text,
+                min_width=LEAST.get(head, 0) * (3 if self.console.width >= 100 else 2) // 3,
+                max_width=WIDEST.get(head),
             )
         for row in rows:
             if row is None:
@@ -204,21 +214,23 @@ def show(study: Study, lang: str) -> None:
 
 
 def _main(screen: _Screen, year: int) -> None:
-    study = screen.study
-    wide = screen.console.width >= WIDE
+    study, width = screen.study, screen.console.width
+    # the interval that the finding goes by is always there; the others where there is room
     heads = [
         "outcome",
         "mean",
-        *(["fifty"] if wide else []),
-        "ninety",
-        *(["across", "parameters"] if study.draws else []),
-        *(["future"] if wide else []),
-        "better",
-        "holm",
+        *(["fifty"] if width >= (190 if study.draws else 150) else []),
+        *(["ninety"] if not study.draws or width >= 140 else []),
+        *(["across"] if study.draws else []),
+        *(["parameters"] if study.draws and width >= 140 else []),
+        *(["future"] if width >= (190 if study.draws else 150) else []),
+        *(["better", "holm"] if width >= 110 else []),
         "verdict",
     ]
     screen.console.print(screen.word("main", year=year, against=study.against, pairs=study.pairs), style="bold", markup=False)
     screen.console.print(screen.word("main_caption"), style="dim", markup=False)
+    if study.draws:
+        screen.console.print(screen.word("across_decides"), style="dim", markup=False)
     screen.console.print()
     for policy in study.policies:
         rows = []

@@ -201,6 +201,7 @@ def _search(name: str, levers: list[str], like: str, wanted: Spent, at: Callable
     elif at(low).mean > goal:
         raise RunsError(
             f"{name}: spends {at(low).mean:,.1f} million CNY even without {', '.join(levers)}, more than the {goal:,.1f} of {like}"
+            f"{_rest(at(low), levers)}; match the other way round, or leave that lever out with --set levers.ID.value=0"
         )
     for trial in range(MOST_TRIALS):
         below, above = at(low).mean, at(high).mean
@@ -221,6 +222,13 @@ def _search(name: str, levers: list[str], like: str, wanted: Spent, at: Callable
             return factor
         low, high = (factor, high) if spent.mean < goal else (low, factor)
     raise RunsError(f"{name}: no strength of {', '.join(levers)} spends the {goal:,.1f} million CNY of {like} within the tolerance")
+
+
+def _rest(spent: Spent, levers: list[str]) -> str:
+    """The lever that spends most of what cannot be scaled."""
+    others = {name: float(np.mean(paid)) for name, paid in spent.lever.items() if name not in levers}
+    most = max(others, key=others.get, default=None)
+    return f" (most of it by {most})" if most and others[most] > 0.0 else ""
 
 
 def _corrected(factor: float, ratio: float, trials: dict[float, Spent]) -> float:

@@ -321,7 +321,7 @@ def horizons_of(pairing: Pairing, wanted: Sequence[int]) -> tuple[int, ...]:
         raise RunsError(f"--horizon {', '.join(map(str, unknown))}: not a whole year of all runs; allowed: {covered[0]} to {covered[-1]}")
     if wanted:
         return tuple(sorted(set(wanted)))
-    return tuple(year for year in (REFERENCE_HORIZON, covered[-1]) if year in covered and (year == covered[-1] or year < covered[-1]))
+    return tuple(year for year in dict.fromkeys((REFERENCE_HORIZON, covered[-1])) if year in covered)
 
 
 def _outcomes(pairing: Pairing, wanted: Sequence[str]) -> tuple[str, ...]:

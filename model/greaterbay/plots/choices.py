@@ -59,7 +59,7 @@ def draw_ranks(study: Study, pairing: Pairing, language: str) -> Figure:
         axes.tick_params(length=0)
         for side in axes.spines.values():
             side.set_visible(False)
-        style.panel_title(axes, label_of(shown[place], language), 2.7)
+        style.panel_title(axes, label_of(shown[place], language), 2.2)
         axes.set_xlabel(word("rank", language))
     return sheet.figure
 
