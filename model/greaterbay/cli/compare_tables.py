@@ -10,7 +10,7 @@ from greaterbay.comparison.study import ALONE, HIGHER, LOWER, SAME, UNCLEAR, Eff
 from greaterbay.plots import units
 from greaterbay.plots.words import FLOWS
 
-WIDE = 200  # columns where there is no terminal to ask; narrower ones leave out columns that the files hold
+WIDE = 150  # columns where there is no terminal to ask; narrower ones leave out columns that the files hold
 LEAST = {"outcome": 24, "verdict": 13, "technology": 16, "measure": 14}
 WIDEST = {"outcome": 32, "policy": 40, "verdict": 14, "gain": 46, "lose": 46, "measure": 22}
 VERDICTS_ZH = {
