@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from trial_bay import change, city, play, strong, together
 
+from greaterbay.warm_up import warm_key
 from greaterbay import clock
 from greaterbay.policy import catalogue, named_values
 from greaterbay.policy.coordination import execution
@@ -253,7 +254,7 @@ def test_a_lever_reaches_the_run_in_its_quarter_and_not_before(make_bay):
 
 def test_levers_rest_during_the_warm_up(make_bay):
     plain, busy = make_bay(), make_bay(together())
-    assert plain.warm_key() == busy.warm_key()
+    assert warm_key(plain) == warm_key(busy)
     assert (plain.firms.cash == busy.firms.cash).all() and (plain.ties.id == busy.ties.id).all()
 
 

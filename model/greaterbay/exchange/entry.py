@@ -30,7 +30,7 @@ import numpy as np
 from greaterbay.actors.columns import add_rows
 from greaterbay.actors.places import draw_place
 from greaterbay.exchange.partnering import pick, remember
-from greaterbay.kernels import lean
+from greaterbay.kernels import kernel
 from greaterbay.streams import combine, gumbel, uniform
 
 CHANNELS = ("spin_off", "leaver", "incubated", "institute", "outside")
@@ -41,7 +41,7 @@ Parents = namedtuple("Parents", ["id", "sales", "staff", "weight"])
 Trades = namedtuple("Trades", ["alive", "birth", "field", "weight", "capability"])
 
 
-@lean
+@kernel
 def _channel_cells(cell_ids, out):
     for h in range(out.shape[0]):
         for c in range(out.shape[1]):
@@ -58,7 +58,7 @@ def channel_cells(cell_ids: np.ndarray) -> np.ndarray:
 
 def near_institutes(bay) -> np.ndarray:
     """Researchers of institutes by city and field, shares that sum to one (C, F)."""
-    institutes, out = bay.institutes, np.zeros(bay.cell_ids.shape)
+    institutes, out = bay.institutes, np.zeros(bay.world.cell_ids.shape)
     add_rows(out, institutes.city, institutes.staff[:, None] * institutes.field_weight)
     return out / max(out.sum(), 1e-12)
 
@@ -75,8 +75,9 @@ def choice_of_outsiders(bay, number: np.ndarray, sales: np.ndarray, cost: np.nda
     place = np.zeros(cities)
     for origin, share in enumerate(origins):
         value = -p.cost_weight * cost + p.overseas_weight * region.overseas_links_city + p.zone_weight * zone
+        barrier = bay.world.base_barriers.technology[cities + origin, :cities]
         now = firms * np.exp(value + p.park_weight * bay.values.park_quality - bay.values.barrier_technology[cities + origin, :cities])
-        then = firms * np.exp(value + p.park_weight * region.park_quality_city - bay.base_barriers.technology[cities + origin, :cities])
+        then = firms * np.exp(value + p.park_weight * region.park_quality_city - barrier)
         place += share * now / max(then.sum(), 1e-12)
     market = sales.sum(axis=0) / max(sales.sum(), 1e-12)
     return place[:, None] * market[None, :]
@@ -101,7 +102,7 @@ def by_channel(bay, rate: np.ndarray, number: np.ndarray, sales: np.ndarray, cos
     ))
 
 
-@lean
+@kernel
 def _parents(slot, start, size, channel, cells, firms, ids, key, parent):
     for i in range(cells.shape[0]):
         parent[i] = -1
@@ -122,7 +123,7 @@ def _parents(slot, start, size, channel, cells, firms, ids, key, parent):
                 best, parent[i] = value, r
 
 
-@lean
+@kernel
 def _pick_institutes(channel, city, field, ids, at, weight, cumulative, key, institute):
     for i in range(ids.shape[0]):
         institute[i] = -1
@@ -146,7 +147,7 @@ def parents(bay, channel: np.ndarray, cell: np.ndarray, ids: np.ndarray) -> tupl
     return parent, institute
 
 
-@lean
+@kernel
 def _add_levels(firms, quarter, total, number):
     """Add capability levels (F, K) and firms (F,) by field, weighted, of all firms that entered before the quarter."""
     for r in range(firms.alive.shape[0]):
@@ -172,7 +173,7 @@ def capabilities(bay, channel: np.ndarray, field: np.ndarray, parent: np.ndarray
     return out
 
 
-@lean
+@kernel
 def _founders(people, entrant, key, lowest, founder):
     for i in range(people.alive.shape[0]):
         e = people.employer[i]

@@ -50,11 +50,11 @@ import numpy as np
 
 from greaterbay.actors.columns import add_rows, sums_by_cell
 from greaterbay.actors.firm import LEADER
-from greaterbay.actors.invention import FIRM_INSTITUTE, LABORATORY
+from greaterbay.actors.invention import FIRM_INSTITUTE, LABORATORY, invention_ids
 from greaterbay.actors.network import cognitive_distance, own_levels
 from greaterbay.actors.population import absorptive_base
-from greaterbay.kernels import inlined, lean
-from greaterbay.streams import combine, negative_binomial, uniform
+from greaterbay.kernels import inlined, kernel
+from greaterbay.streams import negative_binomial, uniform
 
 Partners = namedtuple("Partners", ["alive", "a", "b", "type", "explore", "shared"])
 Knowing = namedtuple("Knowing", ["city", "staff", "field_weight", "capability"])
@@ -70,7 +70,7 @@ def novelty_times_understanding(distance, optimum):
     return max(0.0, 4.0 * z * (1.0 - z))
 
 
-@lean
+@kernel
 def barter(one, two):
     """Volume that both sides of an unpaid exchange give: the smaller of the two (Cowan & Jonard 2004)."""
     return min(one, two)
@@ -129,7 +129,7 @@ def tie_speed(nodes, ties, t, p):
     return p.alpha * novelty_times_understanding(distance, best)
 
 
-@lean
+@kernel
 def learn_on_ties(rows, ties, nodes, levels, absorptive, near, core_city, p, one, two, change, learned, learned_core):
     """Permanent learning of both sides of every tie (old levels read, ``change`` (N, K) written; ``one``, ``two`` (K,) room)."""
     for t in rows:
@@ -149,7 +149,7 @@ def learn_on_ties(rows, ties, nodes, levels, absorptive, near, core_city, p, one
             learned_core[b] += cut_b * total_b
 
 
-@lean
+@kernel
 def access_of(nodes, adjacency, levels, basic_pool, barrier, access_share, spillover_border, members, out):
     """Effective capability of every node in its field, geometric mean of the four levels (shape (N,)).
 
@@ -183,7 +183,7 @@ def recombine(levels, field, count, gain):
         levels[weakest] += gain * (1.0 - levels[weakest])
 
 
-@lean
+@kernel
 def develop(nodes, levels, change, effort, spill, research_share, related, counts, weights, rate, loss, row, p):
     """Own research, learning on ties, spillovers and losses, then what inventions change; levels stay in [0, 1].
 
@@ -231,7 +231,7 @@ def invention_means(nodes, money, people, spill, access, real_scale, p, out) -> 
     _invention_means(nodes, money, people, spill, np.empty(spill.shape), access, real_scale, p, out)
 
 
-@lean
+@kernel
 def _invention_means(nodes, money, people, spill, pool, access, real_scale, p, out):
     for c in range(spill.shape[0]):
         for f in range(spill.shape[1]):
@@ -246,7 +246,7 @@ def _invention_means(nodes, money, people, spill, pool, access, real_scale, p, o
                   * pool[nodes.city[i], nodes.field[i]] * (max(access[i], 1e-6) / p.capability_reference) ** p.capability_elasticity)
 
 
-@lean
+@kernel
 def invention_counts(means, ids, key, size, out):
     """Counts by inversion of one uniform for each node."""
     for i in range(means.shape[0]):
@@ -259,7 +259,7 @@ def simulated_share(bay) -> np.ndarray:
     return np.concatenate((np.full(bay.institutes.capacity, bay.scale), np.where(bay.firms.kind == LEADER, bay.scale, 1.0)))
 
 
-@lean
+@kernel
 def _institute_sums(rows, institutes, mass, basic, stock):
     for n in range(rows.shape[0]):
         i = rows[n]
@@ -293,9 +293,9 @@ def spillover_pools(bay) -> np.ndarray:
         by_city = institute_sums(bay, np.flatnonzero(region.institute_state_lab))[2]
         far = bay.values.radiation[:, None] * (1.0 - np.exp(-region.distance_km / p.spillover_distance))
         pool += far * np.maximum(0.0, 1.0 - p.spillover_border * barrier) @ by_city @ region.relatedness_field
-    if bay.spillover_reference is None:
-        bay.spillover_reference = float(pool.mean())
-    return np.minimum(pool / bay.spillover_reference, 4.0)
+    if bay.reference.spillover_reference is None:
+        bay.reference.spillover_reference = float(pool.mean())
+    return np.minimum(pool / bay.reference.spillover_reference, 4.0)
 
 
 def basic_pools(bay) -> np.ndarray:
@@ -348,14 +348,14 @@ def share_knowledge(bay) -> None:
     firms, institutes, quarter = bay.firms, bay.institutes, bay.quarter
     count, cities = institutes.capacity, len(region.city_ids)
     related = region.relatedness_field
-    nodes, adjacency = bay.nodes, bay.adjacency
+    nodes, adjacency = bay.network.nodes, bay.network.adjacency
     n = nodes.alive.size
     levels = np.concatenate((institutes.capability, firms.capability))
     absorptive = np.concatenate((np.full(count, p.institute_absorptive), firms.absorptive.astype(float)))
     barrier = bay.values.barrier_technology[:cities, :cities]
     change, learned, learned_core = np.zeros(levels.shape), np.zeros(n), np.zeros(n)
     one, two = np.empty(levels.shape[1]), np.empty(levels.shape[1])
-    tied = np.flatnonzero(bay.ties.alive.view(bool))
+    tied = bay.ties.alive_rows()
     learn_on_ties(tied, bay.ties.part(Partners), nodes, levels, absorptive, fields_near(related, p), region.core_city, p, one, two, change,
                   learned, learned_core)
     if bay.values.radiation.any():
@@ -373,7 +373,7 @@ def share_knowledge(bay) -> None:
     invention_counts(means, nodes.id, bay.streams.key("invention", quarter), q.dispersion, counts)
 
     per_head = money / np.maximum(people, 1e-9)
-    effort = np.minimum(2.0, np.sqrt(np.maximum(0.0, per_head / bay.effort_reference)))
+    effort = np.minimum(2.0, np.sqrt(np.maximum(0.0, per_head / bay.reference.effort_reference)))
     share = np.zeros((n, len(region.field_ids)))
     share[:count] = institutes.field_weight
     live = firms.alive_rows()
@@ -434,14 +434,16 @@ def member_levels(bay, levels: np.ndarray) -> np.ndarray:
     bits = np.concatenate((bay.institutes.alliances, bay.firms.alliances))
     city = np.concatenate((bay.institutes.city, bay.firms.city))
     own = np.concatenate((bay.institutes.main_field, bay.firms.field))
-    sides = int(bay.side_city.max()) + 1  # one, unless the run is cut apart
-    best, members = np.zeros((bay.alliance_count.size, sides)), np.zeros((bay.alliance_count.size, sides), np.int64)
-    _share_levels(bits, city, own, bay.side_city, bay.values.alliance_sharing, levels, bay.parameters.learning.access, best, members, out)
-    consortium = bay.consortium_node
+    sides = int(bay.world.side_city.max()) + 1  # one, unless the run is cut apart
+    count = bay.network.alliance_count.size
+    best, members = np.zeros((count, sides)), np.zeros((count, sides), np.int64)
+    _share_levels(bits, city, own, bay.world.side_city, bay.values.alliance_sharing, levels, bay.parameters.learning.access, best,
+                  members, out)
+    consortium = bay.network.consortium_node
     for field in range(len(bay.region.field_ids) if consortium.any() else 0):
         everyone = np.flatnonzero((consortium >> np.uint64(field)) & np.uint64(1))
         for side in range(sides):
-            members = everyone[bay.side_city[city[everyone]] == side]
+            members = everyone[bay.world.side_city[city[everyone]] == side]
             if members.size >= 2:
                 best = levels[members, 4 * field: 4 * field + 4].astype(float).mean(axis=1).max()
                 mine = members[own[members] == field]
@@ -449,7 +451,7 @@ def member_levels(bay, levels: np.ndarray) -> np.ndarray:
     return out
 
 
-@lean
+@kernel
 def _share_levels(bits, city, own, side_city, used, levels, access, best, members, out):
     """``best`` level and number of ``members`` of each alliance and side (A, S), and what members may use of it (N,)."""
     for i in range(bits.shape[0]):
@@ -475,7 +477,7 @@ def make_inventions(bay, nodes, counts: np.ndarray, basic: np.ndarray, simulated
         return
     makers, ordinal, identity = np.empty(number, np.int64), np.empty(number, np.int64), np.empty(number, np.uint64)
     _list_makers(counts, makers, ordinal)
-    _invention_ids(nodes.id[makers], quarter, ordinal, identity)
+    invention_ids(nodes.id[makers], quarter, ordinal, identity)
     rows = inventions.free_rows(makers.size)
     city, field = nodes.city[makers], nodes.field[makers]
     count = bay.institutes.capacity
@@ -486,7 +488,7 @@ def make_inventions(bay, nodes, counts: np.ndarray, basic: np.ndarray, simulated
     field[wide] = (draw_field[wide, None] * cumulative[:, -1:] > cumulative).sum(axis=1)
     draw = bay.streams.uniforms("quality", quarter, identity)
     tail = np.minimum(1.0 / np.maximum(draw, 1e-4) ** (1.0 / q.quality_tail), 400.0) * (q.quality_tail - 1.0) / q.quality_tail
-    known = np.maximum(basic[city, field], 0.02) / bay.basic_reference
+    known = np.maximum(basic[city, field], 0.02) / bay.reference.basic_reference
     ties = partner_of_invention(bay, makers, identity)
     weight = nodes.weight[makers] / simulated[makers]
     quality = tail * known**q.quality_basic
@@ -496,7 +498,7 @@ def make_inventions(bay, nodes, counts: np.ndarray, basic: np.ndarray, simulated
     bay.tally.add("science_output", city[wide], weight[wide])
 
 
-@lean
+@kernel
 def _list_makers(counts, makers, ordinal):
     n = 0
     for i in range(counts.shape[0]):
@@ -505,13 +507,7 @@ def _list_makers(counts, makers, ordinal):
             n += 1
 
 
-@lean
-def _invention_ids(maker_id, quarter, ordinal, out):
-    for i in range(out.shape[0]):
-        out[i] = combine(combine(maker_id[i], quarter), ordinal[i])
-
-
-@lean
+@kernel
 def _write_inventions(inventions, rows, identity, field, city, makers, partner, weight, quality, institutes, quarter):
     for n in range(rows.shape[0]):
         i = rows[n]
@@ -526,7 +522,7 @@ def _write_inventions(inventions, rows, identity, field, city, makers, partner, 
 
 def partner_of_invention(bay, makers: np.ndarray, identity: np.ndarray) -> np.ndarray:
     """Partner with whom an invention was made: one of the maker's ties, drawn, or -1 (chance ties / (1 + ties))."""
-    adjacency = bay.adjacency
+    adjacency = bay.network.adjacency
     degree = adjacency.offset[makers + 1] - adjacency.offset[makers]
     draw = bay.streams.uniforms("member", bay.quarter, identity)
     at = np.floor(draw * (degree + 1)).astype(int)

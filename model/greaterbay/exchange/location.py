@@ -136,7 +136,7 @@ def tax_rate(bay, rows: np.ndarray) -> np.ndarray:
     """Profit tax rate of firms (n,): that of the city; a recognised firm from elsewhere keeps a lower one of where it was recognised."""
     firms, region = bay.firms, bay.region
     city = firms.city[rows]
-    rate = bay.profit_tax_city[city]
+    rate = bay.world.profit_tax_city[city]
     recognition = bay.values.firm_recognition
     if recognition.any():
         kept = np.minimum(rate, region.profit_tax_jurisdiction[firms.home[rows]])

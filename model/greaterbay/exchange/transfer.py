@@ -23,12 +23,15 @@ from collections import namedtuple
 
 import numpy as np
 
+from greaterbay.actors.columns import sorted_by_id
 from greaterbay.actors.invention import ABANDONED, MARKET
+from greaterbay.actors.network import city_of_node
 from greaterbay.exchange import services
 from greaterbay.exchange.introductions import in_bottleneck
 from greaterbay.exchange.partnering import cumulative_products, pick_two
-from greaterbay.kernels import lean
+from greaterbay.kernels import kernel
 from greaterbay.policy.coordination import platform_with_offers
+from greaterbay.region import cuts
 from greaterbay.streams import gumbel, uniform
 
 NOTHING, LICENCE, SALE, JOINT, IMPORT = range(5)
@@ -39,7 +42,7 @@ Offers = namedtuple("Offers", ["id", "owner", "city", "field", "quality", "stage
 Keys = namedtuple("Keys", ["need", "offer", "utility", "channel"])
 
 
-@lean
+@kernel
 def _take(firms, inventions, shelf, exchange, adjacency, institutes, travel_log, barrier, institute_barrier, related, dependence, further,
           rights, money, keys, p, channel, chosen):
     for r in range(firms.alive.shape[0]):
@@ -123,33 +126,7 @@ def _take(firms, inventions, shelf, exchange, adjacency, institutes, travel_log,
             chosen[r] = -1
 
 
-@lean
-def _sort_by_id(ids, rows, shift, start, key, out):
-    for k in range(rows.shape[0]):
-        start[(ids[rows[k]] >> shift) + np.uint64(1)] += 1
-    for g in range(1, start.shape[0]):
-        start[g] += start[g - 1]
-    for k in range(rows.shape[0]):
-        i = ids[rows[k]]
-        at = start[i >> shift]
-        start[i >> shift] += 1
-        key[at], out[at] = i, rows[k]
-    for k in range(1, rows.shape[0]):  # by insertion: no row is far from its place
-        i, row, at = key[k], out[k], k
-        while at > 0 and key[at - 1] > i:
-            key[at], out[at] = key[at - 1], out[at - 1]
-            at -= 1
-        key[at], out[at] = i, row
-
-
-def sorted_by_id(ids: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Rows in the order of identity. Identities are hashes, so their first bits put a row almost where it belongs."""
-    bits, out = max(1, rows.size.bit_length()), np.empty(rows.size, np.int64)
-    _sort_by_id(ids, rows, np.uint64(64 - bits), np.zeros((1 << bits) + 1, np.int64), np.empty(rows.size, np.uint64), out)
-    return out
-
-
-@lean
+@kernel
 def _lay_out(by_id, marketed, goods, row, start, node_row, node_start, stock, weight_cum):
     """Group rows in the order of identity by cell and by owner; ``start`` (cells + 2,) and ``node_start`` (N + 2,) end as where
     each group begins, ``stock`` (C, F) as the weight of each cell, ``weight_cum`` as the weight before each place of ``row``."""
@@ -205,7 +182,7 @@ def share_income(bay, rows: np.ndarray, income: np.ndarray, user_city: np.ndarra
     for node, amount in ((inventions.owner[rows], income * own), (partner, income * (1.0 - own))):
         valid = node >= 0
         node, amount, origin = node[valid], amount[valid], user_city[valid]
-        city = bay.city_of_node(node)
+        city = city_of_node(bay, node)
         firm = node >= count
         bay.ledger.pay("licence", "firm", origin[firm], "firm", city[firm], amount[firm])
         bay.ledger.pay("licence", "firm", origin[~firm], "institute", city[~firm], amount[~firm])
@@ -225,7 +202,7 @@ def further_offers(bay) -> tuple[np.ndarray, np.ndarray]:
         if value.any():
             draw = bay.streams.uniforms("transfer_offer", quarter, firms.id[rows], number)
             seen[rows] += np.where(draw < value[cell], int(offers), 0)
-    further[in_bottleneck(bay, bay.nodes) - bay.institutes.capacity] += int(p.bottleneck_offers)
+    further[in_bottleneck(bay, bay.network.nodes) - bay.institutes.capacity] += int(p.bottleneck_offers)
     return further, rights
 
 
@@ -246,8 +223,8 @@ def transfer_technology(bay) -> None:
     # under uniform rules of disposal the results of a city's institutes lose less to the barrier
     barrier = institute_barrier = np.ascontiguousarray(bay.values.barrier_technology[:cities, :cities])
     if bay.values.disposal_uniform.any():
-        institute_barrier = bay.walled(barrier * (1.0 - bay.values.disposal_uniform)[None, :])
-    _take(firms.part(Users), inventions.part(Offers), shelf, exchange, bay.adjacency, count, np.log1p(minutes / 30.0), barrier,
+        institute_barrier = cuts.keep(bay.world.cut_pairs, barrier * (1.0 - bay.values.disposal_uniform)[None, :])
+    _take(firms.part(Users), inventions.part(Offers), shelf, exchange, bay.network.adjacency, count, np.log1p(minutes / 30.0), barrier,
           institute_barrier, region.relatedness_field, region.import_dependence_field, further, rights, money, keys, p, channel, chosen)
     users = np.flatnonzero(chosen >= 0)
     # one invention is sold once a quarter: the buyer with the first identity, the others license it
