@@ -40,14 +40,28 @@ def schedule() -> str:
     """The phases of the quarter and what is called in each."""
     from greaterbay.timeline import PHASES
 
-    return markdown(("phase", "heading", "calls, in this order"), (
-        (p.number, f"{p.title} ({p.title_zh})", ", ".join(f"`{call}`" for call in p.calls)) for p in PHASES))
+    return markdown(("phase", "heading", "call", "reads", "writes"), (
+        (p.number, f"{p.title} ({p.title_zh})", f"`{call.name}`", ", ".join(call.reads.split()), ", ".join(call.writes.split()))
+        for p in PHASES for call in p.calls))
 
 
-def state(columns) -> str:
-    """The state variables of one kind of actor."""
-    return markdown(("variable", "meaning", "unit", "stored as"), (
-        (f"`{c.name}`", c.meaning, c.unit, c.dtype + (f" × {c.width}" if c.width else "")) for c in columns))
+def state_of(group: str) -> str:
+    """The members of one group of state."""
+    from greaterbay import state, timeline
+
+    writers = timeline.writers()
+    return markdown(("member", "meaning", "unit", "stored as", "written in phase"), (
+        (f"`{m.name}`", m.meaning, m.unit, f"{m.stored} ({m.shape})" if m.shape else m.stored, ", ".join(map(str, writers[m.id])) or "–")
+        for m in state.table()[group].values()))
+
+
+def state_groups() -> str:
+    """Every group of state that is no table of actors, with its members."""
+    from greaterbay import state
+
+    parts = [f"`{group}`: {title} ({title_zh})\n\n{state_of(group)}" for group, (title, title_zh) in state.TITLES.items()
+             if group not in state.TABLES]
+    return "\n".join(parts)
 
 
 def sources(reference: str, key: str) -> str:
@@ -118,12 +132,10 @@ def makers() -> dict[str, Callable[[], str]]:
     from functools import partial
 
     from greaterbay import parameters
-    from greaterbay.actors import firm, fund, institute, invention, person
+    from greaterbay.state import TABLES
 
     found: dict[str, Callable[[], str]] = {"schedule": schedule}
-    kinds = {"firm": firm.COLUMNS, "institute": institute.COLUMNS, "person": person.COLUMNS,
-             "fund": fund.COLUMNS, "invention": invention.COLUMNS, "tie": invention.TIE_COLUMNS}
-    found |= {f"state.{kind}": partial(state, columns) for kind, columns in kinds.items()}
+    found |= {f"state.{group}": partial(state_of, group) for group in TABLES} | {"state.groups": state_groups}
     found |= {f"parameters.{name}": partial(group, name) for name in parameters.groups()}
     found |= {"levers": levers, "headlines": headlines, "accounts": accounts, "streams": streams,
               "invariants": invariants}

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from greaterbay.warm_up import warm_key
 from greaterbay import Bay, outputs
 from greaterbay.comparison import effects
+from greaterbay.warm_up import warm_key
 from small_bay import differing, lever, record_bytes, small_scenario
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "performance"))

@@ -127,7 +127,8 @@ def fast_measures(bay) -> dict[str, float]:
 def users_now(bay) -> int:
     """Firm-technology pairs in use."""
     live = bay.firms.alive_rows()
-    return sum(int(((bay.firms.adopted[live] >> np.uint64(t)) & np.uint64(1)).sum()) for t, tech in enumerate(bay.technologies.tracked) if tech)
+    used = [t for t, technology in enumerate(bay.technologies.tracked) if technology]
+    return sum(int(((bay.firms.adopted[live] >> np.uint64(t)) & np.uint64(1)).sum()) for t in used)
 
 
 def objects(bay, seed: int) -> Core:

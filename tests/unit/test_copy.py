@@ -111,7 +111,7 @@ def test_a_branch_may_end_later_or_follow_fewer_probes():
     (("run.start=2023-01-01",), "run.start"),
     (("parameters.learning.alpha=0.2",), "its parameters differ"),
     (("run.end=2024-03-31",), "it ends in 2024Q1, before the present quarter 2024Q4"),
-    (("probes.new.city='macao'", "probes.new.field='quantum'", "probes.new.start=2024-04-01"), "probe new would have been launched in 2024Q2"),
+    (("probes.new.city='macao'", "probes.new.field='quantum'", "probes.new.start=2024-04-01"), "new would have been launched in 2024Q2"),
 ])
 def test_a_scenario_with_another_past_is_refused(more, message):
     with pytest.raises(ValueError, match=message):

@@ -9,7 +9,7 @@ from trial_bay import among_cities, change, city, crossing, play
 from greaterbay.actors.firm import LEADER, STARTUP
 from greaterbay.actors.fund import BANK, GUIDANCE, VENTURE
 from greaterbay.actors.invention import FIRM_INSTITUTE
-from greaterbay.exchange import credit, finance, grants, productivity, venture
+from greaterbay.exchange import credit, grants, productivity, venture
 from greaterbay.exchange.credit import credit_limit
 from greaterbay.exchange.venture import guidance_effect, posterior_mean
 from greaterbay.parameters import Parameters

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from trial_bay import change, city, play, strong, together
 
-from greaterbay.warm_up import warm_key
 from greaterbay import clock
 from greaterbay.policy import catalogue, named_values
 from greaterbay.policy.coordination import execution
 from greaterbay.policy.levers import ACTOR_KINDS
 from greaterbay.scenario.schema import LeverSetting
+from greaterbay.warm_up import warm_key
 
 LEVERS = catalogue.levers()
 # values that are formed from named ones: named value -> what changes with it
