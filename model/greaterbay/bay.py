@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import os
+from collections.abc import Mapping
 
 import mesa
 import numpy as np
@@ -21,6 +22,7 @@ from greaterbay.build import build, register_agents
 from greaterbay.clock import WARM_UP_QUARTERS
 from greaterbay.exchange import entry
 from greaterbay.ledger import LedgerError
+from greaterbay.mechanisms import Mechanisms, choices
 from greaterbay.parameters import Parameters
 from greaterbay.policy import catalogue
 from greaterbay.record import Record
@@ -46,6 +48,9 @@ class Bay(mesa.Model):
         Replicate k depends on (seed, k) only.
     parameters
         Changes of parameters by declared id, on top of the scenario's.
+    mechanisms
+        Other forms of mechanisms by id, on top of the scenario's: ``"off"``, ``"on"``, a function, or ``"MODULE:NAME"``
+        (``greaterbay.mechanisms``); ``MechanismError`` says what does not fit.
     warm_folder
         Folder in which the warm-up state is kept for other scenarios of the same replicate; None keeps it in memory only.
 
@@ -55,7 +60,8 @@ class Bay(mesa.Model):
     """
 
     def __init__(self, *, scenario="baseline", seed: int | None = None, replicate: int = 0,
-                 parameters: dict[str, float] | None = None, warm_folder: str | os.PathLike | None = None):
+                 parameters: dict[str, float] | None = None, mechanisms: Mapping[str, object] | None = None,
+                 warm_folder: str | os.PathLike | None = None):
         super().__init__(seed=0)
         from greaterbay.scenario.load import load_scenario
         from greaterbay.scenario.schema import Scenario
@@ -67,6 +73,8 @@ class Bay(mesa.Model):
         self.seed_used = run.seed if seed is None else int(seed) % 2**63
         self.replicate, self.scale = int(replicate), float(run.scale)
         self.streams = Streams(self.seed_used, self.replicate)
+        chosen = choices({**self.scenario.mechanisms, **(mechanisms or {})})
+        self.mechanisms = Mechanisms()  # the warm-up is the same for all
         self.start, self.end = run.start, run.end
         self.timings: dict[int, float] = {}
         self.watch = None  # called after each phase, to measure what a quarter's end no longer shows
@@ -75,6 +83,7 @@ class Bay(mesa.Model):
         build(self)
         warm_up.warm_up(self, warm_folder)
         warm_up.release(self)
+        self.mechanisms = Mechanisms(chosen)
 
     # ---------------------------------------------------------------- stepping
 

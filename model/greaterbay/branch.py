@@ -13,6 +13,7 @@ import numpy as np
 
 from greaterbay import clock, warm_up
 from greaterbay.build import list_technologies, open_record
+from greaterbay.mechanisms import Mechanisms
 from greaterbay.policy.instruments import Instruments
 from greaterbay.policy.levers import Values
 
@@ -28,7 +29,7 @@ def branch(bay, scenario):
     check(bay, scenario)
     new = copy.deepcopy(bay)
     was_cut = new.world.cut_pairs is not None
-    new.scenario, new.end = scenario, scenario.run.end
+    new.scenario, new.end, new.mechanisms = scenario, scenario.run.end, Mechanisms(scenario.mechanisms)
     take_probes(new, bay)
     take_levers(new, bay)
     if scenario.run.cut != "none" and not was_cut:

@@ -36,10 +36,7 @@ from greaterbay.actors.columns import sums_by_cell
 from greaterbay.actors.firm import LEADER
 from greaterbay.actors.invention import ABANDONED, FIRST_USE, MARKET, PILOT, PROOF, Projects, in_stages, under_way
 from greaterbay.exchange import services
-from greaterbay.exchange.developers import find_developers
-from greaterbay.exchange.facilities import allot_facilities, serve_by_proof_centres
 from greaterbay.exchange.insurance import insure_first_use
-from greaterbay.exchange.pilots import fund_pilots
 from greaterbay.kernels import kernel
 from greaterbay.measures import city_sales, city_skills
 from greaterbay.policy.coordination import barrier_to_role, role_share, users_shown
@@ -134,6 +131,11 @@ def stage_gains(bay) -> np.ndarray:
     return gains
 
 
+def no_gains(bay) -> np.ndarray:
+    """Off: a stage succeeds as its field's table says, whatever is in reach."""
+    return np.zeros((len(bay.region.city_ids), len(bay.region.field_ids), 4))
+
+
 def lead_users_in_reach(bay) -> tuple[np.ndarray, np.ndarray]:
     """Sales of leaders of the field downstream, discounted by travel (C, F), and their mean over cities (1, F)."""
     region, cities = bay.region, len(bay.region.city_ids)
@@ -173,20 +175,20 @@ def paid_demonstrations(bay, users: np.ndarray) -> np.ndarray:
 def convert(bay) -> None:
     """The quarter's work on all projects."""
     p, region, inventions, quarter = bay.parameters.conversion, bay.region, bay.inventions, bay.quarter
-    tally = bay.tally
+    tally, mechanisms = bay.tally, bay.mechanisms
     shown = services.pass_along(bay)
     projects = under_way(inventions)
-    find_developers(bay, shown, projects)
-    serve_by_proof_centres(bay, projects)
-    allot_facilities(bay, projects)
-    fund_pilots(bay, shown, projects)
+    mechanisms.developers(bay, shown, projects)
+    mechanisms.proof_of_concept(bay, projects)
+    mechanisms.facilities(bay, projects)
+    mechanisms.pilot_money(bay, shown, projects)
     total = np.clip(region.conversion_field * p.success_spread, 0.01, 0.9)
     quarters = np.maximum(1.0, region.duration_years_field)  # years * 4 quarters / 4 stages
     outcome = np.empty(projects.size, np.int8)
     count = bay.institutes.capacity
     led = services.own_lead_users(bay)
     led_gain = own_lead_gain(bay) if led.any() else np.zeros((len(region.city_ids), len(region.field_ids)))
-    advance(inventions.part(Projects), quarters, total**0.25, stage_gains(bay), led, led_gain, p.capability_gain, p.proof_gain,
+    advance(inventions.part(Projects), quarters, total**0.25, mechanisms.stage_success(bay), led, led_gain, p.capability_gain, p.proof_gain,
             p.facility_speed, bay.firms.access, count, bay.parameters.invention.capability_reference,
             bay.streams.key("stage_time", quarter), bay.streams.key("stage_success", 0), projects, outcome)
     # a result that waits too long for money or a developer is given up

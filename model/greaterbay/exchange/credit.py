@@ -96,24 +96,28 @@ def cover_losses(bay, rows: np.ndarray) -> None:
     np.add.at(bay.funds.cash, desk, returned + due)
 
 
-def lend(bay) -> None:
-    """Interest and repayment, then new credit for firms short of money."""
-    f, firms, funds, ledger, region, quarter = bay.parameters.finance, bay.firms, bay.funds, bay.ledger, bay.region, bay.quarter
-    cities = len(region.city_ids)
-    desk = np.full(cities, -1, np.int64)
-    desk[funds.city[funds.kind == BANK]] = np.flatnonzero(funds.kind == BANK)
+def serve_debt(bay) -> None:
+    """Interest and repayment of the quarter, as far as there is money."""
+    f, firms, funds, ledger = bay.parameters.finance, bay.firms, bay.funds, bay.ledger
     debtors = np.flatnonzero((firms.alive == 1) & (firms.loan > 0.0))
-    if debtors.size:
-        weight, city = firms.weight[debtors], firms.city[debtors].astype(np.int64)
-        interest = np.minimum(firms.loan[debtors] * f.interest, np.maximum(firms.cash[debtors], 0.0))
-        back = np.minimum(firms.loan[debtors] * f.repayment, np.maximum(firms.cash[debtors] - interest, 0.0))
-        ledger.pay("interest", "firm", city, "bank", city, interest * weight)
-        ledger.pay("repayment", "firm", city, "bank", city, back * weight)
-        firms.cash[debtors] -= interest + back
-        firms.loan[debtors] -= back
-        np.add.at(funds.cash, desk[city], (interest + back) * weight)
-        np.add.at(funds.committed, desk[city], -back * weight)
-    insure_loans(bay)
+    if debtors.size == 0:
+        return
+    desk = row_of_fund(bay, BANK)
+    weight, city = firms.weight[debtors], firms.city[debtors].astype(np.int64)
+    interest = np.minimum(firms.loan[debtors] * f.interest, np.maximum(firms.cash[debtors], 0.0))
+    back = np.minimum(firms.loan[debtors] * f.repayment, np.maximum(firms.cash[debtors] - interest, 0.0))
+    ledger.pay("interest", "firm", city, "bank", city, interest * weight)
+    ledger.pay("repayment", "firm", city, "bank", city, back * weight)
+    firms.cash[debtors] -= interest + back
+    firms.loan[debtors] -= back
+    np.add.at(funds.cash, desk[city], (interest + back) * weight)
+    np.add.at(funds.committed, desk[city], -back * weight)
+
+
+def lend(bay) -> None:
+    """New credit for firms short of money."""
+    f, firms, funds, ledger, region, quarter = bay.parameters.finance, bay.firms, bay.funds, bay.ledger, bay.region, bay.quarter
+    cities, desk = len(region.city_ids), row_of_fund(bay, BANK)
     rows = firms.alive_rows()
     rows = rows[firms.kind[rows] != LEADER]
     need = np.maximum(0.0, f.buffer * firms.rd_paid[rows] - firms.cash[rows])
@@ -139,3 +143,7 @@ def lend(bay) -> None:
     firms.loan[rows] += amount
     np.add.at(funds.cash, desk[city], -amount * weight)
     np.add.at(funds.committed, desk[city], amount * weight)
+
+
+def no_credit(bay) -> None:
+    """Off: banks lend nothing new; loans are served and repaid."""

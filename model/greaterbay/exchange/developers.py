@@ -49,6 +49,10 @@ def find_developers(bay, shown: np.ndarray | None = None, projects: np.ndarray |
         share_with_developers(bay, rest[ruled])
 
 
+def no_developers(bay, shown: np.ndarray | None = None, projects: np.ndarray | None = None) -> None:
+    """Off: a result of an institute finds no firm."""
+
+
 def match_needs(bay, results: np.ndarray) -> None:
     """Where firms' needs are collected, a result is shown to a firm in reach that has stated its need (chance ``demand_match``)."""
     firms, count = bay.firms, bay.institutes.capacity

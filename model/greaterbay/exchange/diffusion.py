@@ -38,6 +38,10 @@ from greaterbay.streams import combine, identity_of, normal, uniform
 
 VINTAGES = 2
 CHAIN_STEPS = 5  # steps of the chain from upstream (position 0) to downstream (1)
+Offer = namedtuple("Offer", [
+    "slots", "fields", "ages", "identities", "gains", "costs", "risks", "start", "useful", "outside", "city_share", "chain_share",
+    "bay_share", "aid_rate", "aid_left",
+])
 Technology = namedtuple("Technology", ["bit", "field", "launch", "gain", "name", "kind"])
 Adopters = namedtuple("Adopters", [
     "alive", "id", "city", "field", "kind", "chain", "weight", "absorptive", "adopted", "sales", "cash", "rd_paid",
@@ -265,54 +269,97 @@ def pay_adoption_aid(bay, new: np.ndarray, bits: np.ndarray, costs: np.ndarray, 
     instruments.settle(bay, rows[~waits], aid[~waits], payer[~waits])
 
 
+def offer_of(bay, slots: list[int], users: np.ndarray, possible: np.ndarray) -> Offer:
+    """What firms know of the T technologies in these slots at the beginning of the quarter.
+
+    ``slots`` (T,) bits of the adoption mask, ``fields`` (T,), ``ages`` (T,) quarters since launch, ``identities`` (T,) for keyed draws,
+    ``gains`` (T,) log productivity, ``costs`` (T,) and ``risks`` (T,) shares of yearly sales; technologies of use to a field f are
+    ``useful[start[f]:start[f + 1]]``; ``outside`` (C, T) chance of hearing from outside a quarter; ``city_share``, ``bay_share``
+    (C, T) and ``chain_share`` (C, F, steps, T) shares of users; ``aid_rate``, ``aid_left`` (rows of firms,) public help with the cost,
+    its share and its limit in million CNY.
+    """
+    p, region = bay.parameters.diffusion, bay.region
+    bits = np.array(slots, np.int64)
+    technology = [bay.technologies.tracked[t] for t in slots]
+    fields = np.array([t.field for t in technology], np.int64)
+    age = np.array([bay.quarter - t.launch for t in technology], float)
+    costs = p.cost * region.adoption_gain_field[fields] * np.exp(-p.cost_fall * age)
+    share = np.ascontiguousarray(users[:, slots] / np.maximum(possible[:, slots], 1e-12))
+    outside = np.full(share.shape, p.outside)
+    if bay.values.demonstration.any():
+        # visitors of a demonstration project see its technology at work
+        outside += p.demonstration_visits * demonstrated(bay)[:, fields] / np.maximum(possible[:, slots], 1e-12)
+    identities = np.array([technology_identity(t.name, t.launch) for t in technology], np.uint64)
+    return Offer(bits, fields, age, identities, np.array([t.gain for t in technology]), costs, np.full(bits.size, p.risk),
+                 *listed(useful_to(bay, fields)), outside, share, bay.mechanisms.chain_imitation(bay, bits, fields),
+                 experience(bay, users[:, slots], possible[:, slots]), *instruments.relief(bay, "adoption"))
+
+
+def experience(bay, users: np.ndarray, possible: np.ndarray) -> np.ndarray:
+    """Share of users among all firms in reach of a city (C, T): of the whole bay, unless the run is cut apart."""
+    of_city = bay.world.side_city
+    side = of_city[:, None] == np.arange(int(of_city.max()) + 1)[None, :]
+    share = np.stack([users[at].sum(axis=0) / np.maximum(possible[at].sum(axis=0), 1e-12) for at in side.T])
+    return np.ascontiguousarray(share[of_city])
+
+
+def adopt(bay, offer: Offer) -> tuple[np.ndarray, np.ndarray]:
+    """First adoptions by hazard and worth: bit masks of technologies taken up (rows of firms,), and how many of them by who
+    has a partner in a core city that uses it (rows of firms,)."""
+    firms = bay.firms
+    keys = Keys(bay.streams.key("adopt", bay.quarter), bay.streams.key("adopt_risk", 0))
+    new, from_core = np.zeros(firms.capacity, np.uint64), np.zeros(firms.capacity)
+    spread(firms.part(Adopters), bay.network.adjacency, bay.institutes.capacity, offer.slots, offer.identities, offer.start, offer.useful,
+           offer.outside, offer.gains, offer.costs, offer.risks, bay.values.first_use_cover_firm, offer.city_share, offer.chain_share,
+           offer.bay_share, bay.region.core_city, offer.aid_rate, offer.aid_left, keys, bay.parameters.diffusion, new, from_core)
+    return new, from_core
+
+
+def nobody_adopts(bay, offer: Offer) -> tuple[np.ndarray, np.ndarray]:
+    """Off: no firm takes up anything."""
+    return np.zeros(bay.firms.capacity, np.uint64), np.zeros(bay.firms.capacity)
+
+
+def no_chain(bay, bits: np.ndarray, fields: np.ndarray) -> np.ndarray:
+    """Off: nobody hears from suppliers or customers."""
+    return np.zeros((len(bay.region.city_ids), len(bay.region.field_ids), CHAIN_STEPS, bits.size))
+
+
+def no_vintages(bay) -> None:
+    """Off: no vintage is launched any more; those in use stay."""
+
+
+def take_up(bay, new: np.ndarray, from_core: np.ndarray, offer: Offer) -> None:
+    """Who adopts pays, gains productivity and is booked."""
+    firms = bay.firms
+    rows = np.flatnonzero(new)
+    took = ((new[rows, None] >> offer.slots.astype(np.uint64)) & np.uint64(1)) == 1
+    count = took.sum(axis=1).astype(float)
+    gain, cost = np.cumsum(took * offer.gains, axis=1)[:, -1], np.cumsum(took * offer.costs, axis=1)[:, -1]
+    price = np.minimum(cost * 4.0 * firms.sales[rows], np.maximum(firms.cash[rows], 0.0))
+    firms.adopted[rows] |= new[rows]
+    firms.cash[rows] -= price
+    city, weight = firms.city[rows].astype(np.int64), firms.weight[rows]
+    bay.ledger.pay("adoption", "firm", city, "outside", city, price * weight)
+    firms.productivity[rows] += gain * firms.absorptive[rows]
+    gained = np.bincount(city, weights=gain * firms.absorptive[rows] * weight, minlength=len(bay.region.city_ids))
+    bay.economy.adoption_gain_city += gained / np.maximum(bay.reference.firms_start, 1e-12)
+    bay.tally.add("adoptions", city, count * weight)
+    bay.tally.add("adoptions_from_core", city, from_core[rows] * weight)
+
+
 def spread_technologies(bay) -> None:
     """Phase 9: launches, first adoptions, their costs and gains, and the books of diffusion."""
-    p, firms, region, quarter = bay.parameters.diffusion, bay.firms, bay.region, bay.quarter
-    launch_vintages(bay)
+    bay.mechanisms.vintages(bay)
     launch_probes(bay)
     users, possible = count_users(bay)
-    active = [t for t, technology in enumerate(bay.technologies.tracked) if technology is not None and technology.launch <= quarter]
+    active = [t for t, technology in enumerate(bay.technologies.tracked) if technology is not None and technology.launch <= bay.quarter]
     if active:
-        bits = np.array(active, np.int64)
-        technology = [bay.technologies.tracked[t] for t in active]
-        fields = np.array([t.field for t in technology], np.int64)
-        gains = np.array([t.gain for t in technology])
-        age = np.array([quarter - t.launch for t in technology], float)
-        costs = p.cost * region.adoption_gain_field[fields] * np.exp(-p.cost_fall * age)
-        risks = np.full(len(active), p.risk)
-        share = np.ascontiguousarray(users[:, active] / np.maximum(possible[:, active], 1e-12))
-        # experience of all firms in reach: of the whole bay, unless the run is cut apart
-        side = bay.world.side_city[:, None] == np.arange(int(bay.world.side_city.max()) + 1)[None, :]
-        bay_share = np.stack([users[at][:, active].sum(axis=0) / np.maximum(possible[at][:, active].sum(axis=0), 1e-12) for at in side.T])
-        bay_share = np.ascontiguousarray(bay_share[bay.world.side_city])
-        outside = np.full(share.shape, p.outside)
-        if bay.values.demonstration.any():
-            # visitors of a demonstration project see its technology at work
-            outside += p.demonstration_visits * demonstrated(bay)[:, fields] / np.maximum(possible[:, active], 1e-12)
-        keys = Keys(bay.streams.key("adopt", quarter), bay.streams.key("adopt_risk", 0))
-        new, from_core = np.zeros(firms.capacity, np.uint64), np.zeros(firms.capacity)
-        identities = np.array([technology_identity(t.name, t.launch) for t in technology], np.uint64)
-        aid_rate, aid_left = instruments.relief(bay, "adoption")
-        start, useful = listed(useful_to(bay, fields))
-        spread(firms.part(Adopters), bay.network.adjacency, bay.institutes.capacity, bits, identities, start, useful, outside, gains, costs,
-               risks, bay.values.first_use_cover_firm, share, chain_shares(bay, bits, fields), bay_share, region.core_city, aid_rate,
-               aid_left, keys, p, new, from_core)
-        if aid_rate.any():
-            pay_adoption_aid(bay, new, bits, costs, aid_rate, aid_left)
-        rows = np.flatnonzero(new)
-        took = ((new[rows, None] >> bits.astype(np.uint64)) & np.uint64(1)) == 1
-        count = took.sum(axis=1).astype(float)
-        gain, cost = np.cumsum(took * gains, axis=1)[:, -1], np.cumsum(took * costs, axis=1)[:, -1]
-        price = np.minimum(cost * 4.0 * firms.sales[rows], np.maximum(firms.cash[rows], 0.0))
-        firms.adopted[rows] |= new[rows]
-        firms.cash[rows] -= price
-        city, weight = firms.city[rows].astype(np.int64), firms.weight[rows]
-        bay.ledger.pay("adoption", "firm", city, "outside", city, price * weight)
-        firms.productivity[rows] += gain * firms.absorptive[rows]
-        gained = np.bincount(city, weights=gain * firms.absorptive[rows] * weight, minlength=len(region.city_ids))
-        bay.economy.adoption_gain_city += gained / np.maximum(bay.reference.firms_start, 1e-12)
-        bay.tally.add("adoptions", city, count * weight)
-        bay.tally.add("adoptions_from_core", city, from_core[rows] * weight)
+        offer = offer_of(bay, active, users, possible)
+        new, from_core = bay.mechanisms.adoption(bay, offer)
+        if offer.aid_rate.any():
+            pay_adoption_aid(bay, new, offer.slots, offer.costs, offer.aid_rate, offer.aid_left)
+        take_up(bay, new, from_core, offer)
         users, possible = count_users(bay)
     bay.tally.set("adopters_technology", users)
     bay.tally.set("potential_technology", possible)

@@ -26,6 +26,10 @@ def serve_by_proof_centres(bay, projects: np.ndarray | None = None) -> None:
         cultivate(bay, new, draw - coverage)
 
 
+def no_proof_centres(bay, projects: np.ndarray | None = None) -> None:
+    """Off: no result is served with proof of concept."""
+
+
 def cultivate(bay, new: np.ndarray, draw: np.ndarray) -> None:
     """Cultivating cities serve a share of new results that no centre of the own city took up, and pay for it.
 
@@ -79,3 +83,8 @@ def allot_facilities(bay, projects: np.ndarray | None = None) -> None:
     served = rows[draw < share[inventions.city[rows]]]
     inventions.facility[served] = 1
     bay.tally.add("facility_projects", inventions.city[served], inventions.weight[served])
+
+
+def no_facilities(bay, projects: np.ndarray | None = None) -> None:
+    """Off: no project has a place in a shared facility."""
+    bay.inventions.facility[:] = 0

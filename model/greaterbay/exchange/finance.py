@@ -6,21 +6,23 @@ the joint fund), venture capital (``venture.py``) and bank credit (``credit.py``
 
 from __future__ import annotations
 
-from greaterbay.exchange.credit import lend
-from greaterbay.exchange.grants import donate, fund_institutes, give_grants, pay_joint_fund
-from greaterbay.exchange.venture import invest_venture, list_directly, renew_funds, sell_stakes
+from greaterbay.exchange.credit import insure_loans, serve_debt
+from greaterbay.exchange.grants import donate, fund_institutes, pay_joint_fund
+from greaterbay.exchange.venture import list_directly, renew_funds, sell_stakes
 from greaterbay.policy import instruments
 
 
 def move_money(bay) -> None:
     """Phase 7 in order: government budgets, grants, joint fund, venture, exits, credit."""
     fund_institutes(bay)
-    give_grants(bay)
+    bay.mechanisms.grants(bay)
     pay_joint_fund(bay)
     instruments.run(bay)
     donate(bay)
     renew_funds(bay)
-    invest_venture(bay)
+    bay.mechanisms.venture_rounds(bay)
     list_directly(bay)
     sell_stakes(bay)
-    lend(bay)
+    serve_debt(bay)
+    insure_loans(bay)
+    bay.mechanisms.credit(bay)

@@ -226,3 +226,7 @@ def pay_joint_fund(bay) -> None:
             bay.tally.flow("flow_capital_grant_institute", place[side], institute_city[done], amount * part[side])
         np.add.at(institutes.cash, institute[done], amount)
         np.add.at(institutes.grant_cash, institute[done], amount)
+
+
+def no_grants(bay) -> None:
+    """Off: cities give no grants of their own to firms; the money returns to the general budget."""

@@ -27,19 +27,17 @@ from collections import namedtuple
 
 import numpy as np
 
-from greaterbay.actors.alliance import join_alliances
-from greaterbay.actors.columns import sums_by_cell
 from greaterbay.actors.firm import LEADER, SMALL, STARTUP
 from greaterbay.actors.network import end_ties, see_ties
-from greaterbay.actors.population import absorptive_base
-from greaterbay.exchange import entry, location
-from greaterbay.exchange.demography import free_firm_rows, move_firms, remove_firms, seat_firms
+from greaterbay.exchange import location
+from greaterbay.exchange.demography import move_firms, remove_firms
+from greaterbay.exchange.entry import enter_market
 from greaterbay.exchange.mobility import count_staff
 from greaterbay.exchange.productivity import Weighed, effective_productivity, mean_by_field, productivity_by_city, relative_cost
 from greaterbay.kernels import kernel
 from greaterbay.measures import city_sales
 from greaterbay.policy.coordination import barrier_to_role
-from greaterbay.streams import combine, gumbel, normal, uniform
+from greaterbay.streams import gumbel, normal, uniform
 
 Sellers = namedtuple("Sellers", ["alive", "id", "field", "sales"])
 Accounts = namedtuple("Accounts", ["city", "production_city", "field", "weight", "sales", "skill", "rd_paid", "rd_granted", "rd_intensity",
@@ -105,7 +103,7 @@ def scale_to_market(bay, sizes: np.ndarray) -> None:
 
 def decide_markets(bay) -> None:
     """Phase 8 in order: demand, shares, accounts, entry, exit, relocation."""
-    firms, p = bay.firms, bay.parameters.market
+    firms, mechanisms = bay.firms, bay.mechanisms
     bay.economy.effective = effective_productivity(bay)
     if not bay.warming:
         cost = relative_cost(bay)
@@ -114,25 +112,48 @@ def decide_markets(bay) -> None:
         fitness[rows] -= bay.parameters.finance.margin_cost / bay.parameters.finance.margin_productivity * cost[firms.production_city[rows]]
         mean = mean_by_field(bay, fitness)
         sizes = bay.economy.market_now = market_sizes(bay)
-        grow(firms.part(Sellers), fitness, mean, bay.streams.key("growth_variance", bay.quarter // 4),
-             bay.streams.key("growth_shock", bay.quarter), p)
+        mechanisms.growth(bay, fitness, mean)
         scale_to_market(bay, sizes)
-        # imitation inside a field: leads and lags shrink
-        gap = firms.productivity[rows] - mean_by_field(bay, firms.productivity)[firms.field[rows]]
-        firms.productivity[rows] -= p.catch_up * gap
+        mechanisms.imitation(bay)
         bay.economy.productivity_city = productivity_by_city(bay)
-    apply_conversions(bay)
+    mechanisms.value_of_results(bay)
     keep_accounts(bay)
     if not bay.warming:
         leave_market(bay)
         enter_market(bay)
-        relocate(bay)
+        mechanisms.relocation(bay)
         grow_up(bay)
         scale_to_market(bay, sizes)
         see_ties(bay)
     else:
         renew_start_ups(bay)
     count_staff(bay)
+
+
+def grow_by_fitness(bay, fitness: np.ndarray, mean: np.ndarray) -> None:
+    """Sales of the quarter by selection and Laplace shocks; ``fitness`` (rows,) and its mean by field (F,)."""
+    grow(bay.firms.part(Sellers), fitness, mean, bay.streams.key("growth_variance", bay.quarter // 4),
+         bay.streams.key("growth_shock", bay.quarter), bay.parameters.market)
+
+
+def no_growth(bay, fitness: np.ndarray, mean: np.ndarray) -> None:
+    """Off: firms keep their shares of the market."""
+
+
+def imitate(bay) -> None:
+    """Imitation inside a field: leads and lags in log productivity shrink by ``catch_up`` a quarter."""
+    firms = bay.firms
+    rows = firms.alive_rows()
+    gap = firms.productivity[rows] - mean_by_field(bay, firms.productivity)[firms.field[rows]]
+    firms.productivity[rows] -= bay.parameters.market.catch_up * gap
+
+
+def no_imitation(bay) -> None:
+    """Off: leads and lags last."""
+
+
+def no_value(bay) -> None:
+    """Off: a result in the market is worth nothing to its developer."""
 
 
 def apply_conversions(bay) -> None:
@@ -232,97 +253,24 @@ def _leaves(firms, key, p, leaves):
         leaves[r] = uniform(key, firms.id[r], 0) < hazard
 
 
+def leaving(bay) -> np.ndarray:
+    """Firms that exit this quarter (rows,) bool, by hazard: any firm, more when small, more with unpaid bills."""
+    leaves = np.zeros(bay.firms.capacity, bool)
+    _leaves(bay.firms.part(Leavers), bay.streams.key("exit", bay.quarter), bay.parameters.market, leaves)
+    return leaves
+
+
+def nobody_leaves(bay) -> np.ndarray:
+    """Off: no firm exits."""
+    return np.zeros(bay.firms.capacity, bool)
+
+
 def leave_market(bay) -> None:
     """Exit by hazard; what a firm leaves behind is booked, its people look for posts, its results may lapse."""
     firms = bay.firms
-    leaves = np.zeros(firms.capacity, bool)
-    _leaves(firms.part(Leavers), bay.streams.key("exit", bay.quarter), bay.parameters.market, leaves)
-    gone = np.flatnonzero(leaves)
+    gone = np.flatnonzero(bay.mechanisms.exit(bay))
     bay.tally.add("firm_exits", firms.city[gone], firms.weight[gone])
     remove_firms(bay, gone)
-
-
-def enter_market(bay) -> None:
-    """Entrants by channel, city and field: how many, their traits, what they bring along, and the books of entry."""
-    p, firms, region, quarter = bay.parameters.market, bay.firms, bay.region, bay.quarter
-    cities, fields = len(region.city_ids), len(region.field_ids)
-    rows = firms.alive_rows()
-    number = sums_by_cell(firms.city[rows], firms.field[rows], firms.weight[rows], cities, fields)
-    sales = sums_by_cell(firms.city[rows], firms.field[rows], firms.sales[rows] * firms.weight[rows] * 4.0, cities, fields)
-    per_firm = sales / np.maximum(number, 1e-9) / (bay.reference.sales_per_firm_start * bay.economy.growth_level)
-    quality = bay.values.park_quality / bay.reference.base_park_quality
-    if bay.values.environment.any():
-        per_firm = per_firm / (1.0 - p.entry_relief * bay.values.environment)[:, None]
-    rate = (p.entry_rate * number * np.clip(per_firm, 0.05, 5.0) ** p.entry_sales * bay.world.incubation[:, None]
-            * (quality**p.park_weight)[:, None])
-    weight = bay.world.entry_weight
-    rate = entry.by_channel(bay, rate, number, sales, relative_cost(bay))
-    cell_ids = entry.channel_cells(bay.world.cell_ids)
-    count = np.floor(rate / weight + bay.streams.uniforms("entry", quarter, cell_ids)).astype(int)
-    cell = np.repeat(np.arange(count.size), count.ravel())
-    if cell.size == 0:
-        return
-    ordinal = np.arange(cell.size) - np.repeat(np.cumsum(count.ravel()) - count.ravel(), count.ravel())
-    ids = np.empty(cell.size, np.uint64)
-    _entrant_ids(cell_ids.ravel()[cell], quarter, ordinal, ids)
-    new = free_firm_rows(bay, cell.size)
-    channel, cell = cell // (cities * fields), cell % (cities * fields)
-    city, field = cell // fields, cell % fields
-    parent, institute = entry.parents(bay, channel, cell, ids)
-    attracted = channel == entry.OUTSIDE
-    draws = [bay.streams.uniforms("entry_traits", quarter, ids, k) for k in range(4)]
-    chain = np.clip(region.chain_position_field[field] + 0.5 * (draws[1] - 0.5), 0.0, 1.0)
-    if bay.values.park_special.any() or bay.values.chain_parks.any():
-        city = location.settle_founders(bay, location_value(bay), city, field, chain, ids)
-    firms.alive[new], firms.id[new] = 1, ids
-    firms.city[new] = firms.production_city[new] = city
-    firms.home[new] = region.jurisdiction_city[city]
-    firms.field[new], firms.kind[new] = field, np.where(attracted, SMALL, STARTUP)
-    firms.weight[new] = weight.ravel()[cell]
-    firms.birth[new] = quarter
-    size = p.entry_size / 4.0 * bay.economy.growth_level * (0.5 + draws[0]) * np.where(attracted, p.outside_size, 1.0)
-    firms.sales[new] = size
-    firms.chain[new] = chain
-    usual = bay.world.rd_intensity_city[city] * region.rd_intensity_field[field]
-    firms.rd_intensity[new] = usual * np.where(attracted, 1.0, p.startup_research)
-    found = parent >= 0
-    capability = entry.capabilities(bay, channel, field, parent, institute)
-    own = np.zeros_like(capability)
-    for k in range(4):
-        own[np.arange(cell.size), 4 * field + k] = bay.streams.uniforms("entry_traits", quarter, ids, 10 + k)
-    capability += 0.25 * own * (1.0 - capability)
-    firms.capability[new] = capability
-    mean = mean_by_field(bay, firms.productivity)
-    firms.productivity[new] = np.where(found, firms.productivity[parent], mean[field]) * 0.7 + mean[field] * 0.3 + 0.1 * (draws[2] - 0.5)
-    firms.adopted[new] = np.where(found, firms.adopted[parent], 0)  # founders bring the technologies they know
-    firms.absorptive[new] = absorptive_base(bay, ids)
-    firms.in_park[new] = draws[3] < p.park_share
-    firms.incubated[new] = channel == entry.INCUBATED
-    firms.imports[new] = region.import_dependence_field[field]
-    join_alliances(bay, firms, new, field)
-    research = firms.rd_intensity[new] * firms.sales[new]
-    firms.rd_paid[new] = research
-    firms.cash[new] = bay.parameters.finance.founders * research
-    bay.ledger.pay("founders", "outside", city, "firm", city, firms.cash[new] * firms.weight[new])
-    bay.tally.add("firm_entries", city, firms.weight[new])
-    bay.tally.add("firm_entries_channel", (city, channel), firms.weight[new])
-    seat_firms(bay, new)
-    entry.part_from(bay, new, channel, parent, institute)
-
-
-@kernel
-def _entrant_ids(cell_ids, quarter, ordinal, out):
-    for i in range(out.shape[0]):
-        out[i] = combine(combine(cell_ids[i], quarter), ordinal[i])
-
-
-def location_value(bay) -> np.ndarray:
-    """Value of a city for firms of a field (C, F): parks, costs, firms of the field, overseas links."""
-    p, firms, region = bay.parameters.market, bay.firms, bay.region
-    live = firms.alive_rows()
-    number = sums_by_cell(firms.city[live], firms.field[live], firms.weight[live], len(region.city_ids), len(region.field_ids))
-    return (p.park_weight * bay.values.park_quality[:, None] - p.cost_weight * relative_cost(bay)[:, None]
-            + p.cluster_weight * np.log1p(number) + p.overseas_weight * region.overseas_links_city[:, None])
 
 
 @kernel
@@ -350,7 +298,7 @@ def relocate(bay) -> None:
     rows = firms.alive_rows()
     rows = rows[firms.kind[rows] != LEADER]
     draw = bay.streams.uniforms("relocate", quarter, firms.id[rows])
-    value = location_value(bay)
+    value = location.location_value(bay)
     travel_log = np.log1p(bay.values.travel_minutes[:cities, :cities] / 30.0)
     barrier = bay.values.barrier_technology[:cities, :cities]
     key = bay.streams.key("relocate_city", quarter)
@@ -369,6 +317,10 @@ def relocate(bay) -> None:
         move_firms(bay, *location.answer_parks(bay, value))
     if values.site_support.any():
         move_production(bay, *location.answer_sites(bay, value))
+
+
+def nobody_moves(bay) -> None:
+    """Off: research and production stay where they are."""
 
 
 def move_production(bay, rows: np.ndarray, city: np.ndarray) -> None:

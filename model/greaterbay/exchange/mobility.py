@@ -387,27 +387,18 @@ def city_setting(bay) -> Setting:
                    values.unrecognised, region.relatedness_field, prices.wage_city, home, talent.pair_terms(bay), talent.origin_terms(bay))
 
 
-def move_people(bay) -> None:
-    """Phase 2 in order: age, graduates, posts, choices, hires, wages and rents."""
-    p, people, region, quarter, tally = bay.parameters.mobility, bay.people, bay.region, bay.quarter, bay.tally
-    cities, count = len(region.city_ids), bay.institutes.capacity
-    age_and_retire(bay)
-    if bay.warming:
-        replace_leavers(bay)
-        trained = None
-    else:
-        trained = graduate(bay)
-    count_staff(bay)
-    open_posts(bay)
+def employers(bay) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """City (-1 for empty rows), field (-1 for institutes) and open posts of every employer (N,)."""
     firms, institutes = bay.firms, bay.institutes
-    employer_city = np.concatenate((institutes.city, np.where(firms.alive == 1, firms.city, -1))).astype(np.int64)
-    talent.open_quarter(bay)
-    if trained is not None:
-        talent.place_trained(bay, trained, hire, employer_city)
-    vacancies = np.concatenate((institutes.vacancies, firms.vacancies)).astype(np.int64)
-    bay.labour.employer_field = np.concatenate((np.full(count, -1), firms.field)).astype(np.int64)
-    ids = np.concatenate((institutes.id, firms.id))
-    size = bay.world.post_places
+    city = np.concatenate((institutes.city, np.where(firms.alive == 1, firms.city, -1))).astype(np.int64)
+    field = np.concatenate((np.full(institutes.capacity, -1), firms.field)).astype(np.int64)
+    return city, field, np.concatenate((institutes.vacancies, firms.vacancies)).astype(np.int64)
+
+
+def lay_out_posts(bay, employer_city: np.ndarray, vacancies: np.ndarray) -> Posts:
+    """Open posts at hashed places by city, and the weights of other cities for whoever looks there."""
+    cities, size = len(bay.region.city_ids), bay.world.post_places
+    ids = np.concatenate((bay.institutes.id, bay.firms.id))
     start = np.concatenate(([0], np.cumsum(size)[:-1])).astype(np.int64)
     table = np.full(int(size.sum()), -1, np.int64)
     _post_tables(vacancies, employer_city, ids, table, start, size)
@@ -418,33 +409,71 @@ def move_people(bay) -> None:
     pull = near * np.exp(-barrier)
     hidden = (near - pull).sum(axis=1, keepdims=True)
     listed = open_city[None, :] * (1.0 - np.eye(cities))
-    posts = Posts(table, start, size, np.cumsum(np.concatenate((pull, hidden), axis=1), axis=1), bay.values.register_reach,
-                  np.cumsum(listed, axis=1))
-    setting = city_setting(bay)
-    keys = Keys(*(bay.streams.key(name, 0 if name == "age" else quarter)
+    return Posts(table, start, size, np.cumsum(np.concatenate((pull, hidden), axis=1), axis=1), bay.values.register_reach,
+                 np.cumsum(listed, axis=1))
+
+
+def choose_everywhere(bay, posts: Posts, setting: Setting, employer_city: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Post chosen by every person (rows,): a node, -1 to stay, -2 to leave the bay; and expected moves between places (P, P)."""
+    return _choose(bay, posts, setting, employer_city, bay.parameters.mobility)
+
+
+def choose_at_home(bay, posts: Posts, setting: Setting, employer_city: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Off (and during the warm-up): people look at posts of their own city only, and nobody leaves the bay."""
+    p = bay.parameters.mobility._replace(local_share=1.0, local_share_idle=1.0, outside_option=-1e9)
+    return _choose(bay, posts, setting, employer_city, p)
+
+
+def _choose(bay, posts, setting, employer_city, p) -> tuple[np.ndarray, np.ndarray]:
+    keys = Keys(*(bay.streams.key(name, 0 if name == "age" else bay.quarter)
                   for name in ("look", "offer", "offer_city", "job_utility", "leave", "age")))
+    choice, expected = np.empty(bay.people.capacity, np.int64), np.zeros((len(bay.region.place_ids),) * 2)
+    choose_posts(bay.people.part(Seekers), employer_city, bay.labour.employer_field, posts, setting, keys, p, choice, expected)
+    return choice, expected
+
+
+def no_newcomers(bay, posts: Posts, setting: Setting) -> tuple[np.ndarray, np.ndarray]:
+    """Off (and during the warm-up): nobody comes from outside."""
+    return np.zeros(0, np.int64), np.zeros(0, np.int64)
+
+
+def no_graduates(bay) -> None:
+    """Off: no graduate enters skilled work."""
+
+
+def move_people(bay) -> None:
+    """Phase 2 in order: age, graduates, posts, choices, hires, wages and rents."""
+    people, tally, mechanisms = bay.people, bay.tally, bay.mechanisms
+    age_and_retire(bay)
     if bay.warming:
-        p = p._replace(local_share=1.0, local_share_idle=1.0, outside_option=-1e9)
-    arrivals, arrival_posts = (np.zeros(0, np.int64),) * 2
-    if not bay.warming:
-        arrivals, arrival_posts = bring_newcomers(bay, posts, setting)
-    choice = np.empty(people.capacity, np.int64)
-    expected = np.zeros((len(region.place_ids),) * 2)
-    choose_posts(people.part(Seekers), employer_city, bay.labour.employer_field, posts, setting, keys, p, choice, expected)
+        replace_leavers(bay)
+        trained = None
+    else:
+        trained = mechanisms.graduates(bay)
+    count_staff(bay)
+    open_posts(bay)
+    talent.open_quarter(bay)
+    employer_city, bay.labour.employer_field, vacancies = employers(bay)
+    if trained is not None:
+        talent.place_trained(bay, trained, hire, employer_city)
+        vacancies = employers(bay)[2]
+    posts, setting = lay_out_posts(bay, employer_city, vacancies), city_setting(bay)
+    newcomers, choose = (no_newcomers, choose_at_home) if bay.warming else (mechanisms.newcomers, mechanisms.moves)
+    arrivals, arrival_posts = newcomers(bay, posts, setting)
+    choice, expected = choose(bay, posts, setting, employer_city)
     choice[arrivals] = arrival_posts
     tally.matrix("expected_talent")[:] += expected
     accepted = np.empty(people.capacity, np.int8)
-    settle(choice, people.id, vacancies, bay.streams.key("job_rank", quarter), accepted)
+    settle(choice, people.id, vacancies, bay.streams.key("job_rank", bay.quarter), accepted)
     leave_bay(bay, np.flatnonzero(choice == -2))
-    turned_away = arrivals[accepted[arrivals] == 0]
-    people.clear(turned_away)
+    people.clear(arrivals[accepted[arrivals] == 0])
     hire(bay, np.flatnonzero(accepted == 1), choice, employer_city)
     if bay.values.team_share.any():
         welcome_teams(bay, setting, employer_city)
     if bay.values.named_talents.any():
         talent.learn_from_named(bay)
     count_staff(bay)
-    set_wages_and_rents(bay, vacancies, employer_city)
+    set_wages_and_rents(bay, employer_city)
 
 
 def welcome_teams(bay, setting, employer_city: np.ndarray) -> None:
@@ -501,18 +530,28 @@ def hire(bay, rows: np.ndarray, choice: np.ndarray, employer_city: np.ndarray) -
     cross[inside] = region.jurisdiction_city[origin[inside]] != region.jurisdiction_city[there[inside]]
     tally.add("talent_border", there[cross], weight[cross])
     register_moves(bay, rows[cross], there[cross])
-    # knowledge moves with people who leave an employer for a firm
-    carry = (former >= 0) & (new >= count)
-    if not bay.warming and carry.any():
-        _carry(bay.firms.part(Learners), bay.institutes.capability, former[carry], new[carry], count, people.field[rows][carry],
-               weight[carry], bay.parameters.learning.mover)
-        remember(bay, new[carry], former[carry])
-        remember(bay, former[carry], new[carry])
+    bay.mechanisms.movers(bay, rows, former, new)
     people.former[rows] = np.where(former >= 0, former, np.maximum(people.former[rows], -1))
     people.employer[rows] = new
     people.city[rows] = there
     people.idle[rows] = 0
     talent.settle_arrivals(bay, rows[moved], origin[moved], there[moved])
+
+
+def carry_knowledge(bay, rows: np.ndarray, former: np.ndarray, new: np.ndarray) -> None:
+    """Knowledge moves with people (rows) who leave an employer (nodes ``former``) for a firm (``new``), and a tie stays behind."""
+    count = bay.institutes.capacity
+    carry = (former >= 0) & (new >= count)
+    if bay.warming or not carry.any():
+        return
+    _carry(bay.firms.part(Learners), bay.institutes.capability, former[carry], new[carry], count, bay.people.field[rows][carry],
+           bay.people.weight[rows][carry], bay.parameters.learning.mover)
+    remember(bay, new[carry], former[carry])
+    remember(bay, former[carry], new[carry])
+
+
+def carry_nothing(bay, rows: np.ndarray, former: np.ndarray, new: np.ndarray) -> None:
+    """Off: movers bring no knowledge and leave no tie behind."""
 
 
 @kernel
@@ -568,12 +607,36 @@ def _residents(people, talent, heads, idle_heads):
                 idle_heads[c] += 1
 
 
-def set_wages_and_rents(bay, vacancies: np.ndarray, employer_city: np.ndarray) -> None:
-    """Wages by tightness and growth, rents by skilled people; both stand still during the warm-up."""
-    p, people, region = bay.parameters.mobility, bay.people, bay.region
-    cities = len(region.city_ids)
-    bay.labour.talent_city, heads, idle_heads = np.zeros(cities), np.zeros(cities, np.int64), np.zeros(cities, np.int64)
-    _residents(people.part(Residents), bay.labour.talent_city, heads, idle_heads)
+def wages_by_tightness(bay, tightness: np.ndarray) -> np.ndarray:
+    """Wages of the quarter (C,): tightness, growth of the economy, and a pull back to the city's productivity."""
+    p, productive = bay.parameters.mobility, bay.economy.productivity_city / bay.reference.productivity_city_start
+    gap = np.log(bay.prices.wage_city / (bay.reference.wage_start * bay.economy.growth_level * productive))
+    return bay.prices.wage_city * np.exp(
+        p.wage_response * np.clip(tightness, -1.5, 1.5) + bay.economy.growth_now - p.wage_anchor * gap)
+
+
+def wages_with_growth(bay, tightness: np.ndarray) -> np.ndarray:
+    """Off: wages follow the economy's growth and nothing else."""
+    return bay.prices.wage_city * np.exp(bay.economy.growth_now)
+
+
+def rents_by_people(bay) -> np.ndarray:
+    """Rents of the quarter (C,): skilled people relative to the start, the more the less elastic housing supply is."""
+    ratio = bay.labour.talent_city / bay.reference.talent_start
+    power = bay.parameters.mobility.rent_response / bay.region.housing_elasticity_city
+    return bay.reference.rent_start * bay.economy.growth_level * np.maximum(ratio, 0.05) ** power
+
+
+def rents_with_growth(bay) -> np.ndarray:
+    """Off: rents follow the economy's growth and nothing else."""
+    return bay.reference.rent_start * bay.economy.growth_level
+
+
+def set_wages_and_rents(bay, employer_city: np.ndarray) -> None:
+    """People and open posts by city are counted; wages and rents follow, or stand still during the warm-up."""
+    labour, cities = bay.labour, len(bay.region.city_ids)
+    labour.talent_city, heads, idle_heads = np.zeros(cities), np.zeros(cities, np.int64), np.zeros(cities, np.int64)
+    _residents(bay.people.part(Residents), labour.talent_city, heads, idle_heads)
     filled = np.concatenate((bay.institutes.heads, bay.firms.heads))
     wanted = np.concatenate((bay.institutes.posts, bay.firms.posts))
     valid = employer_city >= 0
@@ -582,9 +645,5 @@ def set_wages_and_rents(bay, vacancies: np.ndarray, employer_city: np.ndarray) -
     if bay.warming:
         return
     tightness = np.log((open_now + 0.02 * heads + 1.0) / (idle_heads + 0.02 * heads + 1.0))
-    productive = bay.economy.productivity_city / bay.reference.productivity_city_start
-    gap = np.log(bay.prices.wage_city / (bay.reference.wage_start * bay.economy.growth_level * productive))
-    bay.prices.wage_city *= np.exp(p.wage_response * np.clip(tightness, -1.5, 1.5) + bay.economy.growth_now - p.wage_anchor * gap)
-    ratio = bay.labour.talent_city / bay.reference.talent_start
-    growth = bay.economy.growth_level
-    bay.prices.rent_city = bay.reference.rent_start * growth * np.maximum(ratio, 0.05) ** (p.rent_response / region.housing_elasticity_city)
+    bay.prices.wage_city[:] = bay.mechanisms.wages(bay, tightness)
+    bay.prices.rent_city = bay.mechanisms.rents(bay)

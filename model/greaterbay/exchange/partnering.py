@@ -390,6 +390,24 @@ def look(bay, nodes, adjacency) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return target, theirs, expected
 
 
+def nobody_looks(bay, nodes, adjacency) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Off: nobody looks for partners; ties run out."""
+    places, n = len(bay.region.place_ids), nodes.alive.size
+    return np.full((n, CHOICES), -1, np.int64), np.zeros((n, CHOICES)), np.zeros((places, places))
+
+
+def accept(bay, target: np.ndarray, theirs: np.ndarray, quota: np.ndarray) -> np.ndarray:
+    """Accepted partner of every proposer or -1 (N,), by deferred acceptance; arguments as in ``deferred_acceptance``."""
+    chosen = np.empty(quota.size, np.int64)
+    deferred_acceptance(target, theirs, quota, chosen)
+    return chosen
+
+
+def accept_everyone(bay, target: np.ndarray, theirs: np.ndarray, quota: np.ndarray) -> np.ndarray:
+    """Off: every first choice is granted, whatever places there are."""
+    return target[:, 0].copy()
+
+
 def find_partners(bay) -> None:
     """Ties end, actors look, pairs agree."""
     p, ties, quarter = bay.parameters.partnering, bay.ties, bay.quarter
@@ -400,14 +418,13 @@ def find_partners(bay) -> None:
     nodes = bay.network.nodes
     bay.network.consortium_node = consortium_members(bay, nodes)
     n = nodes.alive.size
-    target, theirs, expected = look(bay, nodes, bay.network.adjacency)
+    target, theirs, expected = bay.mechanisms.partner_search(bay, nodes, bay.network.adjacency)
     quota = np.ones(n, np.int64)
     # a place not taken is kept for the next who asks, so that the parts of a place that a small scale leaves add up
     count, places = bay.institutes.capacity, p.institute_ties * bay.institutes.researchers * bay.scale * further_places(bay)
     bay.institutes.tie_places[:] = np.minimum(bay.institutes.tie_places, 1.0) + places
     quota[:count] = np.floor(bay.institutes.tie_places)
-    chosen = np.empty(n, np.int64)
-    deferred_acceptance(target, theirs, quota, chosen)
+    chosen = bay.mechanisms.partner_acceptance(bay, target, theirs, quota)
     taken = chosen[(chosen >= 0) & (chosen < count)]
     bay.institutes.tie_places[:] -= np.bincount(taken, minlength=count)
     make_ties(bay, nodes, np.flatnonzero(chosen >= 0), chosen)

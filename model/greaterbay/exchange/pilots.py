@@ -41,7 +41,7 @@ def fund_pilots(bay, shown: np.ndarray | None = None, projects: np.ndarray | Non
         bay.ledger.pay("pilot", "firm", firms.city[firm[own]], "outside", firms.city[firm[own]],
                        ((cost - aid) * firms.weight[firm])[own])
         rest, rest_firm = waiting[~own], firm[~own]
-        fresh = patient_capital(bay)
+        fresh = bay.mechanisms.patient_capital(bay)
         pool = np.where(fresh > 0.0, bay.capital.patient_left, 0.0) + fresh
         pool *= np.minimum(1.0, private_money(bay) / np.maximum(pool.sum(axis=1), 1e-12))[:, None]
         city = firms.city[rest_firm]
@@ -74,6 +74,19 @@ def fund_pilots(bay, shown: np.ndarray | None = None, projects: np.ndarray | Non
             bay.ledger.pay("pilot", "firm", place, "outside", place, (aid * firms.weight[firm])[helped])
     still = unfunded[inventions.funded[unfunded] == 0]
     bay.tally.set("pilots_waiting", np.bincount(inventions.city[still], weights=inventions.weight[still], minlength=cities))
+
+
+def every_pilot_runs(bay, shown: np.ndarray | None = None, projects: np.ndarray | None = None) -> None:
+    """Off: a pilot with a developer begins at once and costs nothing."""
+    inventions = bay.inventions
+    pilots = in_stages(inventions, PILOT, PILOT, -1, projects)
+    inventions.funded[pilots[inventions.developer[pilots] >= bay.institutes.capacity]] = 1
+
+
+def no_patient_capital(bay) -> np.ndarray:
+    """Off: funds give nothing to pilots (C, C)."""
+    cities = len(bay.region.city_ids)
+    return np.zeros((cities, cities))
 
 
 def invest_elsewhere(bay, left: np.ndarray, city: np.ndarray, need: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

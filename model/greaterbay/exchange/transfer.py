@@ -206,10 +206,10 @@ def further_offers(bay) -> tuple[np.ndarray, np.ndarray]:
     return further, rights
 
 
-def transfer_technology(bay) -> None:
-    """Firms look for technology; owners are paid; users gain productivity."""
+def choose_technology(bay) -> tuple[np.ndarray, np.ndarray]:
+    """How each firm gets technology this quarter (channel) and which result (row of inventions, -1 none), by row of firms."""
     p, region, firms, inventions, quarter = bay.parameters.transfer, bay.region, bay.firms, bay.inventions, bay.quarter
-    cities, count = len(region.city_ids), bay.institutes.capacity
+    cities = len(region.city_ids)
     marketed = np.flatnonzero((inventions.alive == 1) & (inventions.stage == MARKET))
     shelf, given_up = _shelves(bay, marketed), services.on_sale(bay)
     exchange = _shelves(bay, given_up) if given_up.size else shelf
@@ -224,18 +224,30 @@ def transfer_technology(bay) -> None:
     barrier = institute_barrier = np.ascontiguousarray(bay.values.barrier_technology[:cities, :cities])
     if bay.values.disposal_uniform.any():
         institute_barrier = cuts.keep(bay.world.cut_pairs, barrier * (1.0 - bay.values.disposal_uniform)[None, :])
-    _take(firms.part(Users), inventions.part(Offers), shelf, exchange, bay.network.adjacency, count, np.log1p(minutes / 30.0), barrier,
-          institute_barrier, region.relatedness_field, region.import_dependence_field, further, rights, money, keys, p, channel, chosen)
+    _take(firms.part(Users), inventions.part(Offers), shelf, exchange, bay.network.adjacency, bay.institutes.capacity,
+          np.log1p(minutes / 30.0), barrier, institute_barrier, region.relatedness_field, region.import_dependence_field, further, rights,
+          money, keys, p, channel, chosen)
+    return channel, chosen
+
+
+def one_buyer_each(bay, channel: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """One invention is sold once a quarter: to the buyer with the first identity, the others license it. Rows of firms that use one."""
+    firms, stage = bay.firms, bay.inventions.stage
     users = np.flatnonzero(chosen >= 0)
-    # one invention is sold once a quarter: the buyer with the first identity, the others license it
     buyers = users[channel[users] == SALE]
     buyers = buyers[np.argsort(firms.id[buyers], kind="stable")]
     _, first = np.unique(chosen[buyers], return_index=True)
     late = np.delete(buyers, first)
-    given_up = inventions.stage[chosen[late]] == ABANDONED
+    given_up = stage[chosen[late]] == ABANDONED
     channel[late[~given_up]] = LICENCE
     channel[late[given_up]], chosen[late[given_up]] = NOTHING, -1  # a result that was given up has one buyer
-    users = users[chosen[users] >= 0]
+    return users[chosen[users] >= 0]
+
+
+def use_licences(bay, channel: np.ndarray, chosen: np.ndarray) -> None:
+    """Licences, sales and joint uses: owners are paid, users gain productivity and depend less on imports."""
+    p, region, firms, inventions, count = bay.parameters.transfer, bay.region, bay.firms, bay.inventions, bay.institutes.capacity
+    users = one_buyer_each(bay, channel, chosen)
     rows = chosen[users]
     given_up = inventions.stage[rows] == ABANDONED
     owner, user_city, there = inventions.owner[rows], firms.city[users], inventions.city[rows]
@@ -259,15 +271,34 @@ def transfer_technology(bay) -> None:
     services.take_up(bay, rows[given_up], count + users[given_up])
     cross = region.jurisdiction_city[there] != region.jurisdiction_city[user_city]
     bay.tally.add("technology_border", user_city[cross], weight[cross])
+    own = users[channel[users] != NOTHING]
+    firms.imports[own] -= 0.1 * firms.imports[own]
 
+
+def import_technology(bay, channel: np.ndarray) -> None:
+    """Firms that import pay abroad, gain productivity and depend more on imports."""
+    p, firms, places = bay.parameters.transfer, bay.firms, len(bay.region.place_ids)
     importers = np.flatnonzero(channel == IMPORT)
     cost = p.import_price * firms.weight[importers]
     firms.cash[importers] -= p.import_price
-    abroad = np.full(importers.size, len(region.place_ids) - 1)
+    abroad = np.full(importers.size, places - 1)
     bay.ledger.pay("import", "firm", firms.city[importers], "outside", abroad, cost)
     firms.productivity[importers] += p.gain * firms.absorptive[importers] * math.log(2.0)
     firms.imports[importers] += 0.1 * (1.0 - firms.imports[importers])
-    own = users[channel[users] != NOTHING]
-    firms.imports[own] -= 0.1 * firms.imports[own]
     bay.tally.flow("flow_technology_import", abroad, firms.city[importers], firms.weight[importers])
     bay.tally.add("imports_cost", firms.city[importers], cost)
+
+
+def no_licences(bay, channel: np.ndarray, chosen: np.ndarray) -> None:
+    """Off: no result is licensed, sold or used jointly."""
+
+
+def no_imports(bay, channel: np.ndarray) -> None:
+    """Off: nothing is imported."""
+
+
+def transfer_technology(bay) -> None:
+    """Phase 6: firms look for technology; owners are paid; users gain productivity."""
+    channel, chosen = choose_technology(bay)
+    bay.mechanisms.licences(bay, channel, chosen)
+    bay.mechanisms.imports(bay, channel)

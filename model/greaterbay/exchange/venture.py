@@ -239,3 +239,7 @@ def sell_stakes(bay) -> None:
         bay.tally.add("venture_exits", city, amount * weight)
     firms.invested[sold] = firms.invested_public[sold] = 0.0
     firms.fund[sold] = -1
+
+
+def no_rounds(bay) -> None:
+    """Off: no start-up gets a round; stakes held are sold as before."""

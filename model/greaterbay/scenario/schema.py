@@ -202,6 +202,7 @@ class Scenario:
     ``greaterbay compare`` to scale the costly levers until they spend as much as another scenario. ``expects`` holds the
     signs of effects against the baseline that were written down before the first run. ``warnings`` are no problems, but
     things a user should know before running.
+    ``mechanisms`` holds those that are not in their built-in form: ``"off"``, or a form of one's own, which only a program gives.
     ``origins`` gives, for a dotted key such as ``levers.talent_barrier.value``, ``file:line``, ``--set``,
     ``catalogue`` or ``default``.
     """
@@ -221,6 +222,7 @@ class Scenario:
     budget: str = ""
     expects: dict[str, int] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
+    mechanisms: dict[str, Any] = field(default_factory=dict)
 
     def reaching_model(self) -> dict[str, Any]:
         """Everything that changes the numbers of a run, as plain values with a fixed order.
@@ -262,8 +264,12 @@ class Scenario:
                 for event in self.events
             ],
             "parameters": {name: float(value) for name, value in sorted(self.parameters.items())},
-        } | ({} if self.run.cut == "none" else {"cut": self.run.cut}) | (
+        } | ({"mechanisms": self.forms()} if self.mechanisms else {}) | ({} if self.run.cut == "none" else {"cut": self.run.cut}) | (
             {} if self.run.posterior == "none" else {"posterior": self.posterior().digest})
+
+    def forms(self) -> dict[str, str]:
+        """Mechanisms that are not in their built-in form, as text: ``off``, or the name and digest of a form of one's own."""
+        return {name: str(form) for name, form in sorted(self.mechanisms.items())}
 
     def posterior(self):
         """The draws of the parameters that the replicates use, or None with central values."""
@@ -329,6 +335,7 @@ class Scenario:
                 for event in self.events
             ],
             "parameters": dict(self.parameters),
+            "mechanisms": self.forms(),
             "origins": dict(self.origins),
         }
 
