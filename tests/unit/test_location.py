@@ -41,7 +41,7 @@ def aimed(name, place, field=None, value=None):
 @pytest.mark.parametrize("name", ["specialised_parks", "chain_parks"])
 def test_parks_are_shown_to_their_field_and_draw_firms_into_their_city(make_bay, name):
     bay = in_force(make_bay, aimed(name, "zhuhai", "new_materials"), {"market.park_offer": 1, "market.relocate_bonus": 0.5})
-    rows, to = location.answer_parks(bay, market.location_value(bay))
+    rows, to = location.answer_parks(bay, location.location_value(bay))
     field, here = bay.region.field_ids.index("new_materials"), city(bay, "zhuhai")
     assert rows.size > 5 and (to == here).all() and (bay.firms.field[rows] == field).all()
     at = bay.region.jurisdiction_city
@@ -51,7 +51,7 @@ def test_parks_are_shown_to_their_field_and_draw_firms_into_their_city(make_bay,
 
 def test_leaders_answer_too(make_bay):
     bay = in_force(make_bay, {"specialised_parks": 0.8}, {"market.park_offer": 1, "market.relocate_bonus": 0})
-    rows, _ = location.answer_parks(bay, market.location_value(bay))
+    rows, _ = location.answer_parks(bay, location.location_value(bay))
     assert (bay.firms.kind[rows] == LEADER).any()
 
 
@@ -71,7 +71,7 @@ def test_founders_settle_at_home_or_in_a_park_that_is_better(make_bay):
     field, here, n = bay.region.field_ids.index("new_materials"), city(bay, "zhuhai"), 400
     ids = np.arange(1, n + 1).astype(np.uint64)
     home = np.full(n, city(bay, "zhongshan"))
-    value = market.location_value(bay)
+    value = location.location_value(bay)
     own = location.settle_founders(bay, value, home, np.full(n, field), np.full(n, 0.5), ids)
     other = location.settle_founders(bay, value, home, np.full(n, field - 1), np.full(n, 0.5), ids)
     abroad = location.settle_founders(bay, value, np.full(n, city(bay, "macao")), np.full(n, field), np.full(n, 0.5), ids)
@@ -248,7 +248,7 @@ def test_licences_of_institutes_lose_less_to_the_barrier(make_bay):
 def test_supported_sites_draw_production_and_leave_research(make_bay):
     bay = in_force(make_bay, aimed("production_relocation", "jiangmen"), {"market.site_offer": 0.3})
     here, research = city(bay, "jiangmen"), bay.firms.city.copy()
-    rows, to = location.answer_sites(bay, market.location_value(bay))
+    rows, to = location.answer_sites(bay, location.location_value(bay))
     assert rows.size > 5 and (to == here).all() and (bay.firms.city[rows] != here).all()
     support = bay.values.site_support[here]
     due = bay.parameters.market.site_cost * support * bay.firms.weight[rows].sum()
@@ -261,7 +261,7 @@ def test_supported_sites_draw_production_and_leave_research(make_bay):
 def test_sites_that_nobody_pays_for_stay_empty(make_bay):
     broke = {"economy.policy_room": 0, "economy.jurisdiction_room": 0}
     bay = in_force(make_bay, {"production_relocation": 1.0}, {"market.site_offer": 0.3} | broke)
-    rows, _ = location.answer_sites(bay, market.location_value(bay))
+    rows, _ = location.answer_sites(bay, location.location_value(bay))
     assert rows.size == 0
 
 

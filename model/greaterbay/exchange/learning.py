@@ -481,9 +481,9 @@ def share_knowledge(bay) -> None:
     invention_counts(means, nodes.id, bay.streams.key("invention", bay.quarter), q.dispersion, counts)
 
     weight = np.concatenate((np.full(count, 0.2), np.ones(firms.capacity)))
-    room = [np.empty(levels.shape[1]) for _ in range(3)]
+    rate, loss, row = np.empty((3, levels.shape[1]))
     develop(nodes, levels, change, mechanisms.own_research(bay, money, people), spill, fields_of_research(bay),
-            bay.region.relatedness_field, mechanisms.recombination(bay, means, counts), weight, *room, p)
+            bay.region.relatedness_field, mechanisms.recombination(bay, means, counts), weight, rate, loss, row, p)
     institutes.capability[:] = levels[:count]
     firms.capability[:] = levels[count:]
     firms.access[:], institutes.access[:] = access[count:], access[:count]
