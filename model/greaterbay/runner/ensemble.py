@@ -7,6 +7,7 @@ replicate depends on its digest and number only.
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 import time
@@ -24,6 +25,9 @@ from greaterbay.runner.local import LocalProcesses
 from greaterbay.runner.replicate import simulate
 from greaterbay.runner.store import PartError, Store
 from greaterbay.runner.tasks import Failure, InProcess, RunError, Simulate, Task, perform
+from greaterbay.scenario import notices
+
+log = logging.getLogger(__name__)
 
 REBUILDS = 2  # further rounds when a part turns out damaged while the result file is made
 
@@ -302,6 +306,9 @@ def run(
     in; without it they live in memory only. ``until``: a date, the last day of a quarter. ``overrides``:
     texts such as ``"levers.shared_facilities.value=0.3"``.
 
+    What the run leaves out of the scenario (levers that start after its end, ...) is logged as a warning and kept in the
+    manifest (``inert_levers``, ``notices``).
+
     Raises ScenarioError for wrong values, ReplicatesFailed when a replicate failed (with ``out`` the
     others are kept there).
 
@@ -318,6 +325,8 @@ def run(
         if replicates < 1:
             raise ValueError(f"replicates is {replicates}; allowed: 1 or more")
         scenario = replace(scenario, run=replace(scenario.run, replicates=replicates))
+    for line in notices.before_run([scenario]):
+        log.warning("%s", line)
     keep = nullcontext(out) if out is not None else tempfile.TemporaryDirectory(prefix="greaterbay-")
     with keep as folder:
         (outcome,) = run_scenarios([scenario], None, folder, jobs, on_progress)
