@@ -20,7 +20,7 @@ from pathlib import Path
 import mesa
 import numpy as np
 
-from greaterbay import clock
+from greaterbay import checked, clock
 from greaterbay.actors import population
 from greaterbay.actors.agents import CityAgent, FirmView, FundAgent, GovernmentAgent, InstituteAgent, JurisdictionGovernmentAgent, PersonRow
 from greaterbay.actors.columns import sums_by_cell
@@ -65,7 +65,7 @@ class Bay(mesa.Model):
     scenario
         A ``Scenario``, a path or a library id.
     seed
-        Any integer; None takes the scenario's.
+        Any integer; None takes the scenario's. What is no integer (``1.5``, ``"4"``, ``True``) is a TypeError.
     replicate
         Replicate k depends on (seed, k) only.
     parameters
@@ -82,12 +82,13 @@ class Bay(mesa.Model):
         from greaterbay.scenario.load import load_scenario
         from greaterbay.scenario.schema import Scenario
 
+        seed, replicate = None if seed is None else checked.integer("seed", seed), checked.replicate(replicate)
         self.scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
         run = self.scenario.run
         self.region = load_region(run.region)
-        self.parameters = Parameters({**self.scenario.parameters_of(int(replicate)), **(parameters or {})})
-        self.seed_used = run.seed if seed is None else int(seed) % 2**63
-        self.replicate, self.scale = int(replicate), float(run.scale)
+        self.parameters = Parameters({**self.scenario.parameters_of(replicate), **(parameters or {})})
+        self.seed_used = run.seed if seed is None else seed % 2**63
+        self.replicate, self.scale = replicate, float(run.scale)
         self.streams = Streams(self.seed_used, self.replicate)
         self.start, self.end = run.start, run.end
         self.timings: dict[int, float] = {}
@@ -704,11 +705,11 @@ class Bay(mesa.Model):
 
     def firm(self, row: int) -> FirmView:
         """View of a simulated firm (row of the firm table)."""
-        return FirmView(self, self.firms, row)
+        return FirmView(self, self.firms, checked.integer("row", row, 0, self.firms.capacity - 1))
 
     def person(self, row: int) -> PersonRow:
         """View of a simulated person (row of the people table)."""
-        return PersonRow(self, self.people, row)
+        return PersonRow(self, self.people, checked.integer("row", row, 0, self.people.capacity - 1))
 
     def run_to_end(self) -> Record:
         """Step until the end and return the record."""

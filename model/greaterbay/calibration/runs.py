@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 import greaterbay
+from greaterbay import checked
 from greaterbay.evidence.posteriors import CENTRAL
 from greaterbay.runner.ensemble import Failure, InProcess, LocalProcesses
 from greaterbay.runner.manifest import canonical_json, source_digest
@@ -125,7 +126,7 @@ def read_run(run: Run) -> dict | None:
 
 def executor_for(work: Callable[[Run], Failure | None], jobs: int):
     """What makes runs: this process, or worker processes of one thread each."""
-    return InProcess(work) if jobs == 1 else LocalProcesses(work, jobs)
+    return InProcess(work) if checked.jobs(jobs) == 1 else LocalProcesses(work, jobs)
 
 
 @dataclass
@@ -155,9 +156,10 @@ class Bench:
         most_runs: int = 2_500,
         most_minutes: float = 45.0,
     ) -> None:
-        self.study, self.folder, self.jobs, self.simulator = study, Path(folder), jobs, simulator
+        self.study, self.folder, self.jobs, self.simulator = study, Path(folder), checked.jobs(jobs), simulator
         self.on_progress = on_progress or (lambda _progress: None)
-        self.most_runs, self.most_seconds = most_runs, 60.0 * most_minutes
+        self.most_runs = checked.integer("most_runs", most_runs, 0)
+        self.most_seconds = 60.0 * checked.number("most_minutes", most_minutes, 0)
         self.progress = Progress(planned=study.runs_planned())
         self.begun = time.monotonic()
         self.seconds: list[float] = []
@@ -172,7 +174,7 @@ class Bench:
         """The run at a point of the unit cube."""
         parameters = tuple(sorted(self.study.parameters(unit).items()))
         overrides, folder = tuple(self.study.overrides(scale)), str(self.folder / "runs")
-        return Run(self.study.scenario, overrides, parameters, int(replicate), folder, self.mark)
+        return Run(self.study.scenario, overrides, parameters, checked.replicate(replicate), folder, self.mark)
 
     def figures(self, stage: str, units: np.ndarray, replicates: Sequence[int], scale: float | None = None) -> np.ndarray:
         """Figures of the study's estimators (runs, estimators); a row of a failed run is not a number."""

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from greaterbay import clock, outputs
+from greaterbay import checked, clock, outputs
 from greaterbay.evidence.posteriors import CENTRAL
 from greaterbay.policy import catalogue
 
@@ -72,6 +72,8 @@ def measure(levers: Sequence[str] = (), replicates: int = REPLICATES, scale: flo
     """Measure levers (all of the catalogue where none is named); rows of the table in the catalogue's order."""
     from greaterbay.scenario.load import load_scenario
 
+    replicates, jobs = checked.integer("replicates", replicates, 1), checked.jobs(jobs)
+    checked.scale(scale)
     chosen = [catalogue.levers()[name] for name in levers] or list(catalogue.levers().values())
     order = list(catalogue.levers())
     baseline = load_scenario("baseline", overrides=[f"run.scale={scale}", f"run.end={until}", CENTRAL])

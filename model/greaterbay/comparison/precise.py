@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from greaterbay import checked
 from greaterbay.comparison import effects, values
 from greaterbay.runner.results import RunsError
 
@@ -23,6 +24,9 @@ class Precision:
 
     outcome: str
     width: float
+
+    def __post_init__(self) -> None:
+        checked.number(f"the width of {self.outcome}", self.width, 0, above=True)
 
     @classmethod
     def read(cls, text: str) -> Precision:

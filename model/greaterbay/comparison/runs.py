@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from greaterbay import checked
 from greaterbay.comparison import budget, effects, precise, synergy, values
 from greaterbay.comparison.pairs import Pairing, opened
 from greaterbay.comparison.study import Study, compare, horizons_of, label_of
@@ -48,7 +49,7 @@ class Runner:
     """Runs scenarios into a store and remembers what failed."""
 
     def __init__(self, out: Path, jobs: int, on_progress: Callable | None, scheduler: str | None = None) -> None:
-        self.out, self.jobs, self.on_progress, self.scheduler = out, jobs, on_progress, scheduler
+        self.out, self.jobs, self.on_progress, self.scheduler = out, checked.jobs(jobs), on_progress, scheduler
         self.failed: dict[str, list[int]] = {}
 
     def run(self, scenarios: Sequence, numbers: Sequence[int]) -> list[Path]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from greaterbay import checked
 from greaterbay import outputs as declared
 from greaterbay.comparison import effects, flows, ranking, spread, values
 from greaterbay.comparison.pairs import Pairing
@@ -315,7 +316,7 @@ def known(value: float) -> float | None:
 
 def horizons_of(pairing: Pairing, wanted: Sequence[int]) -> tuple[int, ...]:
     """The years to report; those wanted must be complete years of all runs."""
-    covered = pairing.years
+    wanted, covered = checked.integers("horizons", wanted), pairing.years
     unknown = [year for year in wanted if year not in covered]
     if unknown:
         raise RunsError(f"--horizon {', '.join(map(str, unknown))}: not a whole year of all runs; allowed: {covered[0]} to {covered[-1]}")

@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from greaterbay import checked
 from greaterbay.runner import manifest as provenance
 from greaterbay.runner import store as stores
 from greaterbay.runner.local import LocalProcesses
@@ -85,9 +86,10 @@ def run_scenarios(
     of a Dask scheduler whose workers compute instead of ``jobs`` processes. ``run_one`` and ``names`` replace
     the model in tests.
 
-    Raises RunError for the same scenario id twice and for a cluster that cannot be used, StoreError when the folder cannot be written (then
-    nothing has been computed). KeyboardInterrupt passes through after the workers are gone; whatever is
-    finished stays, and the same call continues from there.
+    Raises RunError for the same scenario id twice and for a cluster that cannot be used, TypeError or ValueError for wrong
+    ``replicates`` or ``jobs``, StoreError when the folder cannot be written (then nothing has been computed).
+    KeyboardInterrupt passes through after the workers are gone; whatever is finished stays, and the same call continues
+    from there.
     """
     wishes = [
         f'{scenario.id}: budget = "{scenario.budget}" is matched by `greaterbay compare {scenario.id} --against ...`, not by a run alone'
@@ -96,8 +98,9 @@ def run_scenarios(
     if wishes:
         raise RunError("\n".join(wishes))
     _refuse_twins(scenarios)
-    if jobs < 1:
-        raise RunError(f"jobs is {jobs}; allowed: 1 or more")
+    jobs = checked.jobs(jobs)
+    if replicates is not None:
+        replicates = checked.integers("replicates", replicates, 0, checked.LARGEST_REPLICATE)
     ensemble = _Ensemble(scenarios, replicates, Store(out), jobs, on_progress, names)
     work = partial(perform, run_one=run_one)
     if scheduler is not None:
@@ -309,21 +312,27 @@ def run(
     What the run leaves out of the scenario (levers that start after its end, ...) is logged as a warning and kept in the
     manifest (``inert_levers``, ``notices``).
 
-    Raises ScenarioError for wrong values, ReplicatesFailed when a replicate failed (with ``out`` the
-    others are kept there).
+    Raises TypeError for what is no number, ValueError (ScenarioError) for wrong values, ReplicatesFailed when a replicate
+    failed (with ``out`` the others are kept there).
 
     Example: ``run("baseline", replicates=4, scale=0.02)["output"].sum("city").mean("replicate")``
     """
     from greaterbay.scenario.load import load_scenario
+    from greaterbay.scenario.schema import MOST_REPLICATES, SEED_LIMIT
 
+    jobs = checked.jobs(jobs)
+    if replicates is not None:
+        replicates = checked.integer("replicates", replicates, 1, MOST_REPLICATES)
+    if seed is not None:
+        seed = checked.integer("seed", seed, 0, SEED_LIMIT - 1)
+    if scale is not None:
+        checked.scale(scale)
     texts = [*overrides_of(replicates, seed, scale, until), *overrides]
     if isinstance(scenario, (str, os.PathLike)):
         scenario = load_scenario(scenario, overrides=texts)
     elif len(texts) > (replicates is not None):
         raise TypeError("a loaded scenario takes no overrides but replicates; give them to load_scenario")
     elif replicates is not None:
-        if replicates < 1:
-            raise ValueError(f"replicates is {replicates}; allowed: 1 or more")
         scenario = replace(scenario, run=replace(scenario.run, replicates=replicates))
     for line in notices.before_run([scenario]):
         log.warning("%s", line)
