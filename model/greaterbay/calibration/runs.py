@@ -23,6 +23,7 @@ import numpy as np
 
 import greaterbay
 from greaterbay import checked
+from greaterbay.digits import plain
 from greaterbay.evidence.posteriors import CENTRAL
 from greaterbay.runner.ensemble import Failure, InProcess, LocalProcesses
 from greaterbay.runner.manifest import canonical_json, source_digest
@@ -97,7 +98,7 @@ def perform(run: Run, simulator: Simulator = simulate, source: str = "") -> Fail
             {
                 "parameters": dict(run.parameters),
                 "replicate": run.replicate,
-                "figures": {k: (None if not math.isfinite(v) else float(v)) for k, v in figures.items()},
+                "figures": {k: float(v) for k, v in figures.items()},
                 "seconds": round(time.perf_counter() - begun, 3),
             },
         )
@@ -107,10 +108,10 @@ def perform(run: Run, simulator: Simulator = simulate, source: str = "") -> Fail
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write a file whole or not at all."""
+    """Write a file whole or not at all; numbers that are not finite become null."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with open(temporary, "w", encoding="utf-8") as file:
-        file.write(json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True))
+        file.write(json.dumps(plain(value), ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False))
     os.replace(temporary, path)
 
 

@@ -54,8 +54,10 @@ class RunFailed(click.ClickException):
 
 
 def print_json(value: Any) -> None:
-    """Print ``value`` as indented JSON; a number that is not finite is refused, JSON has no name for it."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False))
+    """Print ``value`` as indented JSON; a number that is not finite is null, JSON has no name for it."""
+    from greaterbay.digits import plain
+
+    click.echo(json.dumps(plain(value), ensure_ascii=False, indent=2, allow_nan=False))
 
 
 def console():

@@ -16,6 +16,7 @@ from greaterbay import outputs as declared
 from greaterbay.comparison import effects, flows, ranking, spread, values
 from greaterbay.comparison.pairs import Pairing
 from greaterbay.comparison.values import ALL, Target
+from greaterbay.digits import plain
 from greaterbay.runner.results import RunsError, StoredRun
 
 HIGHER, LOWER, SAME = "higher", "lower", "no difference"
@@ -311,7 +312,7 @@ def effect_of(
 
 def known(value: float) -> float | None:
     """The number, or None for what is not one (JSON has no name for it)."""
-    return float(value) if math.isfinite(value) else None
+    return plain(float(value))
 
 
 def horizons_of(pairing: Pairing, wanted: Sequence[int]) -> tuple[int, ...]:

@@ -18,6 +18,7 @@ import numpy as np
 from greaterbay import clock
 from greaterbay import outputs as declared
 from greaterbay.comparison import effects, pairs
+from greaterbay.digits import digits, known
 from greaterbay.outputs import Output
 from greaterbay.plots import units
 from greaterbay.runner import series
@@ -304,11 +305,11 @@ def _scale(value: float, finding: Finding, lang: str) -> units.Scale:
 
 
 def _rounded(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return digits(value, ",.0f" if known(value) and abs(value) >= 100 else ".3g")
 
 
 def _signed(value: float) -> str:
-    return f"{value:+,.0f}" if abs(value) >= 100 else f"{value:+.2g}"
+    return digits(value, "+,.0f" if known(value) and abs(value) >= 100 else "+.2g")
 
 
 def _columns(rows: Sequence[tuple[str, str]]) -> list[str]:
