@@ -15,7 +15,7 @@ from collections.abc import Mapping
 import mesa
 import numpy as np
 
-from greaterbay import clock, warm_up
+from greaterbay import checked, clock, warm_up
 from greaterbay.actors.agents import FirmView, PersonRow
 from greaterbay.branch import branch
 from greaterbay.build import build, register_agents
@@ -43,7 +43,7 @@ class Bay(mesa.Model):
     scenario
         A ``Scenario``, a path or a library id.
     seed
-        Any integer; None takes the scenario's.
+        Any integer; None takes the scenario's. What is no integer (``1.5``, ``"4"``, ``True``) is a TypeError.
     replicate
         Replicate k depends on (seed, k) only.
     parameters
@@ -66,12 +66,13 @@ class Bay(mesa.Model):
         from greaterbay.scenario.load import load_scenario
         from greaterbay.scenario.schema import Scenario
 
+        seed, replicate = None if seed is None else checked.integer("seed", seed), checked.replicate(replicate)
         self.scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
         run = self.scenario.run
         self.region = load_region(run.region)
-        self.parameters = Parameters({**self.scenario.parameters_of(int(replicate)), **(parameters or {})})
-        self.seed_used = run.seed if seed is None else int(seed) % 2**63
-        self.replicate, self.scale = int(replicate), float(run.scale)
+        self.parameters = Parameters({**self.scenario.parameters_of(replicate), **(parameters or {})})
+        self.seed_used = run.seed if seed is None else seed % 2**63
+        self.replicate, self.scale = replicate, float(run.scale)
         self.streams = Streams(self.seed_used, self.replicate)
         chosen = choices({**self.scenario.mechanisms, **(mechanisms or {})})
         self.mechanisms = Mechanisms()  # the warm-up is the same for all
@@ -153,11 +154,11 @@ class Bay(mesa.Model):
 
     def firm(self, row: int) -> FirmView:
         """View of a simulated firm (row of the firm table)."""
-        return FirmView(self, self.firms, row)
+        return FirmView(self, self.firms, checked.integer("row", row, 0, self.firms.capacity - 1))
 
     def person(self, row: int) -> PersonRow:
         """View of a simulated person (row of the people table)."""
-        return PersonRow(self, self.people, row)
+        return PersonRow(self, self.people, checked.integer("row", row, 0, self.people.capacity - 1))
 
     # ---------------------------------------------------------------- copies
 

@@ -472,7 +472,7 @@ def test_interest_and_repayment_are_shares_of_the_loan(bay):
     rows = firms.alive_rows()[:50]
     firms.loan[:] = 0.0
     firms.loan[rows], firms.cash[rows] = 10.0, 100.0
-    credit.lend(bay)
+    credit.serve_debt(bay)
     assert firms.loan[rows] == pytest.approx(10.0 * (1.0 - p.repayment))
     assert firms.cash[rows] == pytest.approx(100.0 - 10.0 * (p.repayment + p.interest))
     assert p.interest == pytest.approx(0.045 / 4)

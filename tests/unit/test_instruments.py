@@ -498,9 +498,11 @@ def test_terms_reach_the_model_and_its_digest():
 
 
 def test_stacking_is_warned_of():
-    found = scenario({"hz_attraction": 1.0, "hz_belt": 1.0, "hz_rd_subsidy": 1.0}).warnings
+    end = date(2026, 12, 31)
+    found = scenario({"hz_attraction": 1.0, "hz_belt": 1.0, "hz_rd_subsidy": 1.0}, end=end).warnings
     assert [w.what.split(": ", 1)[1] for w in found] == ["hz_belt does not add to hz_attraction: one recipient takes the best of them"]
-    apart = scenario({"hz_attraction": {"value": 1.0, "cities": ["zhuhai"]}, "hz_belt": {"value": 1.0, "cities": ["foshan"]}})
+    apart = scenario({"hz_attraction": {"value": 1.0, "cities": ["zhuhai"]}, "hz_belt": {"value": 1.0, "cities": ["foshan"]}},
+                     end=end)
     assert apart.warnings == ()
 
 

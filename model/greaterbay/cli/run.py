@@ -8,7 +8,16 @@ from pathlib import Path
 
 import click
 
-from greaterbay.cli.options import RunFailed, WrongValue, json_option, print_json, quiet_option, set_option
+from greaterbay.cli.options import (
+    RunFailed,
+    WrongValue,
+    json_option,
+    print_json,
+    quiet_option,
+    set_option,
+    warn_before_run,
+    warning_lang_option,
+)
 from greaterbay.cli.progress import progress
 
 MOST_JOBS = 1024  # processes of one machine; more is a slip of the pen
@@ -35,10 +44,11 @@ EPILOG = "Example: greaterbay run baseline joint_fund --replicates 4 --out out -
     help="Who computes: processes of this machine, or a Dask cluster.",
 )
 @click.option("--scheduler", metavar="ADDRESS", help="Scheduler of the cluster, as in tcp://10.0.0.7:8786.")
+@warning_lang_option
 @quiet_option
 @json_option
 def run(
-    scenarios, replicates, only, seed, scale, until, posterior, overrides, out, jobs, executor, scheduler, quiet, as_json
+    scenarios, replicates, only, seed, scale, until, posterior, overrides, out, jobs, executor, scheduler, lang, quiet, as_json
 ) -> None:
     """Run scenarios, each a path or an id of the library, and write one DIR/<id>.nc for each.
 
@@ -51,6 +61,7 @@ def run(
     _check_executor(executor, scheduler, jobs)
     from greaterbay.runner import ensemble
     from greaterbay.runner.store import StoreError
+    from greaterbay.scenario import notices
 
     texts = [*ensemble.overrides_of(replicates, seed, scale, until), *overrides]
     if posterior is not None:
@@ -58,6 +69,8 @@ def run(
     loaded = _load_all(scenarios, texts)
     numbers = None if only is None else [only]
     cluster = {"scheduler": scheduler} if scheduler else {}
+    if not quiet and not as_json:
+        warn_before_run(loaded, lang)
     with progress(hidden=quiet) as watch:
         try:
             runs = ensemble.run_scenarios(loaded, numbers, out, jobs or 1, watch, **cluster)
@@ -67,7 +80,7 @@ def run(
             click.echo(f"What is finished is kept in {out}; the same command continues from there.", err=True)
             raise
     if as_json:
-        print_json([_plain(run) for run in runs])
+        print_json([_plain(run) | notices.stored(scenario) for run, scenario in zip(runs, loaded, strict=True)])
     elif not quiet:
         for run in runs:
             if run.path:

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from greaterbay import checked
 from greaterbay import outputs as declared
 from greaterbay.comparison import effects, flows, ranking, spread, values
 from greaterbay.comparison.pairs import Pairing
 from greaterbay.comparison.values import ALL, Target
+from greaterbay.digits import plain
 from greaterbay.runner.results import RunsError, StoredRun
 
 HIGHER, LOWER, SAME = "higher", "lower", "no difference"
@@ -310,12 +312,12 @@ def effect_of(
 
 def known(value: float) -> float | None:
     """The number, or None for what is not one (JSON has no name for it)."""
-    return float(value) if math.isfinite(value) else None
+    return plain(float(value))
 
 
 def horizons_of(pairing: Pairing, wanted: Sequence[int]) -> tuple[int, ...]:
     """The years to report; those wanted must be complete years of all runs."""
-    covered = pairing.years
+    wanted, covered = checked.integers("horizons", wanted), pairing.years
     unknown = [year for year in wanted if year not in covered]
     if unknown:
         raise RunsError(f"--horizon {', '.join(map(str, unknown))}: not a whole year of all runs; allowed: {covered[0]} to {covered[-1]}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from greaterbay import clock
 from greaterbay.scenario import schema
 from greaterbay.scenario.files import COMMAND_LINE, ID, Place, Setting, Source, shown_path
 from greaterbay.scenario.judgement import Judgement, Settings, finite, number
+from greaterbay.scenario.notices import notices
 from greaterbay.scenario.problems import Problem, did_you_mean
 from greaterbay.scenario.schema import Event, LeverSetting, Probe, RunSettings, Scenario
 
@@ -60,8 +62,9 @@ class Resolution(Judgement):
             if (key,) not in self.settings:
                 self.origins.pop(key)
         expects = {place[1]: schema.SIGNS[setting.value] for place, setting in self.settings.items() if place[0] == "expects"}
-        return Scenario(name, title, title_zh, self.head.shown, chain, run, *parts, self.origins, financing, budget, expects,
-                        tuple(self.warnings))
+        found = Scenario(name, title, title_zh, self.head.shown, chain, run, *parts, self.origins, financing, budget, expects)
+        self.warnings += notices(found)
+        return replace(found, warnings=tuple(self.warnings))
 
     def financing(self) -> str:
         """Where money for levers comes from."""
@@ -322,8 +325,6 @@ class Resolution(Judgement):
             return
         values = lever.terms | changed
         due = {"fund": "cap_budget"}.get(values["basis"], "lump" if values["basis"] in EVENTS else "rate")
-        if due in changed and not changed[due]:
-            self.warn(given[due], f"{lever.id} pays nothing", f"it pays by its {due}")
         for key in {"rate", "lump"} - {due}:
             if key in changed:
                 self.refuse(given[key], f"{lever.id} pays by its {due}, not by a {key}", due)

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from greaterbay import checked
 from greaterbay.validation.checks import SUITES, Answer, Check, answers, by_seed, declared
 
 THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -128,6 +129,7 @@ class Outcome:
 def validate(suites: Sequence[str] = ("literature",), seeds: int = 8, jobs: int = 1,
              progress: Callable[[int, int, str], None] | None = None, only: Sequence[str] | None = None) -> Outcome:
     """Run suites and grade their checks; ``only`` names experiments."""
+    seeds, jobs = checked.integer("seeds", seeds, 1), checked.jobs(jobs)
     experiments = [e for e in chosen(suites) if only is None or e.id in only]
     checks = every_check()
     found: dict[str, dict[int, Mapping]] = {experiment.id: {} for experiment in experiments}
