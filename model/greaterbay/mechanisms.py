@@ -16,8 +16,9 @@ import csv
 import hashlib
 import importlib
 import inspect
+import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -81,15 +82,23 @@ class OwnForm:
 
     name: str
     digest: str
-    function: Callable
+    function: Callable = field(compare=False)
 
     def __str__(self) -> str:
         return f"{self.name}@{self.digest}"
 
     def __reduce__(self):
-        import cloudpickle  # a function of a notebook or script cannot be pickled by its name
+        import cloudpickle  # a function of a notebook or script cannot be pickled by its name, and a worker may not find its module
 
-        return _loaded, (self.name, self.digest, cloudpickle.dumps(self.function))
+        module = sys.modules.get(self.name.partition(":")[0])
+        ours = module is None or module.__name__ == "__main__" or module.__name__.partition(".")[0] == "greaterbay"
+        if not ours:
+            cloudpickle.register_pickle_by_value(module)
+        try:
+            return _loaded, (self.name, self.digest, cloudpickle.dumps(self.function))
+        finally:
+            if not ours:
+                cloudpickle.unregister_pickle_by_value(module)
 
 
 def _loaded(name: str, digest: str, content: bytes) -> OwnForm:

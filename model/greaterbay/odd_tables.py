@@ -166,9 +166,10 @@ def checks() -> str:
     from collections import Counter
 
     from greaterbay.books import INVARIANTS
+    from greaterbay.mechanisms import table
     from greaterbay.validation.checks import SUITES, declared
 
-    found = Counter(check.suite for check in declared().values()) + Counter({"invariants": len(INVARIANTS)})
+    found = Counter(check.suite for check in declared().values()) + Counter({"invariants": len(INVARIANTS), "null": len(table())})
     return markdown(("suite", "checks", "results"), (
         (f"`{suite}`", found[suite], f"`calibration/validation/{suite}.md`") for suite in SUITES))
 

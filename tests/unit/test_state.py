@@ -93,8 +93,8 @@ def test_the_bay_holds_groups_and_little_else():
     bay = Bay(scenario=small_scenario("run.end=2024-03-31"))
     others = {name for name in vars(bay) if name not in state.TITLES and not name.startswith("_")}
     assert others <= {"scenario", "region", "parameters", "mechanisms", "streams", "seed_used", "replicate", "scale", "start", "end",
-                      "quarter", "warming", "warmed_from", "timings", "watch", "running", "steps", "step", "random", "rng", "government_agents",
-                      "fund_agents"}
+                      "quarter", "warming", "warmed_from", "timings", "watch", "running", "steps", "step", "random", "rng",
+                      "government_agents", "fund_agents"}
 
 
 def test_every_member_is_written_by_somebody():

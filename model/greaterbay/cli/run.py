@@ -34,6 +34,8 @@ EPILOG = "Example: greaterbay run baseline joint_fund --replicates 4 --out out -
 @click.option("--until", metavar="DATE", help="Last day of the run, a quarter's last, as in 2030-12-31.")
 @click.option("--posterior", metavar="ID", help='Draws of the parameters: an id, a folder, or "none" for central values.')
 @set_option
+@click.option("--mechanism", "forms", multiple=True, metavar="NAME=FORM",
+              help='Another form of a mechanism: "off", or MODULE:NAME of a function of your own. Repeatable.')
 @click.option(
     "--out", type=click.Path(path_type=Path), default="runs", show_default=True, metavar="DIR",
     help="The store: finished replicates are kept and reused here.",
@@ -48,7 +50,7 @@ EPILOG = "Example: greaterbay run baseline joint_fund --replicates 4 --out out -
 @quiet_option
 @json_option
 def run(
-    scenarios, replicates, only, seed, scale, until, posterior, overrides, out, jobs, executor, scheduler, lang, quiet, as_json
+    scenarios, replicates, only, seed, scale, until, posterior, overrides, forms, out, jobs, executor, scheduler, lang, quiet, as_json
 ) -> None:
     """Run scenarios, each a path or an id of the library, and write one DIR/<id>.nc for each.
 
@@ -66,7 +68,7 @@ def run(
     texts = [*ensemble.overrides_of(replicates, seed, scale, until), *overrides]
     if posterior is not None:
         texts.append(f"run.posterior={json.dumps(posterior)}")
-    loaded = _load_all(scenarios, texts)
+    loaded = _with_forms(_load_all(scenarios, texts), forms)
     numbers = None if only is None else [only]
     cluster = {"scheduler": scheduler} if scheduler else {}
     if not quiet and not as_json:
@@ -111,6 +113,28 @@ def _check_executor(executor: str, scheduler: str | None, jobs: int | None) -> N
     host, _, port = place.rpartition(":")
     if kind not in ("tcp", "tls") or not host or not port.isdecimal() or not 0 < int(port) < 65536:
         raise WrongValue(f"--scheduler: {scheduler!r} is not an address; allowed: tcp://HOST:PORT or tls://HOST:PORT")
+
+
+def _with_forms(loaded: list, forms: tuple[str, ...]) -> list:
+    """The scenarios with the forms of mechanisms that options ask for."""
+    if not forms:
+        return loaded
+    import sys
+
+    from greaterbay.mechanisms import MechanismError
+    from greaterbay.runner.ensemble import with_mechanisms
+
+    given = {}
+    for text in forms:
+        name, equals, form = text.partition("=")
+        if not equals or name in given:
+            raise WrongValue(f"--mechanism {text}: " + ("given twice" if equals else "not NAME=FORM, as in adoption=rules:threshold"))
+        given[name] = form
+    sys.path.insert(0, os.getcwd())  # where somebody's own module lies
+    try:
+        return [with_mechanisms(scenario, given) for scenario in loaded]
+    except MechanismError as error:
+        raise WrongValue(f"--mechanism: {error}") from error
 
 
 def _load_all(names: tuple[str, ...], overrides: list[str]) -> list:

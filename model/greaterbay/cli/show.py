@@ -17,6 +17,7 @@ from greaterbay.scenario.words import (
     event_words,
     lever_title,
     lever_words,
+    mechanism_words,
     probe_words,
     run_value,
 )
@@ -32,6 +33,7 @@ _HEADINGS = {
         "probes": "probes",
         "events": "events",
         "parameters": "parameters",
+        "mechanisms": "mechanisms",
         "drawn": "parameters drawn: median [5 %, 95 %] of the {n} draws of posterior {id}",
         "same": " in every draw",
         "wins": "{value} (the file wins over the draws: {drawn})",
@@ -44,6 +46,7 @@ _HEADINGS = {
         "probes": "探测技术",
         "events": "事件",
         "parameters": "模型参数",
+        "mechanisms": "机制",
         "drawn": "抽样参数:后验{id}的{n}组参数的中位数 [5 %, 95 %]",
         "same": "(各组相同)",
         "wins": "{value}(以文件取值为准,不用抽样{drawn})",
@@ -137,6 +140,9 @@ def _show_scenario(scenario: Scenario, lang: str, quiet: bool) -> None:
         screen.table(
             [(name, amount(value), f"parameters.{name}") for name, value in scenario.parameters.items()]
         )
+    if scenario.mechanisms:
+        screen.heading(headings["mechanisms"])
+        screen.table([("", mechanism_words(name, form, lang), f"mechanisms.{name}") for name, form in scenario.forms().items()])
     drawn = scenario.posterior()
     if drawn is not None:
         screen.heading(headings["drawn"].format(n=drawn.count, id=drawn.id))
@@ -169,6 +175,7 @@ def _print_in_words(scenario: Scenario, screen: _Screen, lang: str) -> None:
     sentences += [probe_words(probe, lang) for probe in scenario.probes.values()]
     sentences += [event_words(event, lang) for event in scenario.events]
     sentences += [f"{name} = {amount(value)}" for name, value in scenario.parameters.items()]
+    sentences += [mechanism_words(name, form, lang) for name, form in scenario.forms().items()]
     drawn = scenario.posterior()
     if drawn is not None:
         headings = _HEADINGS[lang]

@@ -9,7 +9,7 @@ import click
 
 from greaterbay.cli.options import WRONG_VALUE, RunFailed, console, json_option, lang_option, print_json, quiet_option
 
-SUITES = ("literature", "gravity", "regularities", "claims", "invariants")
+SUITES = ("literature", "gravity", "regularities", "claims", "invariants", "null")
 
 
 @click.command(epilog="Example: greaterbay validate --suite literature --seeds 8 --jobs 2")

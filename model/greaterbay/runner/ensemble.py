@@ -291,6 +291,13 @@ def overrides_of(
     return [f"{key}={value}" for key, value in named.items() if value is not None]
 
 
+def with_mechanisms(scenario, given: Mapping[str, object]):
+    """The scenario with other forms of mechanisms (``MechanismError`` says what does not fit)."""
+    from greaterbay.mechanisms import choices
+
+    return replace(scenario, mechanisms=choices({**scenario.mechanisms, **given}))
+
+
 def run(
     scenario,
     replicates: int | None = None,
@@ -301,13 +308,15 @@ def run(
     scale: float | None = None,
     until: object = None,
     overrides: Sequence[str] = (),
+    mechanisms: Mapping[str, object] | None = None,
     on_progress: Callable[[Progress, str | None], None] | None = None,
 ):
     """Run one scenario and return its results as an ``xarray.Dataset``.
 
     ``scenario``: a library id, a path, or a loaded scenario. ``out``: the store to keep and reuse results
     in; without it they live in memory only. ``until``: a date, the last day of a quarter. ``overrides``:
-    texts such as ``"levers.shared_facilities.value=0.3"``.
+    texts such as ``"levers.shared_facilities.value=0.3"``. ``mechanisms``: other forms of mechanisms by id, ``"off"``, a function
+    or ``"MODULE:NAME"``; results are kept under the source of a function.
 
     What the run leaves out of the scenario (levers that start after its end, ...) is logged as a warning and kept in the
     manifest (``inert_levers``, ``notices``).
@@ -334,6 +343,8 @@ def run(
         raise TypeError("a loaded scenario takes no overrides but replicates; give them to load_scenario")
     elif replicates is not None:
         scenario = replace(scenario, run=replace(scenario.run, replicates=replicates))
+    if mechanisms:
+        scenario = with_mechanisms(scenario, mechanisms)
     for line in notices.before_run([scenario]):
         log.warning("%s", line)
     keep = nullcontext(out) if out is not None else tempfile.TemporaryDirectory(prefix="greaterbay-")

@@ -54,6 +54,7 @@ class Resolution(Judgement):
         financing = self.financing()
         budget = self.budget(name)
         parts = (self.lever_settings(run), self.probes(run), self.events(run), self.parameter_values())
+        mechanisms = self.mechanism_forms()
         self.stacking(parts[0])
         if self.problems or run is None:
             return None
@@ -62,7 +63,8 @@ class Resolution(Judgement):
             if (key,) not in self.settings:
                 self.origins.pop(key)
         expects = {place[1]: schema.SIGNS[setting.value] for place, setting in self.settings.items() if place[0] == "expects"}
-        found = Scenario(name, title, title_zh, self.head.shown, chain, run, *parts, self.origins, financing, budget, expects)
+        found = Scenario(name, title, title_zh, self.head.shown, chain, run, *parts, self.origins, financing, budget, expects,
+                         mechanisms=mechanisms)
         self.warnings += notices(found)
         return replace(found, warnings=tuple(self.warnings))
 
@@ -504,6 +506,17 @@ class Resolution(Judgement):
         if not rows:
             self.refuse(setting, "no rows", "[city, city, minutes]", inside=(index, "travel_minutes"))
         return tuple(found)
+
+    def mechanism_forms(self) -> dict[str, str]:
+        """Mechanisms that are switched off, in the order of the quarter; a file is data and names no code."""
+        from greaterbay.mechanisms import OFF, ON, table
+
+        found = {}
+        for name in table():
+            setting = self.get("mechanisms", name) if ("mechanisms", name) in self.settings else None
+            if setting is not None and self.known(setting, setting.value, (ON, OFF), "form") and setting.value == OFF:
+                found[name] = OFF
+        return found
 
     def parameter_values(self) -> dict[str, float]:
         """Model parameters that differ from the table, in the table's order."""

@@ -52,6 +52,7 @@ TOP_KEYS = {
     "probes": TABLE,
     "events": TABLES,
     "parameters": TABLE,
+    "mechanisms": TABLE,
     "expects": TABLE,
     "sweep": TABLE,
 }

@@ -41,6 +41,7 @@ EXPERIMENTS = (
     Experiment("claims", "claims", "claims:measure"),
     Experiment("claim_pairs", "claims", "claims:pairs", "claims:gather_pairs"),
     Experiment("invariants", "invariants", "ledgers:measure", "ledgers:gather"),
+    Experiment("null", "null", "nulls:measure", "nulls:gather"),
 )
 
 
@@ -54,14 +55,15 @@ class Failed:
 
 
 def every_check() -> dict[str, Check]:
-    """Declared checks and one for each invariant of the books."""
+    """Declared checks, one for each invariant of the books and one for each mechanism."""
     from greaterbay.books import INVARIANTS
+    from greaterbay.validation import nulls
 
     found = dict(declared())
     for name, function in INVARIANTS.items():
         what = " ".join(function.__doc__.split())
         found[f"books_{name}"] = Check(f"books_{name}", "invariants", "invariants", "run", what, f"账目恒等:{what}", "identity", 0.0, 1.0)
-    return found
+    return found | nulls.checks()
 
 
 def _function(name: str) -> Callable:
