@@ -238,6 +238,7 @@ FORMATTED = {  # module: what stands in a format of its own, all of it declared 
     "cli/catalogues.py": {"lever.neutral", "lever.low", "lever.high", "lever.plausible_low", "lever.plausible_high", "parameter.value",
                           "parameter.low", "parameter.high", "value", "float(row['value'])"},
     "cli/sensitivity.py": set(),
+    "cli/validate.py": {"name"},
     "comparison/files.py": set(),
     "comparison/lever_effects.py": {"scale"},
     "comparison/precise.py": {"wide[worst][1]"},

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from greaterbay.cli.options import WRONG_VALUE, RunFailed, console, json_option, lang_option, print_json, quiet_option
+from greaterbay.digits import digits
 
 SUITES = ("literature", "gravity", "regularities", "claims", "invariants", "null")
 
@@ -49,7 +50,7 @@ def validate(suites: tuple[str, ...], seeds: int, jobs: int, out: Path | None, s
     elif quiet:
         for answer in outcome.answers:
             if answer.status == FAIL:
-                click.echo(f"{answer.check.id}: {report.shown(answer.measured.value)}, accepted {report.accepted_text(answer.check)}")
+                click.echo(f"{answer.check.id}: {digits(answer.measured.value)}, accepted {report.accepted_text(answer.check)}")
     else:
         _print(outcome.answers, lang)
     for one in outcome.failed:
