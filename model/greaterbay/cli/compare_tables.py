@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from greaterbay import outputs as declared
 from greaterbay.comparison import spread, synergy, values
-from greaterbay.comparison.study import ALONE, HIGHER, LOWER, SAME, UNCLEAR, Effect, Study, label_of
+from greaterbay.comparison.paired import ALONE, HIGHER, LOWER, SAME, UNCLEAR, Effect
+from greaterbay.comparison.study import Study, label_of
 from greaterbay.digits import UNKNOWN, digits, known
 from greaterbay.plots import units
 from greaterbay.plots.words import FLOWS

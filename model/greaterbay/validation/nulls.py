@@ -22,7 +22,8 @@ def outcome(bay, name: str) -> float:
     """The bay's value of an output over the last two years: ratios from summed parts, indices as means over cities."""
     declared, arrays = outputs.get(name), bay.record.arrays()
     if declared.is_ratio:
-        return float(np.nansum(arrays[declared.numerator][-LAST:], dtype=float) / np.nansum(arrays[declared.denominator][-LAST:], dtype=float))
+        top, bottom = (np.nansum(arrays[part][-LAST:], dtype=float) for part in (declared.numerator, declared.denominator))
+        return float(top / bottom)
     values = arrays[name][-LAST:].astype(float)
     return float(np.nansum(values) if declared.over_cities in ("sum", "flow") else np.nanmean(values))
 

@@ -89,8 +89,8 @@ NOTES = {
         "`bass_lattice_below`, `bass_small_world_below`. Signs and the bounds of the protocols were fixed before.",
     ),
     "null": (
-        "Outcome and sign of every mechanism were written before measuring (`greaterbay mechanisms`). The interval is three standard errors "
-        "on each side, over pairs of runs with and without the mechanism from the release on; what straddles zero fails.",
+        "Outcome and sign of every mechanism were written before measuring (`greaterbay mechanisms`). The interval is three standard "
+        "errors on each side, over pairs of runs with and without the mechanism from the release on; what straddles zero fails.",
     ),
     "gravity": (
         "How much of a coefficient may be left in the controls was fixed after a first look with three seeds; the signs were fixed before. "
