@@ -149,9 +149,9 @@ def field_factors(region, city, field, kind, weight, sales) -> np.ndarray:
 
 
 def absorptive_base(bay, ids: np.ndarray) -> np.ndarray:
-    """Absorptive capacity of a firm at mean own research (n,): a trait drawn by identity."""
+    """Absorptive capacity of a firm at mean own research (n,): a trait drawn by identity, in [0, 1]."""
     p = bay.parameters.learning
-    return p.absorptive_mean + p.absorptive_spread * (bay.streams.uniforms("initial", 0, ids, 2) - 0.5)
+    return np.clip(p.absorptive_mean + p.absorptive_spread * (bay.streams.uniforms("initial", 0, ids, 2) - 0.5), 0.0, 1.0)
 
 
 def entry_weights(bay, city, field, weight) -> np.ndarray:

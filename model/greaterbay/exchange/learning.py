@@ -400,8 +400,9 @@ def no_spillovers(bay) -> tuple[np.ndarray, np.ndarray]:
 
 def science(bay) -> tuple[np.ndarray, np.ndarray]:
     """Basic-knowledge level in reach, and the same relative to 2020 as it raises quality (C, F each)."""
-    basic = basic_pools(bay)
-    return basic, np.maximum(basic, 0.02) / bay.reference.basic_reference
+    basic, reference = basic_pools(bay), bay.reference.basic_reference
+    # without any access there is no pool to be above or below
+    return basic, np.maximum(basic, 0.02) / reference if reference > 0.0 else np.ones(basic.shape)
 
 
 def no_science(bay) -> tuple[np.ndarray, np.ndarray]:
