@@ -53,7 +53,7 @@ def schedule() -> Figure:
 
 def exchange() -> Figure:
     """Who passes what to whom: every line of the flow matrices that the model records."""
-    places = {"government": (0.0, 1.0), "fund": (-1.15, 0.35), "person": (1.15, 0.35), "firm": (-0.55, -0.75), "institute": (0.75, -0.75)}
+    places = {"government": (0.0, 1.0), "fund": (-1.15, 0.35), "person": (1.15, 0.35), "firm": (-0.6, -0.75), "institute": (0.95, -0.75)}
     outside = (-1.75, -0.75)
     names = {"government": "governments", "fund": "funds and banks", "person": "people out of work,\nnewcomers, savers", "firm": "firms",
              "institute": "universities,\nlaboratories"}
@@ -65,37 +65,37 @@ def exchange() -> Figure:
     figure, panel = _panel(7.4, 5.6)
     places["outside"] = outside
     names["outside"] = "rest of China,\nabroad"
+    boxes = {}
+    for kind, (x, y) in places.items():
+        text = panel.text(x, y, names[kind], ha="center", va="center", fontweight="bold", zorder=3,
+                          bbox={"boxstyle": "round,pad=0.5", "fc": "white", "ec": PALE if kind == "outside" else GREY})
+        boxes[kind] = text.get_bbox_patch()
+    panel.set_xlim(-2.1, 1.7)
+    panel.set_ylim(-1.35, 1.35)
+    panel.axis("off")
+    figure.draw_without_rendering()  # now the boxes know their places
     seen: dict[frozenset[str], int] = {}
     for (start, end, flow), channels in lines.items():
         colour = FLOW_COLOURS[flow]
         words = "" if flow in ("ties", "talent") else ", ".join(sorted(channels))
-        if start == end:
-            x, y = places[start]
-            k = seen.setdefault(frozenset((start,)), 0)
-            seen[frozenset((start,))] += 1
-            below = -1.0 if y < 0.0 else 1.0
-            panel.text(x, y + below * (0.24 + 0.11 * k), f"among each other: {shown[flow]}" + (f" ({words})" if words else ""),
-                       ha="center", va="center", color=colour, fontsize=7.5)
-            continue
         pair = frozenset((start, end))
-        bend = (0.0, 0.14, -0.14, 0.26)[seen.get(pair, 0)]
-        bend *= 1 if sorted(pair)[0] == start else -1
-        seen[pair] = seen.get(pair, 0) + 1
-        panel.annotate("", places[end], places[start], arrowprops={
-            "arrowstyle": "-" if flow == "ties" else "-|>", "color": colour, "lw": 1.4, "shrinkA": 34, "shrinkB": 34,
-            "connectionstyle": f"arc3,rad={bend}"})
+        number = seen.get(pair, 0)
+        seen[pair] = number + 1
+        (xa, ya), (xb, yb) = places[start], places[end]
+        if start == end:
+            away = (-1.0 if ya < 0.0 else 1.0) * (0.26 + 0.11 * number)
+            panel.text(xa, ya + away, f"among each other: {shown[flow]}" + (f" ({words})" if words else ""), ha="center", va="center",
+                       color=colour, fontsize=7.5)
+            continue
+        bend = (0.0, 0.2, -0.2, 0.35)[number] * (1 if min(pair) == start else -1)
+        panel.annotate("", (xb, yb), (xa, ya), arrowprops={
+            "arrowstyle": "-" if flow == "ties" else "-|>", "color": colour, "lw": 1.4, "patchA": boxes[start], "patchB": boxes[end],
+            "shrinkA": 3, "shrinkB": 3, "connectionstyle": f"arc3,rad={bend}"})
         if words:
-            (xa, ya), (xb, yb) = places[start], places[end]
             panel.text((xa + xb) / 2 + bend * (yb - ya) * 0.5, (ya + yb) / 2 - bend * (xb - xa) * 0.5, words, ha="center", va="center",
                        color=colour, fontsize=7.5, bbox={"fc": "white", "ec": "none", "pad": 0.8})
-    for kind, (x, y) in places.items():
-        panel.text(x, y, names[kind], ha="center", va="center", fontweight="bold",
-                   bbox={"boxstyle": "round,pad=0.5", "fc": "white", "ec": PALE if kind == "outside" else GREY})
     for k, (flow, words) in enumerate(shown.items()):
         panel.text(-1.9 + 1.0 * k, 1.22, f"— {words}", color=FLOW_COLOURS[flow], fontweight="bold")
-    panel.set_xlim(-2.1, 1.7)
-    panel.set_ylim(-1.35, 1.35)
-    panel.axis("off")
     return figure
 
 
@@ -114,8 +114,8 @@ def bay_map() -> Figure:
                 panel.plot(x[[a, b]], y[[a, b]], color=PALE, lw=2.4 - minutes[a, b] / 30, zorder=0)
     for j, name in enumerate(region.jurisdiction_names):
         here = region.jurisdiction_city == j
-        panel.scatter(x[here], y[here], s=region.population_city[here] / 4e4, color=colours[j % 3], alpha=0.75, label=name, zorder=1,
-                      edgecolors="white")
+        panel.scatter(x[here], y[here], s=region.population_city[here] / 4e4, color=colours[j % 3], alpha=0.75, zorder=1, edgecolors="white")
+        panel.scatter([], [], s=50, color=colours[j % 3], alpha=0.75, label=name)
     below = ("foshan", "macao")
     for c, name in enumerate(region.city_names):
         words = name + (" (core)" if region.core_city[c] else "")
@@ -124,7 +124,7 @@ def bay_map() -> Figure:
     panel.set_ylabel("latitude, degrees")
     panel.set_aspect(1.0 / np.cos(np.radians(float(y.mean()))))
     panel.margins(0.14)
-    panel.legend(frameon=False, loc="lower left", markerscale=0.5)
+    panel.legend(frameon=False, loc="lower left")
     return figure
 
 

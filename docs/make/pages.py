@@ -14,7 +14,7 @@ import keys
 from greaterbay import outputs, parameters
 from greaterbay.cli.main import COMMANDS, Commands
 from greaterbay.evidence import measured, posteriors, references
-from greaterbay.odd_tables import markdown, number, span
+from greaterbay.odd_tables import NO_TIME, markdown, number, span
 from greaterbay.policy import catalogue
 from greaterbay.scenario import schema
 
@@ -182,8 +182,8 @@ def lever_page(stem: str) -> str:
 
 def effect_words(row: Mapping[str, str]) -> str:
     """A measured effect in words."""
-    return (f"{row['status']}: {number(float(row['effect']))} ({number(float(row['low']))} to {number(float(row['high']))}) at {row['value']}, "
-            f"{row['replicates']} pairs, baseline {number(float(row['baseline']))}")
+    return (f"{row['status']}: {short(row['effect'])} ({short(row['low'])} to {short(row['high'])}) at {row['value']}, "
+            f"{row['replicates']} pairs, baseline {short(row['baseline'])}")
 
 
 def lever_effects() -> str:
@@ -227,9 +227,10 @@ a ratio is formed from its two summed parts, never as a mean of shares. Names in
         groups.setdefault(one.dims[1:], []).append(one)
     for dims, found in groups.items():
         parts.append("## Every quarter, by " + (", ".join(dim.replace("_", " ") for dim in dims) if dims else "nothing else") + "\n")
-        parts.append(markdown(("output", "meaning", "含义", "unit", "单位", "kind", "over time", "over cities", "formed from"), (
-            (f"**`{one.id}`**" if one.headline else f"`{one.id}`", one.label, one.label_zh, one.unit, one.unit_zh, one.kind, one.over_time,
-             one.over_cities, f"`{one.numerator}` / `{one.denominator}`" if one.is_ratio else "–") for one in found)))
+        parts.append(markdown(("output", "meaning 含义", "unit 单位", "kind", "over time", "over cities"), (
+            (f"**`{one.id}`**" if one.headline else f"`{one.id}`",
+             f"{one.label}<br>{one.label_zh}" + (f"<br>`{one.numerator}` / `{one.denominator}`" if one.is_ratio else ""),
+             f"{one.unit} {one.unit_zh}", one.kind, one.over_time, one.over_cities) for one in found)))
     return "\n".join(parts)
 
 
@@ -253,9 +254,10 @@ place), and where the value comes from. What the equations do with them stands i
             marginal = drawn.marginals.get(one.id) if drawn is not None else None
             draws = "–" if marginal is None or marginal.fixed else marginal.words()
             source = " ".join("assumption" if key == f"assumption:{one.id}" else f"`{key}`" for key in references.split(one.reference))
-            rows.append((f"`{one.id}`", number(one.value), draws, span(one.low, one.high), one.unit, "–" if one.time_base == "none" else one.time_base,
-                         one.label, one.label_zh, source))
-        parts.append(markdown(("parameter", "value", "drawn", "bounds", "unit", "per", "meaning", "含义", "source"), rows))
+            base = "" if one.time_base in NO_TIME or one.unit.endswith(f"/{one.time_base}") else f", per {one.time_base}"
+            rows.append((f"`{one.id}`", number(one.value) + ("" if draws == "–" else f"<br>*drawn: {draws}*"), span(one.low, one.high),
+                         one.unit + base, f"{one.label}<br>{one.label_zh}", source))
+        parts.append(markdown(("parameter", "value", "bounds", "unit", "meaning 含义", "source"), rows))
     return "\n".join(parts)
 
 
@@ -345,10 +347,10 @@ def api() -> str:
 """]
     homes = greaterbay._HOME_OF_NAME
     constants = [name for name in greaterbay.__all__ if name not in homes]
-    # in the docstring of Bay a line of words follows the parameters
-    options = {"Bay": "    options:\n      docstring_options:\n        warnings: false\n"}
-    parts += [f"::: {homes[name]}.{name}\n{options.get(name, '')}" for name in greaterbay.__all__ if name in homes]
-    parts += [f"::: greaterbay.{name}\n    options:\n      show_if_no_docstring: true\n" for name in constants if not name.startswith("__")]
+    # of Bay those that a user needs; a line of words follows the parameters in its docstring, which is no parameter
+    options = {"Bay": "      members: [label, step, run_to_end, firm, person, coords]\n      docstring_options:\n        warnings: false\n"}
+    parts += [f"::: {homes[name]}.{name}\n    options:\n      show_root_full_path: false\n{options.get(name, '')}" for name in greaterbay.__all__ if name in homes]
+    parts += [f"::: greaterbay.{name}\n    options:\n      show_root_full_path: false\n      show_if_no_docstring: true\n" for name in constants if not name.startswith("__")]
     return "\n".join(parts)
 
 
