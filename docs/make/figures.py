@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -15,7 +16,7 @@ from greaterbay.clock import label
 from greaterbay.parameters import Parameters
 from greaterbay.plots.style import BLUE, GREEN, GREY, ORANGE, PALE, PURPLE, SKY, VERMILLION
 
-LOOK = {
+LOOK: Any = {
     "font.family": "DejaVu Sans", "font.size": 9, "svg.fonttype": "path", "svg.hashsalt": "greaterbay",
     "axes.spines.top": False, "axes.spines.right": False, "axes.grid": False,
 }
@@ -114,7 +115,7 @@ def bay_map() -> Figure:
                 panel.plot(x[[a, b]], y[[a, b]], color=PALE, lw=2.4 - minutes[a, b] / 30, zorder=0)
     for j, name in enumerate(region.jurisdiction_names):
         here = region.jurisdiction_city == j
-        panel.scatter(x[here], y[here], s=region.population_city[here] / 4e4, color=colours[j % 3], alpha=0.75, zorder=1, edgecolors="white")
+        panel.scatter(x[here], y[here], s=region.population_city[here] / 4e4, color=colours[j % 3], alpha=0.75, edgecolors="white")
         panel.scatter([], [], s=50, color=colours[j % 3], alpha=0.75, label=name)
     below = ("foshan", "macao")
     for c, name in enumerate(region.city_names):
@@ -153,7 +154,8 @@ def distance() -> Figure:
     p = Parameters().partnering
     figure, panel = _panel(6.4, 3.0)
     d = np.linspace(0.0, 1.0, 201)
-    for name, optimum, colour in (("between firms", p.cognitive_optimum, BLUE), ("with an institute", p.cognitive_optimum_explore, VERMILLION)):
+    cases = (("between firms", p.cognitive_optimum, BLUE), ("with an institute", p.cognitive_optimum_explore, VERMILLION))
+    for name, optimum, colour in cases:
         panel.plot(d, p.cognitive_weight * (1.0 - ((d - optimum) / p.cognitive_width) ** 2), color=colour, label=name)
         panel.axvline(optimum, color=colour, lw=0.7, ls=":")
     panel.axhline(0.0, color=PALE, lw=0.8)
@@ -235,8 +237,8 @@ FIGURES: dict[str, tuple[Callable[[], Figure], str]] = {
     "barriers": (barriers, "The three border barriers between places at the start, with the reliefs of the zones of 2020."),
     "distance": (distance, "What cognitive distance adds to the utility of a partner, at the values of the parameter table."),
     "fields": (fields, "Duration and basic odds of conversion by field: inputs, taken from the field table."),
-    "s_curve": (s_curve, "An S-curve from the hazards of the table when all firms mix with all; the model's own curves run over networks of partners, "
-                         "cities and chains, and hearing of a technology is not yet using it."),
+    "s_curve": (s_curve, "An S-curve from the hazards of the table when all firms mix with all; the model's own curves run over networks "
+                         "of partners, cities and chains, and hearing of a technology is not yet using it."),
     "strength": (strength, "Strength of a lever over time."),
 }
 """Every figure by its name in the markers, with its caption."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import posixpath
 import re
 
-import figures
-import pages
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
 
+import figures
+import pages
 from greaterbay import odd_tables
 from greaterbay.policy import catalogue
 

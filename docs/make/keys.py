@@ -39,7 +39,7 @@ LEVER = {
     "fields": "fields of technology that it reaches; without it all",
     "kinds": "kinds of actors that it reaches; without it all",
     "payer": "who pays: a level (`city`, `jurisdiction`, `nation`) or a jurisdiction for its own cities; without it as the catalogue says",
-    "reference": "where the value comes from: `lever:L20`, `figure:ID`, `paper:KEY` or `assumption:ID`; needed for a value that is not neutral",
+    "reference": "its source: `lever:L20`, `figure:ID`, `paper:KEY`, `assumption:ID`; needed unless the value is neutral",
     "terms": "single terms of a preset that differ from the document's",
 }
 PROBE = {

@@ -10,7 +10,6 @@ from functools import cache
 from pathlib import Path
 
 import keys
-
 from greaterbay import outputs, parameters
 from greaterbay.cli.main import COMMANDS, Commands
 from greaterbay.evidence import measured, posteriors, references
@@ -47,7 +46,8 @@ def text_of(path: str, title: str = "", links: Mapping[str, str] | None = None) 
 # ---- scenarios -----------------------------------------------------------------------------------------
 
 
-def described(declared: Mapping[str, str], words: Mapping[str, str], required: Iterable[str] = (), more: Mapping[str, str] | None = None) -> str:
+def described(declared: Mapping[str, str], words: Mapping[str, str], required: Iterable[str] = (),
+              more: Mapping[str, str] | None = None) -> str:
     """The table of the keys of one table of a scenario file; each needs its words."""
     if set(declared) != set(words):
         raise ValueError(f"docs/make/keys.py and greaterbay.scenario.schema differ by {sorted(set(declared) ^ set(words))}")
@@ -143,7 +143,8 @@ with its terms. `greaterbay levers ID` prints the same entry in the terminal, al
             (f"[`{one.id}`]({stem}.md#{one.id})", one.name, one.name_zh, one.unit, span(one.plausible_low, one.plausible_high),
              f"`{one.primary_outcome}`, {SIGNS[one.expected_sign]}") for one in levers)))
     parts.append("## Measures of the documents that no lever stands for\n")
-    parts.append(markdown(("measure", "reason", "原因"), ((one.document, one.reason, one.reason_zh) for one in catalogue.not_represented().values())))
+    missing = catalogue.not_represented().values()
+    parts.append(markdown(("measure", "reason", "原因"), ((one.document, one.reason, one.reason_zh) for one in missing)))
     return "\n".join(parts)
 
 
@@ -154,8 +155,9 @@ def lever_page(stem: str) -> str:
     for one in levers:
         rows: list[tuple[str, str]] = [
             ("unit 单位", f"{one.unit} · {one.unit_zh}"),
-            ("neutral, bounds, plausible", f"{number(one.neutral)}; {span(one.low, one.high)}; {span(one.plausible_low, one.plausible_high)}"
-             + (" (whole numbers)" if one.integer else "")),
+            ("neutral", number(one.neutral)),
+            ("bounds", span(one.low, one.high) + (", whole numbers" if one.integer else "")),
+            ("plausible", span(one.plausible_low, one.plausible_high)),
             ("can be limited to", ", ".join(one.targets) or "–"),
             ("modifies", f"`{one.named_value}` ({one.operation})"),
         ]
@@ -190,13 +192,14 @@ def lever_effects() -> str:
     """The committed table of measured effects."""
     head = measured.table_path().read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
     names = catalogue.levers()
+    heads = ("lever", "名称", "value", "outcome", "expected", "baseline", "effect", "interval", "smallest seen", "status", "public cost")
     return f"""# Measured effects of levers
 
 Each lever alone, at the strong end of its plausible range, against the baseline on the same random numbers, on the outcome and sign
-that were declared before the first run. *Below detection*: with these pairs no effect can be told from chance; *smallest seen* says how
+that were declared before the first run. *Interval*: 95 %. *Below detection*: with these pairs no effect can be told from chance; *smallest seen* says how
 large one must be. Made by `{head.split(';')[0]}` ({'; '.join(part.strip() for part in head.split(';')[1:])}).
 
-""" + markdown(("lever", "名称", "value", "outcome", "expected", "baseline", "effect", "95 % interval", "smallest seen", "status", "public cost"), (
+""" + markdown(heads, (
         (f"`{row['lever']}`", names[row["lever"]].name_zh if row["lever"] in names else "–", row["value"], f"`{row['outcome']}`",
          SIGNS[int(row["expected"])], short(row["baseline"]), short(row["effect"]), f"{short(row['low'])} to {short(row['high'])}",
          short(row["smallest_seen"]), row["status"], short(row["public_cost"])) for row in measured.effects().values()))
@@ -243,8 +246,9 @@ Every parameter as declared in `parameters.csv`: central value, hard bounds, uni
 place), and where the value comes from. What the equations do with them stands in the [model pages](model/index.md).
 """]
     if drawn is not None:
-        parts.append(f"*Drawn*: median and 90 % interval of the {drawn.count} draws of posterior `{drawn.id}`, which the baseline uses; all "
-                     "others have the value of the table.\n\n全部参数:中心值、硬性界限、单位、时间基准与依据;*drawn* 为后验抽样的中位数与90 %区间。\n")
+        parts.append(f"*Drawn*: median and 90 % interval of the {drawn.count} draws of posterior `{drawn.id}`, which the baseline uses; "
+                     "all others have the value of the table.\n\n"
+                     "全部参数:中心值、硬性界限、单位、时间基准与依据;*drawn* 为后验抽样的中位数与90 %区间。\n")
     for group in parameters.groups():
         parts.append(f"## {group}\n")
         rows = []
@@ -270,8 +274,8 @@ def commands() -> str:
 
     group = Commands("greaterbay")
     top = click.Context(group, info_name="greaterbay")
-    parts = ["# Commands\n\nWhat `greaterbay COMMAND --help` says. Exit codes: 0 fine; 1 a wrong value wherever it stands; 2 unknown or missing "
-             "options; 3 some replicate failed.\n"]
+    parts = ["# Commands\n\nWhat `greaterbay COMMAND --help` says. Exit codes: 0 fine; 1 a wrong value wherever it stands; "
+             "2 unknown or missing options; 3 some replicate failed.\n"]
     for name in COMMANDS:
         command = group.get_command(top, name)
         if command is None:
@@ -346,11 +350,13 @@ def api() -> str:
 [changelog](../changelog.md)). Everything else can be imported too, as under [Modules](modules.md), but may move.
 """]
     homes = greaterbay._HOME_OF_NAME
-    constants = [name for name in greaterbay.__all__ if name not in homes]
-    # of Bay those that a user needs; a line of words follows the parameters in its docstring, which is no parameter
-    options = {"Bay": "      members: [label, step, run_to_end, firm, person, coords]\n      docstring_options:\n        warnings: false\n"}
-    parts += [f"::: {homes[name]}.{name}\n    options:\n      show_root_full_path: false\n{options.get(name, '')}" for name in greaterbay.__all__ if name in homes]
-    parts += [f"::: greaterbay.{name}\n    options:\n      show_root_full_path: false\n      show_if_no_docstring: true\n" for name in constants if not name.startswith("__")]
+    for name in greaterbay.__all__:
+        if name.startswith("__"):
+            continue
+        options = {"show_root_full_path": False, "show_if_no_docstring": name not in homes}
+        if name == "Bay":  # what a user needs; in its docstring a line of words follows the parameters, which is no parameter
+            options |= {"members": ["label", "step", "run_to_end", "firm", "person", "coords"], "docstring_options": {"warnings": False}}
+        parts.append(f"::: {homes.get(name, 'greaterbay')}.{name}\n    options: {json.dumps(options)}\n")
     return "\n".join(parts)
 
 

@@ -129,7 +129,7 @@ def invariants() -> str:
     from greaterbay.books import INVARIANTS
 
     return markdown(("check", "what must hold"), (
-        (f"`{name}`", " ".join(function.__doc__.split())) for name, function in INVARIANTS.items()))
+        (f"`{name}`", " ".join((function.__doc__ or "").split())) for name, function in INVARIANTS.items()))
 
 
 def makers() -> dict[str, Callable[[], str]]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import importlib
 import time
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 
 class Phase(NamedTuple):
@@ -35,7 +36,7 @@ PHASES = (
 )
 
 
-def calls() -> list[tuple[Phase, object]]:
+def calls() -> list[tuple[Phase, Callable[[Any], None]]]:
     """The functions of the quarter in order."""
     found = []
     for phase in PHASES:

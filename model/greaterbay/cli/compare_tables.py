@@ -309,12 +309,12 @@ def _short_change(one: Effect) -> str:
 def span(one: Effect, low: float | None, high: float | None) -> str:
     """An interval in the unit of ``change``."""
     factor, _ = factor_of(one)
-    return "–" if low is None else f"[{signed(low * factor)}, {signed(high * factor)}]"
+    return "–" if low is None or high is None else f"[{signed(low * factor)}, {signed(high * factor)}]"
 
 
-def short(value: float) -> str:
+def short(value: float | None) -> str:
     """Two or three digits without an exponent."""
-    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
+    return "–" if value is None else f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
 def signed(value: float) -> str:

@@ -51,6 +51,7 @@ def run(
     _check_executor(executor, scheduler, jobs)
     from greaterbay.runner import ensemble
     from greaterbay.runner.store import StoreError
+    from greaterbay.runner.tasks import RunError
 
     texts = [*ensemble.overrides_of(replicates, seed, scale, until), *overrides]
     if posterior is not None:
@@ -61,7 +62,7 @@ def run(
     with progress(hidden=quiet) as watch:
         try:
             runs = ensemble.run_scenarios(loaded, numbers, out, jobs or 1, watch, **cluster)
-        except (ensemble.RunError, StoreError) as error:
+        except (RunError, StoreError) as error:
             raise WrongValue(str(error)) from error
         except KeyboardInterrupt:
             click.echo(f"What is finished is kept in {out}; the same command continues from there.", err=True)

@@ -279,8 +279,9 @@ def effect_of(
     else:
         verdict = HIGHER if across[1].low > 0 else LOWER
 
-    def bounds(pair: list) -> list[float | None]:
-        return [bound for one in pair for bound in ((one.low, one.high) if one else (None, None))]
+    def bounds(pair: list) -> tuple[float | None, float | None, float | None, float | None]:
+        (low50, high50), (low90, high90) = ((one.low, one.high) if one else (None, None) for one in pair)
+        return low50, high50, low90, high90
 
     return Effect(
         policy,
@@ -412,6 +413,7 @@ def _rank(study: Study, pairing: Pairing, base: dict, found: dict, horizon: int)
             clear = k > 0 and bounds is not None and not bounds.covers(0.0) and spent[:, k].any()
             ratio = effects.fieller(spent[:, k], gained[:, k]) if clear else None
             financing = pairing.runs[k].manifest["scenario"].get("financing", "additional")
+            cost = cost_bounds[k]
             study.prices.append(
                 Price(
                     policy,
@@ -419,8 +421,8 @@ def _rank(study: Study, pairing: Pairing, base: dict, found: dict, horizon: int)
                     horizon,
                     financing,
                     float(more[k].mean()),
-                    cost_bounds[k].low if cost_bounds[k] else None,
-                    cost_bounds[k].high if cost_bounds[k] else None,
+                    cost.low if cost else None,
+                    cost.high if cost else None,
                     float(spent[:, k].mean()),
                     float(gained[:, k].mean()),
                     bounds.low if bounds else None,

@@ -7,7 +7,7 @@ import io
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from greaterbay.validation.checks import FAIL, PASS, WARN, Answer, accepted_text, score
@@ -116,7 +116,7 @@ def write_tables(folder: Path, suite: str, found: Sequence[Answer], command: str
     write(folder / f"{suite}.json", json.dumps(to_json(found), ensure_ascii=False, indent=1, allow_nan=False) + "\n")
 
 
-def write_coefficients(folder: Path, raw: Sequence[dict]) -> None:
+def write_coefficients(folder: Path, raw: Sequence[Mapping]) -> None:
     """All coefficients of the gravity regressions."""
     from greaterbay.validation.gravity import coefficients
 
