@@ -196,7 +196,8 @@ def lever_effects() -> str:
     return f"""# Measured effects of levers
 
 Each lever alone, at the strong end of its plausible range, against the baseline on the same random numbers, on the outcome and sign
-that were declared before the first run. *Interval*: 95 %. *Below detection*: with these pairs no effect can be told from chance; *smallest seen* says how
+that were declared before the first run. *Interval*: 95 %.
+*Below detection*: with these pairs no effect can be told from chance; *smallest seen* says how
 large one must be. Made by `{head.split(';')[0]}` ({'; '.join(part.strip() for part in head.split(';')[1:])}).
 
 """ + markdown(heads, (
