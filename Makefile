@@ -4,9 +4,11 @@
 # make bench   how long a run takes
 # make pairing what paired random numbers are worth
 # make lint    style of the code
-# make odd     tables of model/ODD.md from what the package declares
+# make types   types of the public modules (pyproject.toml lists them)
+# make docs    the documentation as a site, under site/; warnings are errors
+# make odd     tables of docs/model/ and the model card from what the package declares
 # make lock    new versions in constraints.txt
-# make clean   remove the environment and the demo's results
+# make clean   remove the environment, the site and the demo's results
 #
 # PYTHON=...   the Python that makes the environment; without it .ci/python takes the newest that will do
 
@@ -22,14 +24,14 @@ KERNELS := $(wildcard model/greaterbay/*.py model/greaterbay/actors/*.py model/g
              model/greaterbay/policy/*.py)
 
 .DELETE_ON_ERROR:
-.PHONY: env warm demo test validate bench pairing lint odd lock clean
+.PHONY: env warm demo test validate bench pairing lint types docs odd lock clean
 
 env: $(READY)
 
 # the environment: made again when the declared packages or their versions change
 $(READY): pyproject.toml constraints.txt
 	python=$$(sh .ci/python "$(PYTHON)") && "$$python" -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --editable '.[cluster,dev,zh]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --editable '.[cluster,dev,docs,zh]'
 	touch $@
 
 # the compiled kernels: one process compiles them, the others find them in the cache
@@ -61,9 +63,17 @@ pairing: $(WARM)
 	$(BIN)/python tests/performance/pairing.py
 
 lint: $(READY)
-	$(BIN)/ruff check model tests
+	$(BIN)/ruff check model tests docs
 
-# the tables of the ODD; the tests fail where they differ from the declarations
+# the tests run both of these too
+types: $(READY)
+	$(BIN)/basedpyright --pythonpath $(BIN)/python
+
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo 'open site/index.html; search works over http only: $(BIN)/python -m http.server -d site'
+
+# the tables of the ODD and the model card; the tests fail where they differ from the declarations
 odd: $(READY)
 	$(BIN)/python -m greaterbay.odd_tables
 
@@ -71,10 +81,10 @@ odd: $(READY)
 # supported, so that every newer one finds these versions too
 lock:
 	python=$$(sh .ci/python "$(or $(PYTHON),python3.11)") && "$$python" -m venv --clear $(VENV).lock
-	$(VENV).lock/bin/python -m pip install --quiet --disable-pip-version-check '.[cluster,dev,zh]'
+	$(VENV).lock/bin/python -m pip install --quiet --disable-pip-version-check '.[cluster,dev,docs,zh]'
 	$(VENV).lock/bin/python -m pip list --format=freeze --exclude greaterbay --exclude pip \
 	    --exclude setuptools > constraints.txt
 	rm -rf $(VENV).lock
 
 clean:
-	rm -rf $(VENV) $(VENV).lock $(DEMO)
+	rm -rf $(VENV) $(VENV).lock $(DEMO) site

@@ -1,7 +1,8 @@
 """Tables of the ODD and the model card made from the declarations: ``python -m greaterbay.odd_tables`` (or ``make odd``).
 
-``model/ODD.md`` and ``model/MODEL_CARD.md`` hold the words; what the package declares stands in them between markers and is
-written by this module, so that the two cannot differ for long. Names of tables given as arguments are printed instead.
+The pages of the ODD (``docs/model/``) and ``model/MODEL_CARD.md`` hold the words; what the package declares stands in them
+between markers and is written by this module, so that the two cannot differ for long. Names of tables given as arguments are
+printed instead; ``odd`` prints all pages as one text.
 """
 
 from __future__ import annotations
@@ -9,13 +10,31 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 from greaterbay.locations import PACKAGE
 
-ODD = PACKAGE.parent / "ODD.md"
+ODD = PACKAGE.parent.parent / "docs" / "model"
 CARD = PACKAGE.parent / "MODEL_CARD.md"
 MARKED = re.compile(r"(<!-- table:(\S+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 NO_TIME = ("none", "meeting")
+
+
+def odd_pages() -> list[Path]:
+    """The pages of the ODD in its order: the opening, then by number; none in an installed package."""
+    return [page for page in (ODD / "index.md", *sorted(ODD.glob("[0-9]*.md"))) if page.is_file()]
+
+
+def odd_text() -> str:
+    """All pages as one text: sections under the title of the opening, submodels of section 7 one level further down."""
+    texts = []
+    for page in odd_pages():
+        text = page.read_text(encoding="utf-8")
+        deeper = 0 if page.name == "index.md" else 2 if re.match(r"# \d+\.\d", text) else 1
+        blocks = re.split(r"(^```.*?^```$)", text, flags=re.MULTILINE | re.DOTALL)
+        texts.append("".join(block if block.startswith("```") else re.sub(r"^(?=#+ )", "#" * deeper, block, flags=re.MULTILINE)
+                             for block in blocks))
+    return "\n".join(texts)
 
 
 def number(value: float) -> str:
@@ -124,7 +143,7 @@ def invariants() -> str:
     from greaterbay.books import INVARIANTS
 
     return markdown(("check", "what must hold"), (
-        (f"`{name}`", " ".join(function.__doc__.split())) for name, function in INVARIANTS.items()))
+        (f"`{name}`", " ".join((function.__doc__ or "").split())) for name, function in INVARIANTS.items()))
 
 
 def makers() -> dict[str, Callable[[], str]]:
@@ -179,9 +198,9 @@ def card_makers() -> dict[str, Callable[[], str]]:
     return {"evidence": evidence, "grades": grades, "checks": checks}
 
 
-def documents() -> dict[object, dict[str, Callable[[], str]]]:
-    """Files with marked tables, and the tables that belong into each."""
-    return {ODD: makers(), CARD: card_makers()}
+def documents() -> dict[Path, dict[str, Callable[[], str]]]:
+    """Files with marked tables, and the tables that may stand in each."""
+    return dict.fromkeys(odd_pages(), makers()) | {CARD: card_makers()}
 
 
 def rewrite(text: str, known: dict[str, Callable[[], str]] | None = None) -> str:
@@ -200,17 +219,17 @@ def rewrite(text: str, known: dict[str, Callable[[], str]] | None = None) -> str
 def main(names: Sequence[str]) -> int:
     """Write the tables into their documents, or print those named."""
     if names:
-        known = makers() | card_makers()
+        known = {"odd": odd_text} | makers() | card_makers()
         for name in names:
             if name not in known:
                 print(f"unknown table {name!r}; known: {', '.join(known)}", file=sys.stderr)
                 return 1
             print(known[name]())
         return 0
+    if not odd_pages():
+        print(f"{ODD} is not there: the tables are written in a checkout only", file=sys.stderr)
+        return 1
     for path, known in documents().items():
-        if not path.is_file():
-            print(f"{path} is not there: the tables are written in a checkout only", file=sys.stderr)
-            return 1
         before = path.read_text(encoding="utf-8")
         after = rewrite(before, known)
         if after != before:

@@ -11,6 +11,7 @@ import csv
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 KINDS = ("stock", "flow", "share", "index")
 TIME_RULES = ("last", "sum", "ratio", "mean")
@@ -52,9 +53,10 @@ def table() -> dict[str, Output]:
     found: dict[str, Output] = {}
     with open(Path(__file__).with_name("outputs.csv"), encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
-            row["dims"] = tuple(row["dims"].split())
-            row["export"], row["headline"] = row["export"] == "yes", row["headline"] == "yes"
-            found[row["id"]] = Output(**row)
+            values: dict[str, Any] = dict(row)
+            values["dims"] = tuple(row["dims"].split())
+            values["export"], values["headline"] = row["export"] == "yes", row["headline"] == "yes"
+            found[row["id"]] = Output(**values)
     return found
 
 

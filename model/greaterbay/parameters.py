@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from greaterbay import checked
 from greaterbay.clock import per_quarter
@@ -39,9 +40,8 @@ def table() -> dict[str, Parameter]:
     found: dict[str, Parameter] = {}
     with open(Path(__file__).with_name("parameters.csv"), encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
-            for key in ("value", "low", "high"):
-                row[key] = float(row[key])
-            parameter = Parameter(**row)
+            values: dict[str, Any] = {**row, **{key: float(row[key]) for key in ("value", "low", "high")}}
+            parameter = Parameter(**values)
             per_quarter(parameter.value, parameter.time_base)
             found[parameter.id] = parameter
     return found
@@ -96,3 +96,7 @@ class Parameters:
             values.setdefault(group, {})[name] = per_quarter(value, declared[key].time_base)
         for group, kind in groups().items():
             setattr(self, group, kind(**values[group]))
+
+    if TYPE_CHECKING:  # the mechanisms are named in the table
+
+        def __getattr__(self, name: str) -> Any: ...

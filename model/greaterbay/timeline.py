@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import importlib
 import time
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from greaterbay import state
 
@@ -122,7 +123,7 @@ def writers() -> dict[str, list[int]]:
     return found
 
 
-def calls() -> list[tuple[Phase, object]]:
+def calls() -> list[tuple[Phase, Callable[[Any], None]]]:
     """The functions of the quarter in order."""
     found = []
     for phase in PHASES:

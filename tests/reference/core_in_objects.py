@@ -2,8 +2,8 @@
 
 This is a specification, not a second model: a quarter of partner choice, learning, invention, moves and adoption, from a given state.
 It shares no code with the package's kernels and no random numbers: the package hashes keys, this draws from ``self.random``. Where both
-must agree only *in distribution*, ``test_equivalence.py`` tests that they do. Equations are those of ``model/ODD.md`` sections 7.2 to
-7.4 and 7.9; names are those of ``parameters.csv``.
+must agree only *in distribution*, ``test_equivalence.py`` tests that they do. Equations are those of the ODD (``docs/model/``),
+sections 7.2 to 7.4 and 7.9; names are those of ``parameters.csv``.
 """
 
 from __future__ import annotations

@@ -356,8 +356,8 @@ def _measure(document: str, chinese: bool) -> str:
     """A measure of the documents: where it stands, and what it says in own words."""
     from greaterbay.evidence import references
 
-    record = references.resolve(f"lever:{document}")
-    title = references.resolve(f"document:{record.data['document']}").words(chinese)
+    record = references.record(f"lever:{document}")
+    title = references.record(f"document:{record.data['document']}").words(chinese)
     return f"{document} ({title}, {record.data['section']}): {record.words(chinese)}"
 
 
@@ -442,7 +442,7 @@ def _known(name: str, names: Iterable[str], sort: str, allowed: str) -> None:
         raise WrongValue(f'unknown {sort} "{name}"; allowed: {allowed}' + (f"; {hint}" if hint else ""))
 
 
-def _print_ids(entries: Mapping[str, Any]) -> None:
+def _print_ids(entries: Iterable[str]) -> None:
     for key in entries:
         click.echo(key)
 

@@ -75,6 +75,7 @@ def compare(
     from greaterbay.runner import ensemble
     from greaterbay.runner.results import RunsError
     from greaterbay.runner.store import StoreError
+    from greaterbay.runner.tasks import RunError
 
     texts = [*ensemble.overrides_of(replicates, seed, scale, until), *overrides]
     names = [against, *policies]
@@ -109,7 +110,7 @@ def compare(
             warn_before_run([one for ones in loaded.values() for one in ones], lang)
         numbers = range(max((one.run.replicates for ones in loaded.values() for one in ones), default=0))
         found = _answer(entries, question, out, jobs, numbers, quiet or as_json)
-    except (RunsError, ensemble.RunError, StoreError) as error:
+    except (RunsError, RunError, StoreError) as error:
         raise WrongValue(str(error)) from None
     with found.files:
         folder = out / "comparison"

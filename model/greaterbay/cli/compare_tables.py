@@ -314,7 +314,7 @@ def span(one: Effect, low: float | None, high: float | None) -> str:
     return f"[{signed(low * factor)}, {signed(high * factor)}]" if known(low) and known(high) else UNKNOWN
 
 
-def short(value: float) -> str:
+def short(value: float | None) -> str:
     """Two or three digits without an exponent."""
     return digits(value, ",.0f" if known(value) and value >= 10 else ".2g")
 

@@ -86,7 +86,7 @@ def _list(unused: bool, lang: str, quiet: bool, as_json: bool) -> None:
         chinese = lang == "zh"
         rows = []
         for i in chosen:
-            data = references.resolve(f"figure:{i}").data
+            data = references.record(f"figure:{i}").data
             use = usage.word_zh(data["use"]) if chinese else data["use"]
             head = " · ".join(part for part in (usage.said(data, chinese), use) if part)
             rows.append((i, f"{head}\n{data['gloss_zh' if chinese else 'gloss']}"))
@@ -128,13 +128,13 @@ def _one(name: str, lang: str, as_json: bool) -> None:
     for key, zh in heads.items():
         value = card.get("gloss_zh" if chinese and key == "gloss" else key)
         if key == "document" and value:
-            record = references.resolve(f"document:{value}")
+            record = references.record(f"document:{value}")
             value = f"{record.data['title_zh' if chinese else 'title']} ({record.data['date']})"
         if chinese and key == "says":
             value = usage.said(card, chinese) or value
         elif chinese and key in ("kind", "use", "status") and value:
             value = usage.word_zh(value)
-        elif chinese and key == "read_by":
+        elif chinese and key == "read_by" and value:
             value = [usage.word_zh(one) for one in value]
         if value:
             grid.add_row(Text(zh if chinese else key.replace("_", " ")), Text(", ".join(value) if isinstance(value, list) else str(value)))

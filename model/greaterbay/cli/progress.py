@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
+from typing import Any
 
 import click
 
@@ -62,7 +63,8 @@ class Lines:
     def __init__(self, echo: Callable | None, clock: Callable[[], float] = time.monotonic, noun: str = "replicates") -> None:
         self.echo, self.clock, self.noun = echo, clock, noun
         self.left = TimeLeft(clock)
-        self.state, self.said, self.spoken = None, "", clock()
+        self.state: Any = None
+        self.said, self.spoken = "", clock()
 
     def __call__(self, state, note: str | None) -> None:
         """Note the state; say it when it is time."""

@@ -63,6 +63,7 @@ def run(
     _check_executor(executor, scheduler, jobs)
     from greaterbay.runner import ensemble
     from greaterbay.runner.store import StoreError
+    from greaterbay.runner.tasks import RunError
     from greaterbay.scenario import notices
 
     texts = [*ensemble.overrides_of(replicates, seed, scale, until), *overrides]
@@ -76,7 +77,7 @@ def run(
     with progress(hidden=quiet) as watch:
         try:
             runs = ensemble.run_scenarios(loaded, numbers, out, jobs or 1, watch, **cluster)
-        except (ensemble.RunError, StoreError) as error:
+        except (RunError, StoreError) as error:
             raise WrongValue(str(error)) from error
         except KeyboardInterrupt:
             click.echo(f"What is finished is kept in {out}; the same command continues from there.", err=True)

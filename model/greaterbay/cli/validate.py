@@ -27,7 +27,7 @@ SUITES = ("literature", "gravity", "regularities", "claims", "invariants", "null
 def validate(suites: tuple[str, ...], seeds: int, jobs: int, out: Path | None, strict: bool, lang: str, quiet: bool, as_json: bool) -> int:
     """Measure the checks of the model and compare them with what is accepted."""
     from greaterbay.validation import report
-    from greaterbay.validation.checks import FAIL
+    from greaterbay.validation.checks import FAIL, accepted_text
     from greaterbay.validation.run import validate as measured
 
     wanted = SUITES if "all" in suites else tuple(dict.fromkeys(suites))
@@ -50,7 +50,7 @@ def validate(suites: tuple[str, ...], seeds: int, jobs: int, out: Path | None, s
     elif quiet:
         for answer in outcome.answers:
             if answer.status == FAIL:
-                click.echo(f"{answer.check.id}: {digits(answer.measured.value)}, accepted {report.accepted_text(answer.check)}")
+                click.echo(f"{answer.check.id}: {digits(answer.measured.value)}, accepted {accepted_text(answer.check)}")
     else:
         _print(outcome.answers, lang)
     for one in outcome.failed:

@@ -227,7 +227,7 @@ def _search(name: str, levers: list[str], like: str, wanted: Spent, at: Callable
 def _rest(spent: Spent, levers: list[str]) -> str:
     """The lever that spends most of what cannot be scaled."""
     others = {name: float(np.mean(paid)) for name, paid in spent.lever.items() if name not in levers}
-    most = max(others, key=others.get, default=None)
+    most = max(others, key=lambda name: others[name], default=None)
     return f" (most of it by {most})" if most and others[most] > 0.0 else ""
 
 

@@ -47,7 +47,7 @@ def matrices(run: StoredRun, rows: np.ndarray, flow: str, years: list[int]) -> n
     chosen = np.flatnonzero(np.isin(run.quarters // 4, years[-1:] if stock else years))
     if stock:
         chosen = chosen[-1:]
-    found = sum(run.values(name, quarter=chosen)[rows].sum(axis=1) for name in channels(flow))
+    found = np.sum([run.values(name, quarter=chosen)[rows].sum(axis=1) for name in channels(flow)], axis=0)
     return found / (1 if stock else len(years))
 
 
@@ -87,6 +87,6 @@ def _clear(difference: np.ndarray) -> np.ndarray:
     moved = difference.any(axis=0)
     clear = np.zeros(shape, bool)
     if len(difference) > 1 and moved.any():
-        p = np.array([effects.p_value(difference[:, a, b]) for a, b in zip(*moved.nonzero(), strict=True)])
+        p = np.array([effects.p_value(difference[:, a, b]) for a, b in zip(*np.nonzero(moved), strict=True)])
         clear[moved] = multipletests(p, alpha=1.0 - effects.OUTER, method="fdr_bh")[0]
     return clear

@@ -106,8 +106,9 @@ def effect_of(
     else:
         verdict = HIGHER if across[1].low > 0 else LOWER
 
-    def bounds(pair: list) -> list[float | None]:
-        return [bound for one in pair for bound in ((one.low, one.high) if one else (None, None))]
+    def bounds(pair: list) -> tuple[float | None, float | None, float | None, float | None]:
+        (low50, high50), (low90, high90) = ((one.low, one.high) if one else (None, None) for one in pair)
+        return low50, high50, low90, high90
 
     return Effect(
         policy,

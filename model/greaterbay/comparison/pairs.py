@@ -131,11 +131,11 @@ def other_posterior(first: StoredRun, other: StoredRun) -> list[str]:
 
 def other_draws(first: StoredRun, other: StoredRun) -> list[str]:
     """That the replicates of two runs have other draws of the parameters, or one of the runs has none."""
-    draws = first.draws(), other.draws()
-    if (draws[0] is None) != (draws[1] is None):
+    ours, theirs = first.draws(), other.draws()
+    if (ours is None) != (theirs is None):
         return [f"{_name(other)}: one of it and {_name(first)} was run on posterior draws of the parameters, the other was not"]
-    if draws[0] is not None:
-        of = [dict(zip(run.info.replicates, map(int, draw), strict=True)) for run, draw in zip((first, other), draws, strict=True)]
+    if ours is not None and theirs is not None:
+        of = [dict(zip(run.info.replicates, map(int, draw), strict=True)) for run, draw in ((first, ours), (other, theirs))]
         if any(of[0][number] != of[1][number] for number in of[0].keys() & of[1].keys()):
             return [f"{_name(other)}: its replicates have other parameter draws than those of {_name(first)}"]
     return []

@@ -56,7 +56,7 @@ def frontier(effects: np.ndarray, costs: np.ndarray) -> np.ndarray:
     """Which policies no other one beats in effect without costing more, or in cost without doing less (policy,)."""
     at_least = (effects[None, :] >= effects[:, None]) & (costs[None, :] <= costs[:, None])
     strictly = (effects[None, :] > effects[:, None]) | (costs[None, :] < costs[:, None])
-    return ~(at_least & strictly).any(axis=1)
+    return np.logical_not((at_least & strictly).any(axis=1))
 
 
 def frontier_chance(effects: np.ndarray, costs: np.ndarray) -> np.ndarray:

@@ -54,13 +54,13 @@ class Runner:
 
     def run(self, scenarios: Sequence, numbers: Sequence[int]) -> list[Path]:
         """Result files of scenarios with these replicates; refused where one has none that succeeded."""
-        more = {"scheduler": self.scheduler} if self.scheduler else {}
-        runs = ensemble.run_scenarios(list(scenarios), list(numbers), self.out, self.jobs, self.on_progress, **more)
+        runs = ensemble.run_scenarios(
+            list(scenarios), list(numbers), self.out, self.jobs, self.on_progress, scheduler=self.scheduler or None)
         self.failed |= {run.scenario: sorted(run.failed) for run in runs if run.failed}
         lost = [run for run in runs if run.path is None]
         if lost:
             raise RunsError("\n".join(f"every replicate of {run.scenario} failed: {next(iter(run.failed.values()))}" for run in lost))
-        return [run.path for run in runs]
+        return [run.path for run in runs if run.path is not None]
 
     def spent(self, scenario, numbers: Sequence[int]) -> budget.Spent:
         """What a scenario spends on these replicates."""

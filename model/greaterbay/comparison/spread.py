@@ -72,7 +72,7 @@ def times(share: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
     quarters = share.shape[1]
     path = np.nan_to_num(share)
     hit = path >= level
-    reached = hit.any(axis=1)
+    reached = np.any(hit, axis=1)
     first = hit.argmax(axis=1)
     row = np.arange(len(path))
     after = path[row, first]
@@ -135,8 +135,9 @@ def _row(
     hit_reference: np.ndarray | None = None,
 ) -> Row:
     one = effect_of(ours, theirs, pairing.draw)
-    counts = (None, None) if hit is None else (int(hit.sum()), int(hit_reference.sum()))
-    verdict = one.verdict if counts[0] is None or sum(counts) else NOT_REACHED
+    assert one is not None  # times and areas are defined in every pair
+    counts = (None, None) if hit is None or hit_reference is None else (int(hit.sum()), int(hit_reference.sum()))
+    verdict = one.verdict if counts[0] is None or counts[0] + counts[1] else NOT_REACHED
     return Row(
         policy,
         technology,

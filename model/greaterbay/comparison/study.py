@@ -291,6 +291,7 @@ def _rank(study: Study, pairing: Pairing, base: dict, found: dict, horizon: int)
             clear = k > 0 and bounds is not None and not bounds.covers(0.0) and spent[:, k].any()
             ratio = effects.fieller(spent[:, k], gained[:, k]) if clear else None
             financing = pairing.runs[k].manifest["scenario"].get("financing", "additional")
+            cost = cost_bounds[k]
             study.prices.append(
                 Price(
                     policy,
@@ -298,8 +299,8 @@ def _rank(study: Study, pairing: Pairing, base: dict, found: dict, horizon: int)
                     horizon,
                     financing,
                     float(more[k].mean()),
-                    cost_bounds[k].low if cost_bounds[k] else None,
-                    cost_bounds[k].high if cost_bounds[k] else None,
+                    cost.low if cost else None,
+                    cost.high if cost else None,
                     float(spent[:, k].mean()),
                     float(gained[:, k].mean()),
                     bounds.low if bounds else None,

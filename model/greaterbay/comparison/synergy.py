@@ -101,10 +101,10 @@ def _statistics(names: list[str]) -> dict[str, Callable[[np.ndarray], float]]:
         with np.errstate(divide="ignore", invalid="ignore"):
             return level(parts[0]) / level(parts[1])
 
-    found: dict[str, Callable[[np.ndarray], float]] = {TOTAL: lambda pooled: ratio(pooled.sum(axis=1))}
+    found: dict[str, Callable[[np.ndarray], float]] = {TOTAL: lambda pooled: float(ratio(pooled.sum(axis=1)))}
     for place, name in enumerate(names):
-        found[name] = lambda pooled, place=place: ratio(pooled[:, place])
-    return found | {MEAN: lambda pooled: ratio(pooled).mean()}
+        found[name] = lambda pooled, place=place: float(ratio(pooled[:, place]))
+    return found | {MEAN: lambda pooled: float(ratio(pooled).mean())}
 
 
 def _sums(run: StoredRun, parts: tuple[str, ...], where: dict, numbers: Sequence[int]) -> np.ndarray:

@@ -59,7 +59,7 @@ class Target:
             value = float(match[3]) if match else None
         except ValueError:
             value = None
-        if value is None or not np.isfinite(value):
+        if match is None or value is None or not np.isfinite(value):
             raise RunsError(f"--target {text!r}: not OUTCOME>=VALUE (also <=, >, <), as in 'conversions>=20000'")
         outcome(match[1])
         return cls(match[1], match[2], value)
@@ -132,7 +132,7 @@ def thin_cities(runs: Sequence[StoredRun], name: str) -> set[str]:
     found = set()
     for run in runs:
         if run.has(agents):
-            few = (run.values(agents) < FEW_AGENTS).any(axis=(0, 1))
+            few = np.any(run.values(agents) < FEW_AGENTS, axis=(0, 1))
             found |= {run.labels("city")[k] for k in run.inside() if few[k]}
     return found
 

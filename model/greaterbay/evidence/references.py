@@ -85,6 +85,14 @@ def resolve(reference: str) -> Record | None:
     return None if place is None else _record(kind, name)
 
 
+def record(reference: str) -> Record:
+    """Record of ``scheme:id``; a ``KeyError`` where there is none."""
+    found = resolve(reference)
+    if found is None:
+        raise KeyError(f"unknown reference {reference!r}")
+    return found
+
+
 def all_ids(kind: str) -> tuple[str, ...]:
     """Ids of one scheme in the order of the tables; an unknown scheme is a ``ValueError``."""
     if kind not in SCHEMES:

@@ -98,7 +98,7 @@ def readers() -> dict[str, list[str]]:
 
 def card(name: str, read: Mapping[str, list[str]]) -> dict:
     """One figure as plain values; a date as text."""
-    data = dict(references.resolve(f"figure:{name}").data)
+    data = dict(references.record(f"figure:{name}").data)
     data["value"] = [_plain(v) for v in data["value"]] if isinstance(data["value"], list) else _plain(data["value"])
     return {"id": name, **data, "says": said(data), "read_by": read.get(f"figure:{name}", [])}
 
@@ -156,7 +156,7 @@ def verify(folder: Path) -> tuple[int, list[str]]:
     """Number of fingerprints that agree with the documents in ``folder``, and a line for each that does not."""
     texts, problems, checked = {}, [], 0
     for name in references.all_ids("document"):
-        data = references.resolve(f"document:{name}").data
+        data = references.record(f"document:{name}").data
         if "sha256_characters" not in data:
             continue
         try:
@@ -171,7 +171,7 @@ def verify(folder: Path) -> tuple[int, list[str]]:
             )
         texts[name] = text
     for name in references.all_ids("figure"):
-        data = references.resolve(f"figure:{name}").data
+        data = references.record(f"figure:{name}").data
         mark, text = data.get("fingerprint"), texts.get(data["document"])
         if mark is None or text is None:
             continue

@@ -36,8 +36,10 @@ def pair_barriers(region, parameters, policy_relief: float = 0.0) -> Barriers:
     at = place_jurisdiction(region)
     found = {}
     for kind in KINDS:
-        total = sum(getattr(parameters.border, f"{kind}_{name}") * attributes[name] for name in ATTRIBUTES)
-        matrix = total[np.ix_(at, at)].astype(float)
+        total = np.zeros(region.legal_pair.shape)
+        for name in ATTRIBUTES:
+            total += getattr(parameters.border, f"{kind}_{name}") * attributes[name]
+        matrix = total[np.ix_(at, at)]
         for zone in region.zones:
             here = region.city_ids.index(zone["city"])
             for partner in zone["partners"]:

@@ -292,7 +292,8 @@ ROLES = ("cultivate", "demonstrate", "overseas", "transfer")
 
 def _joint(tables: Tables, index: RegionIndex) -> dict:
     zones, agreements, alliances, roles = [], [], [], []
-    tables.ids("zones"), tables.ids("agreements"), tables.ids("alliances")
+    for name in ("zones", "agreements", "alliances"):
+        tables.ids(name)
     for row in tables.rows("zones"):
         city = tables.one_of("zones", row, "city", index.city_ids, "city")
         partners = tables.some_of("zones", row, "partners", index.city_ids, "city")

@@ -12,6 +12,7 @@ import logging
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from greaterbay.runner import manifest as provenance
 from greaterbay.runner.replicate import simulate
@@ -26,7 +27,7 @@ LOOK_SECONDS = 2  # between looks at who is there
 START = "start one with `dask worker SCHEDULER --nthreads 1`"
 
 
-def identity() -> dict[str, object]:
+def identity() -> dict[str, Any]:
     """What makes equal numbers: sources and libraries of the process that answers."""
     libraries = provenance.library_versions()
     libraries["python"] = libraries["python"].rpartition(".")[0]  # bug fixes of Python touch no number
@@ -50,7 +51,7 @@ def compute(scenario, replicate: int, digest: str, source: str, run_one: Simulat
         return failure_of(error)
 
 
-def refusal(there: Mapping[str, object], threads: int, here: Mapping[str, object]) -> str | None:
+def refusal(there: Mapping[str, Any], threads: int, here: Mapping[str, Any]) -> str | None:
     """Why a worker cannot be used, or None."""
     if threads != 1:
         return f"has {threads} threads; allowed: 1, as replicates side by side would slow each other and share one memory. {_cap(START)}"

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from greaterbay import checked
 from greaterbay.runner import manifest as provenance
@@ -111,7 +112,7 @@ def run_scenarios(
 
 
 def _refuse_twins(scenarios: Sequence) -> None:
-    seen: dict[str, object] = {}
+    seen: dict[str, Any] = {}
     for scenario in scenarios:
         if scenario.id in seen:
             raise RunError(
@@ -352,6 +353,7 @@ def run(
         (outcome,) = run_scenarios([scenario], None, folder, jobs, on_progress)
         if outcome.failed:
             raise ReplicatesFailed([outcome])
+        assert outcome.path is not None  # where no replicate failed there is a file
         dataset = stores.open_result(outcome.path)
         if out is None:
             with dataset:

@@ -88,7 +88,7 @@ def _needless_parts(store: Store) -> list[Removal]:
     for folder in _part_folders(store):
         known = _about(store, folder.name) or in_results.get(folder.name)
         source = known.get("source_digest") if known else None
-        if source is not None and source != provenance.source_digest():
+        if known and source is not None and source != provenance.source_digest():
             found.append(Removal(folder, f"parts of other sources ({known.get('version')})", _size(folder)))
         elif folder.name not in in_results and not damaged:
             found.append(Removal(folder, "parts without a result", _size(folder)))
@@ -143,7 +143,7 @@ def _manifest(path: Path) -> Mapping | None:
 
     try:
         with h5py.File(path, "r") as file:
-            manifest = json.loads(file.attrs["manifest"])
+            manifest = json.loads(str(file.attrs["manifest"]))
         return manifest if {"scenario", "digest", "replicates", "begun"} <= manifest.keys() else None
     except Exception:  # the HDF5 layers raise nearly anything on a damaged file
         return None

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -72,7 +72,7 @@ class StoredRun:
         return self.info.digest
 
     @property
-    def manifest(self) -> Mapping[str, object]:
+    def manifest(self) -> Mapping[str, Any]:
         """The manifest of the run."""
         return self.info.manifest
 
@@ -92,7 +92,7 @@ class StoredRun:
         return self.manifest.get("numbers")
 
     @property
-    def posterior(self) -> Mapping[str, object]:
+    def posterior(self) -> Mapping[str, Any]:
         """Id and digest of the posterior behind the draws; empty with central values or in a result that does not say."""
         return self.manifest.get("posterior") or {}
 
@@ -110,7 +110,7 @@ class StoredRun:
         return len(self.info.replicates)
 
     @property
-    def probes(self) -> Mapping[str, Mapping[str, object]]:
+    def probes(self) -> Mapping[str, Mapping[str, Any]]:
         """The scenario's probe technologies by id."""
         return self.manifest["scenario"].get("probes") or {}
 

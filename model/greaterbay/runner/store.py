@@ -29,6 +29,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -250,7 +251,9 @@ class Store:
                     with interrupts.held():
                         for name, array in part.arrays.items():
                             if array.size:
-                                file[name][place] = array
+                                dataset = file[name]
+                                assert isinstance(dataset, h5py.Dataset)
+                                dataset[place] = array
                     timings[str(replicate)] = dict(part.timings)
                 file.attrs["manifest"] = provenance.canonical_json({**manifest, "timings": timings})
             seal(temporary)
@@ -511,7 +514,7 @@ class ResultInfo:
     scenario: str
     digest: str
     replicates: tuple[int, ...]
-    manifest: Mapping[str, object]
+    manifest: Mapping[str, Any]
 
 
 def open_result(path: str | os.PathLike):

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from greaterbay.runner import manifest as provenance
 from greaterbay.runner import store as stores
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 
 RETRIES = 2  # further attempts after a worker died or ran out of memory
 
-Simulate = Callable[[object, int, Path], Result]
+Simulate = Callable[[Any, int, Path], Result]
 
 
 class RunError(Exception):
@@ -33,7 +34,7 @@ class RunError(Exception):
 class Task:
     """One replicate of one scenario, with all a worker needs to compute and store it."""
 
-    scenario: object
+    scenario: Any
     replicate: int
     digest: str
     folder: str

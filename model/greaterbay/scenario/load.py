@@ -200,7 +200,7 @@ class _Loaded:
     """A file put together from its layers: its one scenario, or the points of its sweep."""
 
     def __init__(self, path_or_id: str | os.PathLike[str], overrides: Sequence[str]) -> None:
-        self.head: Source | None = None
+        self.head: Source | None = None  # None: the file could not be read, and ``problems`` say why
         self.warnings: list[Problem] = []
         self.sweep: Sweep | None = None
         self.singles: list[Point] = []  # of a sweep that cannot be used: what of it can be judged by itself
@@ -217,15 +217,15 @@ class _Loaded:
         self.settings = loading.layered(self.head, trail, self.head) | over
         self.chain = tuple(dict.fromkeys(loading.chain))
         if ("sweep",) in self.settings and self.settings["sweep",].source is self.head:
-            self._read_sweep(over)
+            self._read_sweep(self.head, over)
         self.problems = loading.problems
 
-    def _read_sweep(self, over: Settings) -> None:
+    def _read_sweep(self, head: Source, over: Settings) -> None:
         loading = self.loading
         from greaterbay.policy import catalogue
 
         integer = [name for name, lever in catalogue.levers().items() if lever.integer]
-        reading = read_sweep(self.head, loading.lever_ids, integer, loading.parameter_ids)
+        reading = read_sweep(head, loading.lever_ids, integer, loading.parameter_ids)
         loading.problems += reading.problems
         self.sweep, self.singles = reading.sweep, reading.singles()
         if self.sweep is None:
@@ -233,7 +233,7 @@ class _Loaded:
         for path in self.sweep.paths if self.sweep else ():
             if path in over:
                 loading.problems.append(
-                    Problem(COMMAND_LINE, 0, f"{dotted(path)}: {self.head.shown} sweeps this", "another key")
+                    Problem(COMMAND_LINE, 0, f"{dotted(path)}: {head.shown} sweeps this", "another key")
                 )
 
     def scenario(self) -> Scenario | None:
@@ -242,19 +242,21 @@ class _Loaded:
 
     def judge(self) -> Scenario | None:
         """Note all problems; the scenario of a file without a sweep."""
+        if self.head is None:
+            return None
         if self.sweep is not None:
-            self.points(self.sweep.corners())
+            self.points(self.head, self.sweep, self.sweep.corners())
             return None
         for point in self.singles:
             self._resolved(self.settings | settings_of(point, self.head))
-        return self.scenario() if self.head else None
+        return self.scenario()
 
-    def points(self, points: Iterable[Point]) -> list[Scenario]:
+    def points(self, head: Source, sweep: Sweep, points: Iterable[Point]) -> list[Scenario]:
         """A scenario for each point; problems are noted, each once."""
-        found, count = [], self.sweep.count
+        found, count = [], sweep.count
         width = max(3, len(str(count)))
         for place, point in enumerate(points, start=1):
-            scenario = self._resolved(self.settings | settings_of(point, self.head))
+            scenario = self._resolved(self.settings | settings_of(point, head))
             if scenario is None:
                 continue
             title_zh = f"{scenario.title_zh}({place}/{count})" if scenario.title_zh else ""
@@ -263,6 +265,7 @@ class _Loaded:
         return found
 
     def _resolved(self, settings: Settings) -> Scenario | None:
+        assert self.head is not None
         resolution = Resolution(settings, self.loading.bad, self.loading.missing == 0, self.head)
         scenario = resolution.scenario(self.chain)
         self.problems = list(dict.fromkeys(self.problems + resolution.problems))
@@ -294,11 +297,11 @@ def load_scenario(path_or_id: str | os.PathLike[str], overrides: Sequence[str] =
     """
     loaded = _Loaded(path_or_id, overrides)
     scenario = loaded.judge()
-    if loaded.sweep is not None and not loaded.problems:
+    if loaded.head is not None and loaded.sweep is not None and not loaded.problems:
         what = f"this file stands for {loaded.sweep.count} scenarios"
         hint = "`greaterbay run` takes them all, `greaterbay sweep` writes a file for each"
         loaded.problems.append(loaded.head.problem(("sweep",), what, "", hint))
-    if loaded.problems:
+    if loaded.problems or scenario is None:
         raise ScenarioError(loaded.sorted_problems())
     return scenario
 
@@ -313,13 +316,13 @@ def load_sweep(
 ) -> tuple[list[Scenario], list[dict[str, Any]]]:
     """The scenarios of a file and, for each, the swept values by dotted key (none without a sweep)."""
     loaded = _Loaded(path_or_id, overrides)
-    if loaded.sweep is None or loaded.problems:
+    if loaded.head is None or loaded.sweep is None or loaded.problems:
         scenario = loaded.judge()
-        if loaded.problems:
+        if loaded.problems or scenario is None:
             raise ScenarioError(loaded.sorted_problems())
         return [scenario], [{}]
     points = list(loaded.sweep.points())
-    scenarios = loaded.points(points)
+    scenarios = loaded.points(loaded.head, loaded.sweep, points)
     if loaded.problems:
         raise ScenarioError(loaded.sorted_problems())
     return scenarios, [{dotted(path): value.value for path, value in point.items()} for point in points]

@@ -164,7 +164,9 @@ class Resolution(Judgement):
         except RegionError as error:
             self.refuse(setting, f'the tables of "{setting.value}" cannot be used')
             for text in error.problems:
-                path, line, what = _FILE_LINE.fullmatch(text).groups()
+                found = _FILE_LINE.fullmatch(text)
+                assert found is not None, text  # every problem of a table begins with its place
+                path, line, what = found.groups()
                 self.problems.append(Problem(shown_path(Path(path)), int(line), what))
             return None
         self.cities, self.fields = index.city_ids, index.field_ids
@@ -272,14 +274,15 @@ class Resolution(Judgement):
         if given["exit"] is not None:
             self.exit(name, given["exit"], found)
         for target, known in (("cities", self.cities), ("fields", self.fields), ("kinds", schema.ACTOR_KINDS)):
-            if given[target] is None:
+            aimed = given[target]
+            if aimed is None:
                 continue
             if target not in lever.targets:
                 takes = ", ".join(lever.targets) or "no targets"
-                self.refuse(given[target], f"{name} cannot be aimed at {target}", takes)
+                self.refuse(aimed, f"{name} cannot be aimed at {target}", takes)
                 continue
             sort = {"cities": "city", "fields": "field", "kinds": "kind of actor"}[target]
-            found[target] = self.names(given[target], known, sort)
+            found[target] = self.names(aimed, known, sort)
         if given["payer"] is not None:
             self.payer(lever, given["payer"], given["cities"], found)
         self.terms(lever, found, run)
@@ -298,6 +301,8 @@ class Resolution(Judgement):
             return
         found["payer"] = setting.value
         if self.jurisdictions is None or setting.value not in self.jurisdictions:
+            return
+        if cities is None:
             return
         for index, name in enumerate(found.get("cities") or ()):
             if self.jurisdiction_of.get(name, setting.value) != setting.value:
@@ -360,7 +365,7 @@ class Resolution(Judgement):
                 if other is not None and other.value != self.levers[name].neutral and _meet(setting, other) and name < setting.id:
                     self.refuse(place, f"{setting.id} and {name} may not be in force together", "one of the two",
                                 "the document states the same money twice: see their mechanisms in `greaterbay levers`")
-            group = lever.terms.get("stack")
+            group = str(lever.terms.get("stack", ""))
             if group:
                 others = [other.id for other in seen.setdefault(group, []) if _meet(setting, other)]
                 if others:
@@ -415,15 +420,16 @@ class Resolution(Judgement):
         """
         from greaterbay.evidence import references
 
-        for index, reference in enumerate(setting.value if setting is not None else ()):
-            if references.resolve(reference) is None:
-                near = references.nearest(reference)
-                hint = f'did you mean "{near}"?' if near else ""
-                self.refuse(setting, f'"{reference}" is not a known reference', hint=hint, inside=(index,))
         if setting is not None:
+            for index, reference in enumerate(setting.value):
+                if references.resolve(reference) is None:
+                    near = references.nearest(reference)
+                    hint = f'did you mean "{near}"?' if near else ""
+                    self.refuse(setting, f'"{reference}" is not a known reference', hint=hint, inside=(index,))
             found["reference"] = tuple(setting.value)
-        changed = value is not None and value.value != lever.neutral and value.source.shown != COMMAND_LINE
-        if changed and not found.get("reference") and ("levers", lever.id, "reference") not in self.bad:
+        if value is None or value.value == lever.neutral or value.source.shown == COMMAND_LINE:
+            return
+        if not found.get("reference") and ("levers", lever.id, "reference") not in self.bad:
             if setting is not None or self.absent("levers", lever.id, "reference"):
                 what = f"{number(value.value)} differs from the neutral {number(lever.neutral)}"
                 self.refuse(value, f"{what} and has no reference", hint=f"add levers.{lever.id}.reference")
@@ -433,7 +439,7 @@ class Resolution(Judgement):
         found = {}
         for name in sorted({place[1] for place in self.settings if place[0] == "probes" and len(place) > 1}):
             before = len(self.problems)
-            marker = self.settings.get(("probes", name))
+            marker = self.settings["probes", name]
             given = {key: self.settings.get(("probes", name, key)) for key in schema.PROBE_KEYS}
             missing = [key for key in schema.REQUIRED_PROBE if self.absent("probes", name, key)]
             for key in missing:
@@ -452,8 +458,9 @@ class Resolution(Judgement):
             }
             for key in schema.REQUIRED_PROBE:
                 self.get("probes", name, key)
-            if len(self.problems) == before and all(given[key] is not None for key in schema.REQUIRED_PROBE):
-                found[name] = Probe(name, given["field"].value, given["city"].value, quarter, **titles)
+            field, city = given["field"], given["city"]
+            if len(self.problems) == before and field is not None and city is not None and quarter is not None:
+                found[name] = Probe(name, field.value, city.value, quarter, **titles)
         return found
 
     def events(self, run: RunSettings | None) -> tuple[Event, ...]:

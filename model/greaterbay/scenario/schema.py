@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from greaterbay import clock
 from greaterbay.scenario.problems import Problem
+
+if TYPE_CHECKING:
+    from greaterbay.evidence.posteriors import Posterior
 
 SCHEMA = 1
 MOST_PARENTS = 3
@@ -266,13 +269,13 @@ class Scenario:
             ],
             "parameters": {name: float(value) for name, value in sorted(self.parameters.items())},
         } | ({"mechanisms": self.forms()} if self.mechanisms else {}) | ({} if self.run.cut == "none" else {"cut": self.run.cut}) | (
-            {} if self.run.posterior == "none" else {"posterior": self.posterior().digest})
+            {} if (drawn := self.posterior()) is None else {"posterior": drawn.digest})
 
     def forms(self) -> dict[str, str]:
         """Mechanisms that are not in their built-in form, as text: ``off``, or the name and digest of a form of one's own."""
         return {name: str(form) for name, form in sorted(self.mechanisms.items())}
 
-    def posterior(self):
+    def posterior(self) -> Posterior | None:
         """The draws of the parameters that the replicates use, or None with central values."""
         from greaterbay.evidence import posteriors
 

@@ -31,7 +31,7 @@ from greaterbay.scenario import schema
 from greaterbay.scenario.files import Place, Setting, Source, dotted
 from greaterbay.scenario.flatten import fits, is_number, sort_of
 from greaterbay.scenario.judgement import number
-from greaterbay.scenario.problems import did_you_mean
+from greaterbay.scenario.problems import Problem, did_you_mean
 
 MOST_POINTS = 1000
 PARTS = ("grid", "zip", "latin_hypercube")
@@ -153,7 +153,9 @@ class Reading:
     """
 
     def __init__(self, source: Source, lever_ids, integer_levers, parameter_ids) -> None:
-        self.source, self.problems, self.sweep = source, [], None
+        self.source = source
+        self.problems: list[Problem] = []
+        self.sweep: Sweep | None = None
         self.lever_ids, self.integer_levers, self.parameter_ids = lever_ids, set(integer_levers), parameter_ids
         self.given: dict[Path, Place] = {}
         self.axes_read: list[Axis] = []
@@ -284,7 +286,7 @@ class Reading:
     def known(self, path: Path, where: Place) -> tuple[Path, str] | None:
         """The path with the sort of value that stands there; None, and a problem, where there is none."""
         top = path[0]
-        if top == "parameters" and len(path) > 1:
+        if top == "parameters" and path[1:]:
             name = ".".join(path[1:])
             if name in self.parameter_ids:
                 return ("parameters", name), schema.NUMBER
@@ -294,7 +296,8 @@ class Reading:
             )
             return None
         keys = {"levers": schema.LEVER_KEYS, "probes": schema.PROBE_KEYS, "run": schema.RUN_KEYS}.get(top)
-        if keys is None or len(path) != (2 if top == "run" else 3):
+        parts = len(path)
+        if keys is None or parts != (2 if top == "run" else 3):
             self.refuse(where, f'"{dotted(path)}" cannot be swept', SWEPT)
             return None
         if top == "levers" and path[1] not in self.lever_ids:

@@ -200,11 +200,12 @@ def _difference(
 def _lever_difference(here: LeverSetting | None, there: LeverSetting | None, lang: str) -> list[str]:
     """A lever at its neutral value does nothing and counts as not set."""
     chinese = lang == "zh"
-    keys = [
+    ours, theirs = (
         None if setting is None or _neutral(setting) else _lever_key(setting) for setting in (here, there)
-    ]
+    )
     return _difference(
-        *keys,
+        ours,
+        theirs,
         here and lever_words(here, lang),
         there and lever_words(there, lang),
         "政策杠杆" if chinese else "Lever",

@@ -69,7 +69,7 @@ def find_box(points: np.ndarray, fails: np.ndarray, alpha: float = ALPHA, least:
         (_measure(points, fails, a, b) for a, b in path), key=lambda b: 2 * b.density * b.coverage / max(b.density + b.coverage, 1e-12)
     )
     while True:  # drop what does not matter, the most doubtful first
-        worst = max(box.doubt, key=box.doubt.get, default=None)
+        worst = max(box.doubt, key=lambda k: box.doubt[k], default=None)
         if worst is None or box.doubt[worst] <= DOUBT:
             break
         a, b = np.full(p, -np.inf), np.full(p, np.inf)

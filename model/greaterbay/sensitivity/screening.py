@@ -56,7 +56,7 @@ def factors(study: Study, which: str = "required") -> list[Factor]:
 
 def required_assumptions() -> list[str]:
     """References of assumptions that a reported result must be shown to survive."""
-    records = (references.resolve(f"assumption:{name}") for name in references.all_ids("assumption"))
+    records = (references.record(f"assumption:{name}") for name in references.all_ids("assumption"))
     return [r.reference for r in records if r.data["sensitivity_required"]]
 
 
@@ -90,7 +90,7 @@ def morris_table(points: np.ndarray, values: np.ndarray) -> list[dict[str, float
     """Mean absolute elementary effect, mean and sd of each parameter; trajectories with gaps are left out."""
     from SALib.analyze import morris
 
-    whole = np.isfinite(values).all(axis=1)
+    whole = np.all(np.isfinite(values), axis=1)
     if whole.sum() < 2:
         raise ValueError(f"{int(whole.sum())} of {len(whole)} trajectories are whole; at least 2 are needed")
     dimensions = points.shape[2]

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from greaterbay.digits import UNKNOWN, cell, digits, plain
@@ -113,7 +113,7 @@ def write_tables(folder: Path, suite: str, found: Sequence[Answer], command: str
     write(folder / f"{suite}.json", json.dumps(plain(to_json(found)), ensure_ascii=False, indent=1, allow_nan=False) + "\n")
 
 
-def write_coefficients(folder: Path, raw: Sequence[dict]) -> None:
+def write_coefficients(folder: Path, raw: Sequence[Mapping]) -> None:
     """All coefficients of the gravity regressions."""
     from greaterbay.validation.gravity import coefficients
 
