@@ -15,18 +15,29 @@ from collections.abc import Mapping
 import mesa
 import numpy as np
 
-from greaterbay import checked, clock, warm_up
+from greaterbay import checked, clock, state, warm_up
 from greaterbay.actors.agents import FirmView, PersonRow
+from greaterbay.actors.firm import Firms
+from greaterbay.actors.fund import Funds
+from greaterbay.actors.institute import Institutes
+from greaterbay.actors.invention import Inventions, Ties
+from greaterbay.actors.person import People
+from greaterbay.actors.places import Places
 from greaterbay.branch import branch
 from greaterbay.build import build, register_agents
 from greaterbay.clock import WARM_UP_QUARTERS
 from greaterbay.exchange import entry
-from greaterbay.ledger import LedgerError
+from greaterbay.ledger import Ledger, LedgerError
 from greaterbay.mechanisms import Mechanisms, choices
 from greaterbay.parameters import Parameters
 from greaterbay.policy import catalogue
-from greaterbay.record import Record
+from greaterbay.policy.budgets import Budgets
+from greaterbay.policy.instruments import Instruments
+from greaterbay.policy.levers import Values
+from greaterbay.record import Record, Tally
 from greaterbay.region import load_region
+from greaterbay.scenario.load import load_scenario
+from greaterbay.scenario.schema import Scenario
 from greaterbay.streams import Streams
 from greaterbay.timeline import play
 
@@ -59,13 +70,34 @@ class Bay(mesa.Model):
     ``copy()``, ``copy.deepcopy`` and ``pickle`` give an independent bay that goes on bit for bit.
     """
 
-    def __init__(self, *, scenario="baseline", seed: int | None = None, replicate: int = 0,
+    firms: Firms
+    institutes: Institutes
+    people: People
+    funds: Funds
+    inventions: Inventions
+    ties: Ties
+    places: Places
+    world: state.World
+    reference: state.Reference
+    prices: state.Prices
+    labour: state.Labour
+    economy: state.Economy
+    capital: state.Capital
+    public_money: state.PublicMoney
+    network: state.Network
+    technologies: state.Technologies
+    stocks: state.Stocks
+    values: Values
+    budgets: Budgets
+    instruments: Instruments
+    ledger: Ledger
+    tally: Tally
+    record: Record
+
+    def __init__(self, *, scenario: Scenario | str | os.PathLike = "baseline", seed: int | None = None, replicate: int = 0,
                  parameters: dict[str, float] | None = None, mechanisms: Mapping[str, object] | None = None,
                  warm_folder: str | os.PathLike | None = None):
         super().__init__(seed=0)
-        from greaterbay.scenario.load import load_scenario
-        from greaterbay.scenario.schema import Scenario
-
         seed, replicate = None if seed is None else checked.integer("seed", seed), checked.replicate(replicate)
         self.scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
         run = self.scenario.run
@@ -166,7 +198,7 @@ class Bay(mesa.Model):
         """An independent bay in the same state; nobody watches it."""
         return copy.deepcopy(self)
 
-    def branch(self, scenario) -> Bay:
+    def branch(self, scenario: Scenario | str | os.PathLike) -> Bay:
         """An independent bay that goes on under another scenario (a ``Scenario``, a path or a library id) from the present quarter.
 
         Region, scale, start and parameters must be the same (``ValueError`` says what is not); seed and replicate stay.

@@ -50,7 +50,8 @@ def capability_distance(bay, rows: np.ndarray) -> float:
 
 def transitivity(bay) -> float:
     """Closed share of connected triples of the collaboration network."""
-    return float(_transitivity(*bay.network.adjacency[:2]))
+    adjacency = bay.network.adjacency
+    return float(_transitivity(adjacency.offset, adjacency.neighbour))
 
 
 @jit

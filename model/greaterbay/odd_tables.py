@@ -16,6 +16,7 @@ from greaterbay.locations import PACKAGE
 
 ODD = PACKAGE.parent.parent / "docs" / "model"
 CARD = PACKAGE.parent / "MODEL_CARD.md"
+MECHANISMS = PACKAGE.parent.parent / "docs" / "mechanisms.md"
 MARKED = re.compile(r"(<!-- table:(\S+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 NO_TIME = ("none", "meeting")
 
@@ -198,9 +199,20 @@ def card_makers() -> dict[str, Callable[[], str]]:
     return {"evidence": evidence, "grades": grades, "checks": checks}
 
 
+def mechanisms() -> str:
+    """The mechanisms in the order of the quarter, what each does, and the final outcome that it must move."""
+    from greaterbay import outputs
+    from greaterbay.mechanisms import table
+
+    signs = {1: "+", -1: "−"}
+    return markdown(("mechanism", "phase", "what", "equation", "source", "must move", "sign"), (
+        (f"`{m.id}`", m.phase, f"{m.title} ({m.title_zh})", m.equation, ", ".join(m.reference.split()),
+         f"{outputs.get(m.outcome).label} (`{m.outcome}`)", signs[m.sign]) for m in table().values()))
+
+
 def documents() -> dict[Path, dict[str, Callable[[], str]]]:
     """Files with marked tables, and the tables that may stand in each."""
-    return dict.fromkeys(odd_pages(), makers()) | {CARD: card_makers()}
+    return dict.fromkeys(odd_pages(), makers()) | {CARD: card_makers(), MECHANISMS: {"mechanisms": mechanisms}}
 
 
 def rewrite(text: str, known: dict[str, Callable[[], str]] | None = None) -> str:

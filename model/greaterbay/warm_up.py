@@ -152,7 +152,7 @@ def cut_apart(bay) -> None:
 def _write_state(path: Path, found: dict[str, np.ndarray]) -> None:
     """Keep a warm-up for other scenarios; where it cannot be written they play their own."""
     buffer = io.BytesIO()
-    np.savez(buffer, **found)
+    np.savez(buffer, allow_pickle=False, **found)
     content = zlib.compress(buffer.getvalue(), 1)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

@@ -68,6 +68,9 @@ class Table:
         self._alive_then, self._alive_rows = None, np.zeros(0, np.int64)
         self.grow(capacity)
 
+    def __getattr__(self, name: str) -> np.ndarray:  # only asked for what is not there
+        raise AttributeError(f"{type(self).__name__} has no column {name!r}; columns: {', '.join(self.__dict__.get('arrays', ()))}")
+
     def part(self, kind):
         """Some of the arrays as the named tuple ``kind``: a kernel gets the columns it reads, which keeps it quick to compile."""
         found = self._parts.get(kind)

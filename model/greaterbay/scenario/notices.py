@@ -144,8 +144,10 @@ class Notice(Problem):
 
 def notices(scenario: Scenario) -> tuple[Notice, ...]:
     """What of a scenario its run leaves out or cuts off; a scenario of which nothing acts comes first."""
-    region = _Region(scenario.run.region) if scenario.levers else None
-    found = [notice for setting in scenario.levers.values() if (notice := _of_lever(scenario, setting, region)) is not None]
+    found = []
+    if scenario.levers:
+        region = _Region(scenario.run.region)
+        found = [notice for setting in scenario.levers.values() if (notice := _of_lever(scenario, setting, region)) is not None]
     gone = [event for event in scenario.events if event.quarter > scenario.run.end]
     for place, event in enumerate(scenario.events):
         if event in gone:
@@ -254,10 +256,11 @@ def _cut_ramp(
     if most == 1.0 or reached == setting.value:
         return None
     own = setting.end is not None and setting.end < run.end
-    last = setting.end if own else run.end
+    last = run.end if setting.end is None or not own else setting.end
     code = "ramp_not_begun" if reached == lever.neutral else CUT_RAMP
+    start = run.start if setting.start is None else setting.start
     return say(code, "end" if own else "ramp", "ramp", value=_amount(setting.value), reached=_amount(reached), ramp=setting.ramp,
-               start=clock.label(setting.start), last=clock.label(max(last, run.start)), what=OWN_END if own else RUN_END)
+               start=clock.label(start), last=clock.label(max(last, run.start)), what=OWN_END if own else RUN_END)
 
 
 def _inert_terms(setting: LeverSetting, lever: Any, say: Callable[..., Notice]) -> Notice | None:
@@ -311,7 +314,7 @@ def _inert_reach(
 
 
 def _kind_names(kinds: Sequence[str]) -> tuple[str, str]:
-    return tuple(join.join(KIND_NAMES[kind][at] for kind in kinds) for at, join in enumerate((", ", "、")))
+    return ", ".join(KIND_NAMES[kind][0] for kind in kinds), "、".join(KIND_NAMES[kind][1] for kind in kinds)
 
 
 def _amount(value: float) -> str:
