@@ -23,7 +23,7 @@ FILE = Path(__file__).with_name("checks.csv")
 class Check:
     """One declared check; ``low`` and ``high`` bound what is accepted (None: no bound). ``mode`` says whether the mechanism is called
     *alone* on a given network, or measured in a *run*. ``tried`` says what was tried where it fails. A ``strict`` check fails where
-    the interval straddles a bound."""
+    the interval reaches a bound."""
 
     id: str
     suite: str
@@ -92,9 +92,11 @@ def grade(measured: Measured, check: Check) -> str:
         return FAIL
     if measured.low is None or measured.high is None:
         return WARN
+    if check.strict:  # on one side of the bound, not on it: an effect of exactly nothing is none
+        return PASS if measured.low > bottom and measured.high < top else FAIL
     if measured.low >= bottom and measured.high <= top:
         return PASS
-    return FAIL if check.strict or measured.high < bottom or measured.low > top else WARN
+    return FAIL if measured.high < bottom or measured.low > top else WARN
 
 
 def mean_interval(values: Sequence[float], errors: float | None = None) -> Measured:
