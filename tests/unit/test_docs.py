@@ -35,7 +35,6 @@ def site(tmp_path_factory) -> Path:
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder), "-f", str(ROOT / "mkdocs.yml")],
         capture_output=True, text=True, encoding="utf-8", env={**os.environ, "NO_MKDOCS_2_WARNING": "1"}, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stderr.strip() == "", done.stderr
     return folder
 
 
