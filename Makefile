@@ -9,8 +9,10 @@
 # make odd     tables of docs/model/ and the model card from what the package declares
 # make lock    new versions in constraints.txt
 # make clean   remove the environment, the site and the demo's results
+#
+# PYTHON=...   the Python that makes the environment; without it .ci/python takes the newest that will do
 
-PYTHON ?= python3.11
+PYTHON ?=
 JOBS   ?= 2
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -28,7 +30,7 @@ env: $(READY)
 
 # the environment: made again when the declared packages or their versions change
 $(READY): pyproject.toml constraints.txt
-	$(PYTHON) -m venv --clear $(VENV)
+	python=$$(sh .ci/python "$(PYTHON)") && "$$python" -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --editable '.[cluster,dev,docs,zh]'
 	touch $@
 
@@ -75,9 +77,10 @@ docs: $(READY)
 odd: $(READY)
 	$(BIN)/python -m greaterbay.odd_tables
 
-# names and versions of everything the project installs, as the newest releases stand today
+# names and versions of everything the project installs, as the newest releases stand today; made with the oldest Python that is
+# supported, so that every newer one finds these versions too
 lock:
-	$(PYTHON) -m venv --clear $(VENV).lock
+	python=$$(sh .ci/python "$(or $(PYTHON),python3.11)") && "$$python" -m venv --clear $(VENV).lock
 	$(VENV).lock/bin/python -m pip install --quiet --disable-pip-version-check '.[cluster,dev,docs,zh]'
 	$(VENV).lock/bin/python -m pip list --format=freeze --exclude greaterbay --exclude pip \
 	    --exclude setuptools > constraints.txt

@@ -32,8 +32,8 @@ def schedule() -> Figure:
     """The ten phases of a quarter, with what is called in each."""
     figure, panel = _panel(7.2, 5.2)
     rows = [("", "The outside moves on", "growth of the economy, markets and frontier"),
-            *((str(p.number), p.title, ", ".join(call.split(":")[0].removeprefix("policy.").removeprefix("exchange.")
-                                                  + "." + call.split(":")[1] for call in p.calls)) for p in timeline.PHASES)]
+            *((str(p.number), p.title, ", ".join(call.name.split(":")[0].removeprefix("policy.").removeprefix("exchange.")
+                                                  + "." + call.name.split(":")[1] for call in p.calls)) for p in timeline.PHASES)]
     for i, (number, title, calls) in enumerate(rows):
         y = -i
         colour = PALE if not number else SKY

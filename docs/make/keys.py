@@ -16,6 +16,7 @@ TOP = {
     "probes": "one table `[probes.NAME]` for each technology that is launched to watch it spread; see below",
     "events": "one table `[[events]]` for each dated change of the world; see below",
     "parameters": "values of model parameters by name, as in `\"partnering.border_weight\" = 1.2`",
+    "mechanisms": "mechanisms that are switched off, as in `learning_on_ties = \"off\"` (`greaterbay mechanisms` lists them)",
     "expects": "sign of the effect on an output against the baseline, written before the first run, as in `conversions = \"+\"`",
     "sweep": "many scenarios in one file: `[sweep.grid]`, `[sweep.zip]`, `[sweep.latin_hypercube]`",
 }

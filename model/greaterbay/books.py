@@ -12,10 +12,11 @@ import numpy as np
 from greaterbay import outputs
 from greaterbay.actors.fund import BANK
 from greaterbay.actors.invention import FIRM_FIRM, INSTITUTE_INSTITUTE, TIE_TYPES
-from greaterbay.actors.network import own_levels
+from greaterbay.actors.network import alive_node, node_city, own_levels
 from greaterbay.clock import QUARTERS_PER_YEAR
 from greaterbay.counts import count_inventions, count_people, repeats, stocks_by_city
-from greaterbay.kernels import inlined, lean
+from greaterbay.kernels import inlined, kernel
+from greaterbay.measures import capability_distance, city_skills, transitivity, value_added
 
 
 class BooksError(RuntimeError):
@@ -42,12 +43,12 @@ def invariant(function):
 
 def _people(bay):
     """Count of people: made once for all checks of a quarter, anew when a single check is asked."""
-    return bay.counted.people if bay.counted else count_people(bay)
+    return bay.stocks.counted.people if bay.stocks.counted else count_people(bay)
 
 
 def _inventions(bay):
     """Count of inventions, as ``_people``."""
-    return bay.counted.inventions if bay.counted else count_inventions(bay)
+    return bay.stocks.counted.inventions if bay.stocks.counted else count_inventions(bay)
 
 
 @inlined
@@ -56,7 +57,7 @@ def _least(a, b):
     return b if b < a or b != b else a
 
 
-@lean
+@kernel
 def _count_firms(firms, by_city, sold, cells):
     """Fill ``by_city`` (3, C): firms, cash, debt; sales by field (F,); rows by cell; return sums, least accounts, faults found."""
     staff = invested = least_cash = least_loan = least_arrears = 0.0
@@ -97,14 +98,14 @@ def count_firms(bay) -> FirmCount:
 
 def _firms(bay):
     """Count of firms, as ``_people``."""
-    return bay.counted.firms if bay.counted else count_firms(bay)
+    return bay.stocks.counted.firms if bay.stocks.counted else count_firms(bay)
 
 
 @invariant
 def people_balance(bay):
     """People now = before + in - out (graduates and newcomers in, retired and leavers out)."""
     now = _people(bay).total
-    return abs(now - (bay.people_before + bay.people_in - bay.people_out)), 1e-6 * max(now, 1.0)
+    return abs(now - (bay.stocks.people_before + bay.stocks.people_in - bay.stocks.people_out)), 1e-6 * max(now, 1.0)
 
 
 def _balance(now, before, booked):
@@ -118,7 +119,7 @@ def people_balance_by_city(bay):
     t, cities = bay.tally.arrays, len(bay.region.city_ids)
     moves = sum(t[name] for name in outputs.talent_flows())
     booked = moves.sum(axis=0) - moves.sum(axis=1) + t["graduates"] - t["retired"]
-    return _balance(_people(bay).talent, bay.stocks_before.people, booked[:cities])
+    return _balance(_people(bay).talent, bay.stocks.by_city_before.people, booked[:cities])
 
 
 @invariant
@@ -205,7 +206,7 @@ def bank_money(bay):
 @invariant
 def government_money(bay):
     """Governments' money equals the books."""
-    bay.ledger.compare("government", bay.government_cash, bay.label)
+    bay.ledger.compare("government", bay.public_money.government_cash, bay.label)
     return 0.0, 0.0
 
 
@@ -334,7 +335,7 @@ def shares_sum_to_one(bay):
     """Firms' sales in a field add up to the field's market."""
     total = _firms(bay).sold
     filled = total > 0
-    gap = np.abs(total[filled] / bay.market_now[filled] - 1.0)
+    gap = np.abs(total[filled] / bay.economy.market_now[filled] - 1.0)
     return float(gap.max(initial=0.0)), 1e-9
 
 
@@ -349,7 +350,7 @@ def firm_balance(bay):
     """Firms now = before + entries - exits (weighted)."""
     now = float(_firms(bay).firms.sum())
     tally = bay.tally.arrays
-    gap = now - (bay.firms_before + tally["firm_entries"].sum() - tally["firm_exits"].sum())
+    gap = now - (bay.stocks.firms_before + tally["firm_entries"].sum() - tally["firm_exits"].sum())
     return abs(float(gap)), 1e-6 * now
 
 
@@ -358,7 +359,7 @@ def firm_balance_by_city(bay):
     """Firms of a city = before + entries - exits + moved in - moved out."""
     t, cities = bay.tally.arrays, len(bay.region.city_ids)
     booked = t["firm_entries"] - t["firm_exits"] + t["firm_relocations_in"] - t["firm_relocations_out"]
-    return _balance(_firms(bay).firms, bay.stocks_before.firms, booked[:cities])
+    return _balance(_firms(bay).firms, bay.stocks.by_city_before.firms, booked[:cities])
 
 
 @invariant
@@ -390,14 +391,14 @@ def inventions_balance(bay):
     """Inventions in force = before + new - lapsed (weighted)."""
     now = _inventions(bay).total
     tally = bay.tally.arrays
-    return abs(now - (bay.inventions_before + float(tally["inventions"].sum() - tally["lapsed"].sum()))), 1e-6 * max(1.0, now)
+    return abs(now - (bay.stocks.inventions_before + float(tally["inventions"].sum() - tally["lapsed"].sum()))), 1e-6 * max(1.0, now)
 
 
 @invariant
 def inventions_balance_by_city(bay):
     """Inventions in force of a city = before + new - lapsed."""
     t, cities = bay.tally.arrays, len(bay.region.city_ids)
-    return _balance(_inventions(bay).in_force, bay.stocks_before.inventions, (t["inventions"] - t["lapsed"])[:cities])
+    return _balance(_inventions(bay).in_force, bay.stocks.by_city_before.inventions, (t["inventions"] - t["lapsed"])[:cities])
 
 
 @invariant
@@ -418,7 +419,7 @@ def stages_are_declared(bay):
 def market_balance(bay):
     """Inventions in the market = before + conversions - lapsed in the market (checked by growth not above conversions)."""
     now = _inventions(bay).total_market
-    growth = now - bay.in_market_before
+    growth = now - bay.stocks.in_market_before
     return float(np.maximum(0.0, growth - bay.tally.arrays["conversions"].sum())), 1e-6 * max(1.0, now)
 
 
@@ -437,15 +438,15 @@ def owners_exist(bay):
 @invariant
 def partners_exist(bay):
     """Both ends of a tie are alive."""
-    ties, rows = bay.ties, np.flatnonzero(bay.ties.alive.view(bool))
-    alive = bay.alive_node()
+    ties, rows = bay.ties, bay.ties.alive_rows()
+    alive = alive_node(bay)
     return float((alive[ties.a[rows]] == 0).sum() + (alive[ties.b[rows]] == 0).sum()), 0.0
 
 
 @invariant
 def pairs_tie_once(bay):
     """A pair has at most one tie, and nobody is tied to itself."""
-    ties, rows = bay.ties, np.flatnonzero(bay.ties.alive.view(bool))
+    ties, rows = bay.ties, bay.ties.alive_rows()
     a, b = ties.a[rows], ties.b[rows]
     return float(repeats(a * 4_000_000 + b) + (a == b).sum()), 0.0
 
@@ -534,7 +535,7 @@ def border_capital_adds_up(bay):
 @invariant
 def wages_and_rents_positive(bay):
     """Wages and rents are positive and finite."""
-    both = np.concatenate((bay.wage_city, bay.rent_city))
+    both = np.concatenate((bay.prices.wage_city, bay.prices.rent_city))
     return float((~np.isfinite(both) | (both <= 0)).sum()), 0.0
 
 
@@ -557,12 +558,12 @@ def barriers_not_negative(bay):
 
 
 @invariant
-def walls_hold(bay):
+def cuts_hold(bay):
     """Nothing passes between cities that the run cuts apart: no tie, person, licence or capital in any flow matrix."""
-    if bay.walls is None:
+    if bay.world.cut_pairs is None:
         return 0.0, 0.0
-    cities = bay.walls.shape[0]
-    crossing = [np.abs(bay.tally.arrays[o.id][:cities, :cities][bay.walls]).sum() for o in outputs.flows()]
+    cities = bay.world.cut_pairs.shape[0]
+    crossing = [np.abs(bay.tally.arrays[o.id][:cities, :cities][bay.world.cut_pairs]).sum() for o in outputs.flows()]
     return float(sum(crossing)), 0.0
 
 
@@ -583,14 +584,14 @@ def check(bay) -> None:
 
 def close_quarter(bay) -> None:
     """Stocks of the quarter, checks, record."""
-    bay.counted = Counted(count_people(bay), count_inventions(bay), count_firms(bay))
+    bay.stocks.counted = Counted(count_people(bay), count_inventions(bay), count_firms(bay))
     measure(bay)
     bay.budgets.close_quarter()
     check(bay)
-    bay.people_total, bay.inventions_total = bay.counted.people.total, bay.counted.inventions.total
-    bay.in_market_total = bay.counted.inventions.total_market
-    bay.stocks = stocks_by_city(bay, bay.counted.people, bay.counted.inventions)
-    bay.counted = None
+    bay.stocks.people_total, bay.stocks.inventions_total = bay.stocks.counted.people.total, bay.stocks.counted.inventions.total
+    bay.stocks.in_market_total = bay.stocks.counted.inventions.total_market
+    bay.stocks.by_city = stocks_by_city(bay, bay.stocks.counted.people, bay.stocks.counted.inventions)
+    bay.stocks.counted = None
     if not bay.warming:
         bay.record.keep(bay.tally)
 
@@ -612,16 +613,17 @@ def measure(bay) -> None:
     tally.set("talent", people.talent)
     tally.set("talent_idle", people.idle)
     tally.set("employed", people.employed)
-    tally.set("skill_sum", bay.city_skills())
+    tally.set("skill_sum", city_skills(bay))
     split = firms.production_city[rows] != city
     tally.set("firms_split", by_city(weight * split))
-    tally.set("wage_sum", people.employed * bay.wage_city)
-    tally.set("rent", bay.rent_city)
+    tally.set("wage_sum", people.employed * bay.prices.wage_city)
+    tally.set("rent", bay.prices.rent_city)
     tally.set("population", region.population_city)
-    simulated, rest = bay.value_added()
+    simulated, rest = value_added(bay)
     tally.set("output_simulated", simulated)
     tally.set("output", simulated + rest)
-    bay.output_ratio = (simulated + rest) / bay.output_start if bay.output_start is not None else np.ones(cities)
+    begun = bay.reference.output_start
+    bay.economy.output_ratio = (simulated + rest) / begun if begun is not None else np.ones(cities)
     mean = by_city(weight * firms.productivity[rows]) / number
     sd = np.sqrt(np.maximum(0.0, by_city(weight * (firms.productivity[rows] - mean[city]) ** 2) / number))
     tally.set("productivity_sd", sd)
@@ -638,7 +640,7 @@ def measure(bay) -> None:
     measure_region(bay, rows, simulated + rest)
 
 
-@lean
+@kernel
 def _place_ties(rows, ties, city_node, jurisdiction, firm_firm, firm_institute, institute_institute, inside, near, border):
     """Half a tie from each side: first all from the first partner, then all from the second."""
     for turn in range(2):
@@ -665,7 +667,7 @@ def measure_ties(bay) -> None:
     ties, region, tally = bay.ties, bay.region, bay.tally
     where = (tally.matrix(f"ties_{name}") for name in ("inside", "jurisdiction", "border"))
     kinds = (tally.matrix(f"ties_{name}") for name in TIE_TYPES)
-    _place_ties(np.flatnonzero(ties.alive.view(bool)), ties.part(TiesRead), bay.node_city(), region.jurisdiction_city, *kinds, *where)
+    _place_ties(ties.alive_rows(), ties.part(TiesRead), node_city(bay), region.jurisdiction_city, *kinds, *where)
 
 
 def measure_region(bay, rows: np.ndarray, output: np.ndarray) -> None:
@@ -675,8 +677,8 @@ def measure_region(bay, rows: np.ndarray, output: np.ndarray) -> None:
     tally.set("mean_degree", float((firms.degree[rows] * weight).sum() / weight.sum()))
     ties = t["ties_inside"].sum() + t["ties_jurisdiction"].sum() + t["ties_border"].sum()
     tally.set("border_tie_share", float(t["ties_border"].sum() / ties) if ties else 0.0)
-    tally.set("transitivity", bay.transitivity())
-    tally.set("capability_distance", bay.capability_distance(rows))
+    tally.set("transitivity", transitivity(bay))
+    tally.set("capability_distance", capability_distance(bay, rows))
     sales = firms.sales[rows]
     tally.set("size_tail", hill(sales, weight, 0.05))
     per_head = output / region.population_city

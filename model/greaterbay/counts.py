@@ -10,7 +10,8 @@ from collections import namedtuple
 import numpy as np
 
 from greaterbay.actors.invention import ABANDONED, MARKET
-from greaterbay.kernels import lean
+from greaterbay.actors.network import alive_node, node_city
+from greaterbay.kernels import kernel
 
 PeopleRead = namedtuple("PeopleRead", ["alive", "city", "weight", "employer"])
 InventionsRead = namedtuple("InventionsRead", ["alive", "city", "weight", "stage", "owner", "developer"])
@@ -23,7 +24,7 @@ InventionCount = namedtuple("InventionCount", [
 ])
 
 
-@lean
+@kernel
 def _count_people(people, alive_node, city_node, by_city):
     """Fill ``by_city`` (4, C): people, out of work, at work (weighted), rows; return the sums and the faults found."""
     total, at_work = 0.0, 0.0
@@ -50,7 +51,7 @@ def _count_people(people, alive_node, city_node, by_city):
     return total, at_work, placeless, weightless, without_employer, elsewhere
 
 
-@lean
+@kernel
 def _count_inventions(inventions, alive_node, pipeline, in_force):
     """Fill ``pipeline`` (C, stages to the market) and ``in_force`` (C,); return the sums and the faults found."""
     total, total_market = 0.0, 0.0
@@ -76,15 +77,15 @@ def _count_inventions(inventions, alive_node, pipeline, in_force):
 def count_people(bay) -> PeopleCount:
     """People by city (C,) and in all, and how many rows have no city, no weight, no living employer, another city."""
     by_city = np.zeros((4, len(bay.region.city_ids)))
-    found = _count_people(bay.people.part(PeopleRead), bay.alive_node(), bay.node_city(), by_city)
+    found = _count_people(bay.people.part(PeopleRead), alive_node(bay), node_city(bay), by_city)
     return PeopleCount(*by_city, *found)
 
 
 def count_inventions(bay) -> InventionCount:
     """Inventions in force by city (C,) and stage (C, 5) and in all, and how many have no stage, living owner or developer."""
     pipeline, in_force = np.zeros((len(bay.region.city_ids), MARKET + 1)), np.zeros(len(bay.region.city_ids))
-    alive_node = np.append(bay.alive_node(), np.int8(1))
-    found = _count_inventions(bay.inventions.part(InventionsRead), alive_node, pipeline, in_force)
+    alive = np.append(alive_node(bay), np.int8(1))
+    found = _count_inventions(bay.inventions.part(InventionsRead), alive, pipeline, in_force)
     return InventionCount(pipeline, in_force, pipeline[:, MARKET], *found)
 
 
@@ -95,7 +96,7 @@ def stocks_by_city(bay, people: PeopleCount, inventions: InventionCount) -> Stoc
     return Stocks(people.talent, firms, inventions.in_force)
 
 
-@lean
+@kernel
 def _repeats(keys, counts, table):
     """Number of keys that count and were met before, by a table with open places (0 is an empty place: a key 0 is counted apart)."""
     repeats, zeros = 0, 0

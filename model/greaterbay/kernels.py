@@ -58,7 +58,7 @@ def jit(function):
     return numba.njit(function, cache=_FOLDER is not None, error_model="numpy")
 
 
-def lean(function):
+def kernel(function):
     """Compile a kernel that makes no array: as ``jit``, without counting references.
 
     Counting a reference at every reading of an array costs more than the reading itself, and a kernel that only

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from greaterbay.kernels import lean
+from greaterbay.kernels import kernel
 
 SECTORS = ("firm", "institute", "fund", "bank", "government", "person", "insurer", "outside")
 INSTRUMENTS = (
@@ -22,7 +22,7 @@ INSTRUMENTS = (
 )
 
 
-@lean
+@kernel
 def _book(origin, target, amount, volume, balance, instrument, payer, receiver):
     """Add payments to the volume of the instrument and to the accounts of both sectors; a single place stands for all.
 

@@ -16,6 +16,7 @@ from greaterbay.locations import PACKAGE
 
 ODD = PACKAGE.parent.parent / "docs" / "model"
 CARD = PACKAGE.parent / "MODEL_CARD.md"
+MECHANISMS = PACKAGE.parent.parent / "docs" / "mechanisms.md"
 MARKED = re.compile(r"(<!-- table:(\S+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 NO_TIME = ("none", "meeting")
 
@@ -59,14 +60,28 @@ def schedule() -> str:
     """The phases of the quarter and what is called in each."""
     from greaterbay.timeline import PHASES
 
-    return markdown(("phase", "heading", "calls, in this order"), (
-        (p.number, f"{p.title} ({p.title_zh})", ", ".join(f"`{call}`" for call in p.calls)) for p in PHASES))
+    return markdown(("phase", "heading", "call", "reads", "writes"), (
+        (p.number, f"{p.title} ({p.title_zh})", f"`{call.name}`", ", ".join(call.reads.split()), ", ".join(call.writes.split()))
+        for p in PHASES for call in p.calls))
 
 
-def state(columns) -> str:
-    """The state variables of one kind of actor."""
-    return markdown(("variable", "meaning", "unit", "stored as"), (
-        (f"`{c.name}`", c.meaning, c.unit, c.dtype + (f" × {c.width}" if c.width else "")) for c in columns))
+def state_of(group: str) -> str:
+    """The members of one group of state."""
+    from greaterbay import state, timeline
+
+    writers = timeline.writers()
+    return markdown(("member", "meaning", "unit", "stored as", "written in phase"), (
+        (f"`{m.name}`", m.meaning, m.unit, f"{m.stored} ({m.shape})" if m.shape else m.stored, ", ".join(map(str, writers[m.id])) or "–")
+        for m in state.table()[group].values()))
+
+
+def state_groups() -> str:
+    """Every group of state that is no table of actors, with its members."""
+    from greaterbay import state
+
+    parts = [f"`{group}`: {title} ({title_zh})\n\n{state_of(group)}" for group, (title, title_zh) in state.TITLES.items()
+             if group not in state.TABLES]
+    return "\n".join(parts)
 
 
 def sources(reference: str, key: str) -> str:
@@ -137,12 +152,10 @@ def makers() -> dict[str, Callable[[], str]]:
     from functools import partial
 
     from greaterbay import parameters
-    from greaterbay.actors import firm, fund, institute, invention, person
+    from greaterbay.state import TABLES
 
     found: dict[str, Callable[[], str]] = {"schedule": schedule}
-    kinds = {"firm": firm.COLUMNS, "institute": institute.COLUMNS, "person": person.COLUMNS,
-             "fund": fund.COLUMNS, "invention": invention.COLUMNS, "tie": invention.TIE_COLUMNS}
-    found |= {f"state.{kind}": partial(state, columns) for kind, columns in kinds.items()}
+    found |= {f"state.{group}": partial(state_of, group) for group in TABLES} | {"state.groups": state_groups}
     found |= {f"parameters.{name}": partial(group, name) for name in parameters.groups()}
     found |= {"levers": levers, "headlines": headlines, "accounts": accounts, "streams": streams,
               "invariants": invariants}
@@ -173,9 +186,10 @@ def checks() -> str:
     from collections import Counter
 
     from greaterbay.books import INVARIANTS
+    from greaterbay.mechanisms import table
     from greaterbay.validation.checks import SUITES, declared
 
-    found = Counter(check.suite for check in declared().values()) + Counter({"invariants": len(INVARIANTS)})
+    found = Counter(check.suite for check in declared().values()) + Counter({"invariants": len(INVARIANTS), "null": len(table())})
     return markdown(("suite", "checks", "results"), (
         (f"`{suite}`", found[suite], f"`calibration/validation/{suite}.md`") for suite in SUITES))
 
@@ -185,9 +199,20 @@ def card_makers() -> dict[str, Callable[[], str]]:
     return {"evidence": evidence, "grades": grades, "checks": checks}
 
 
+def mechanisms() -> str:
+    """The mechanisms in the order of the quarter, what each does, and the final outcome that it must move."""
+    from greaterbay import outputs
+    from greaterbay.mechanisms import table
+
+    signs = {1: "+", -1: "−"}
+    return markdown(("mechanism", "phase", "what", "equation", "source", "must move", "sign"), (
+        (f"`{m.id}`", m.phase, f"{m.title} ({m.title_zh})", m.equation, ", ".join(m.reference.split()),
+         f"{outputs.get(m.outcome).label} (`{m.outcome}`)", signs[m.sign]) for m in table().values()))
+
+
 def documents() -> dict[Path, dict[str, Callable[[], str]]]:
     """Files with marked tables, and the tables that may stand in each."""
-    return dict.fromkeys(odd_pages(), makers()) | {CARD: card_makers()}
+    return dict.fromkeys(odd_pages(), makers()) | {CARD: card_makers(), MECHANISMS: {"mechanisms": mechanisms}}
 
 
 def rewrite(text: str, known: dict[str, Callable[[], str]] | None = None) -> str:

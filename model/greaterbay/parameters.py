@@ -7,7 +7,6 @@ uses, grouped by mechanism and converted to the step of the model (a quarter) by
 from __future__ import annotations
 
 import csv
-import math
 from collections import namedtuple
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -15,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from greaterbay import checked
 from greaterbay.clock import per_quarter
 
 
@@ -77,7 +77,7 @@ class Parameters:
     Parameters
     ----------
     changes
-        Values by declared id, in the declared time base. Unknown ids and values outside the bounds are refused.
+        Values by declared id, in the declared time base. Unknown ids, what is no number and values outside the bounds are refused.
     """
 
     def __init__(self, changes: dict[str, float] | None = None):
@@ -88,8 +88,7 @@ class Parameters:
                 near = get_close_matches(key, declared, 1)
                 raise KeyError(f"unknown parameter {key!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
             row = declared[key]
-            if not (math.isfinite(value) and row.low <= value <= row.high):
-                raise ValueError(f"parameter {key} = {value!r}; allowed {row.low:g} to {row.high:g} {row.unit}")
+            changes[key] = checked.number(f"parameter {key}", value, row.low, row.high, unit=row.unit)
         self.declared = {key: float(changes.get(key, row.value)) for key, row in declared.items()}
         values: dict[str, dict[str, float]] = {}
         for key, value in self.declared.items():

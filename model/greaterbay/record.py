@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from greaterbay import outputs
-from greaterbay.kernels import lean
+from greaterbay.kernels import kernel
 
 
-@lean
+@kernel
 def _add(target, index, amount):
     """``target[index[k]] += amount[k]`` in order; a single amount is added everywhere. False, and nothing added, when an
     index lies outside."""
@@ -35,6 +35,13 @@ class Tally:
         self._flat = dict(zip(shapes, np.split(self.all, ends[:-1]), strict=True))
         self._further = {name: shape[1:] for name, shape in shapes.items()}
         self.arrays = {name: part.reshape(shapes[name]) for name, part in self._flat.items()}
+
+    def __getstate__(self) -> dict:
+        return {"sizes": self.sizes, "all": self.all}
+
+    def __setstate__(self, state: dict) -> None:
+        self.__init__(state["sizes"])
+        self.all[:] = state["all"]
 
     def open_quarter(self) -> None:
         """All zero."""
@@ -87,6 +94,19 @@ class Record:
         for name, data in self._data.items():
             data[self.filled] = tally.arrays[name]
         self.filled += 1
+
+    def take(self, other: Record, technologies: dict[int, int]) -> None:
+        """Quarters that another record holds; ``technologies`` says for each slot here which one it is there."""
+        self.filled, here, there = other.filled, list(technologies), list(technologies.values())
+        for o in outputs.table().values():
+            if o.is_ratio:
+                continue
+            kept, given = self._data[o.id][: self.filled], other._data[o.id][: self.filled]
+            if "technology" in o.dims:
+                axis = o.dims.index("technology")
+                np.moveaxis(kept, axis, 0)[here] = np.moveaxis(given, axis, 0)[there]
+            else:
+                kept[:] = given
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Recorded quarters of every declared output, in its order; ratios are formed from their parts.

@@ -16,7 +16,7 @@ import math
 import numba
 import numpy as np
 
-from greaterbay.kernels import inlined, lean
+from greaterbay.kernels import inlined, kernel
 
 STREAMS = (
     "initial",
@@ -61,7 +61,7 @@ def combine(key, value):
     return mix(numba.uint64(key) + numba.uint64(0x9E3779B97F4A7C15) * (numba.uint64(value) + numba.uint64(1)))
 
 
-@lean
+@kernel
 def pair_identity(a, b):
     """Identity of an unordered pair: the same for (a, b) and (b, a)."""
     if a < b:
@@ -92,7 +92,7 @@ def gumbel_below(u, level):
     return level > 0.0 and (1.0 - u) * (1.0 + level * (1.0 + level * (0.5 + level * (1.0 / 6.0)))) > 1.0 + 1e-9
 
 
-@lean
+@kernel
 def normal_quantile(u):
     """Quantile of the standard normal distribution (Acklam's rational approximation, error below 1.2e-9)."""
     if u < 0.02425:
@@ -111,7 +111,7 @@ def normal_quantile(u):
           + 6.680131188771972e01) * r - 1.328068155288572e01) * r + 1.0)
 
 
-@lean
+@kernel
 def normal_quantile_low(u):
     """Lower tail of ``normal_quantile`` (u below 0.02425)."""
     q = math.sqrt(-2.0 * math.log(u))
@@ -121,13 +121,13 @@ def normal_quantile_low(u):
          + 3.754408661907416e00) * q + 1.0)
 
 
-@lean
+@kernel
 def normal(key, identity, number):
     """Standard normal draw from one uniform."""
     return normal_quantile(uniform(key, identity, number))
 
 
-@lean
+@kernel
 def negative_binomial(u, mean, size):
     """Count with the given mean and dispersion ``size`` (variance = mean + mean**2 / size), by inversion of ``u``.
 
@@ -148,7 +148,7 @@ def negative_binomial(u, mean, size):
     return count
 
 
-@lean
+@kernel
 def rounded(x, u):
     """Round ``x`` up with probability equal to its fraction, by one uniform: the expectation is exact."""
     whole = math.floor(x)
@@ -157,19 +157,19 @@ def rounded(x, u):
     return int(whole)
 
 
-@lean
+@kernel
 def _fill_uniform(key, identities, number, out):
     for i in range(identities.shape[0]):
         out[i] = uniform(key, identities[i], number)
 
 
-@lean
+@kernel
 def _fill_normal(key, identities, number, out):
     for i in range(identities.shape[0]):
         out[i] = normal(key, identities[i], number)
 
 
-@lean
+@kernel
 def _fill_keys(keys, quarter, out):
     for i in range(keys.shape[0]):
         out[i] = combine(keys[i], quarter)

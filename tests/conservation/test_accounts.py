@@ -179,7 +179,7 @@ def test_market_shares_sum_to_one(small_run):
     """Sales of the firms of a field over the field's market."""
     firms = small_run.firms
     rows = firms.alive_rows()
-    share = firms.sales[rows] * firms.weight[rows] / small_run.market_now[firms.field[rows]]
+    share = firms.sales[rows] * firms.weight[rows] / small_run.economy.market_now[firms.field[rows]]
     total = np.bincount(firms.field[rows], weights=share, minlength=12)
     np.testing.assert_allclose(total, 1.0, rtol=1e-12)
     assert share.min() > 0 and share.max() < 1

@@ -65,9 +65,9 @@ def move_firm_without_place(bay):
     bay.firms.city[row] = other_city(bay, bay.firms.city[row])
 
 
-def wall_up_what_was_open(bay):
+def close_what_was_open(bay):
     at = bay.region.jurisdiction_city
-    bay.walls = at[:, None] != at[None, :]
+    bay.world.cut_pairs = at[:, None] != at[None, :]
 
 
 def let_money_vanish(bay):
@@ -147,7 +147,7 @@ def promise_less_than_nothing(bay):
 
 
 def enlarge_a_market(bay):
-    bay.market_now = bay.market_now * 1.001
+    bay.economy.market_now = bay.economy.market_now * 1.001
 
 
 def put_everything_on_the_market(bay):
@@ -170,7 +170,7 @@ def lower_a_barrier_below_zero(bay):
 
 
 def spoil_wage(bay):
-    bay.wage_city[0] = np.nan
+    bay.prices.wage_city[0] = np.nan
 
 
 def make_a_tie_matrix_lopsided(bay):
@@ -178,7 +178,7 @@ def make_a_tie_matrix_lopsided(bay):
 
 
 CORRUPTIONS = {
-    "walls_hold": wall_up_what_was_open,
+    "cuts_hold": close_what_was_open,
     "people_balance": add_person_without_booking,
     "people_balance_by_city": count_more("graduates", (1,)),
     "people_have_places": change("people", "city", person, -1),

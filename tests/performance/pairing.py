@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from greaterbay.digits import digits
+
 HERE = Path(__file__).parent
 LEVERS = (
     "technology_barrier",
@@ -151,8 +153,10 @@ def text(found: dict, replicates: int, scale: float) -> str:
     for row in table:
         share = found["shares"][row["lever"]]
         lines.append(
-            f"| {row['lever']} | {strength(row['lever']):g} | {row['outcome']} | {row['effect']:+.3%} | {row['ratio']:,.1f} | "
-            f"{row['low']:,.1f} – {row['high']:,.1f} | " + " | ".join(f"{share[kind]:.2f}" for kind in MECHANISMS) + " |"
+            f"| {row['lever']} | {strength(row['lever']):g} | {row['outcome']} | {digits(row['effect'], '+.3%')} | "
+            f"{digits(row['ratio'], ',.1f')} | {digits(row['low'], ',.1f')} – {digits(row['high'], ',.1f')} | "
+            + " | ".join(f"{share[kind]:.2f}" for kind in MECHANISMS)
+            + " |"
         )
     lines.append("")
     for outcome in OUTCOMES:
@@ -163,7 +167,7 @@ def text(found: dict, replicates: int, scale: float) -> str:
             share = found["shares"][row["lever"]]
             kind = min(share, key=share.get)
             lines.append(
-                f"  {row['lever']} {row['ratio']:.1f} ({row['low']:.1f} – {row['high']:.1f}): "
+                f"  {row['lever']} {digits(row['ratio'], '.1f')} ({digits(row['low'], '.1f')} – {digits(row['high'], '.1f')}): "
                 f"spread by {MECHANISMS[kind]}, {share[kind]:.0%} the same."
             )
     small = [row["ratio"] for row in table if abs(row["effect"]) < SMALL]

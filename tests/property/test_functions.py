@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from greaterbay.actors.population import interleave, pareto_bins, shares_to_counts, thinned
 from greaterbay.exchange.conversion import reach_of, stage_success
+from greaterbay.exchange.credit import credit_limit
 from greaterbay.exchange.diffusion import hazard, worth
-from greaterbay.exchange.finance import credit_limit, guidance_effect, posterior_mean
 from greaterbay.exchange.learning import barter, novelty_times_understanding
 from greaterbay.exchange.market import growth_spread
 from greaterbay.exchange.partnering import cognitive_fit, marginal_cost, pick
+from greaterbay.exchange.venture import guidance_effect, posterior_mean
 from greaterbay.parameters import Parameters
 from greaterbay.streams import negative_binomial, rounded
 

@@ -11,6 +11,7 @@ import pytest
 
 from greaterbay import Bay
 from greaterbay.exchange import market
+from greaterbay.exchange.demography import free_firm_rows, seat_firms
 from greaterbay.streams import identity_of
 from small_bay import small_scenario
 
@@ -32,7 +33,7 @@ def add_firm(bay: Bay) -> None:
     """A copy of an ordinary firm with an identity of its own, without money, people or partners."""
     firms = bay.firms
     model = int(np.flatnonzero((firms.alive == 1) & (firms.kind == 1))[40])
-    row = int(bay.free_firm_rows(1)[0])
+    row = int(free_firm_rows(bay, 1)[0])
     for array in firms.arrays.values():
         array[row] = array[model]
     firms.id[row], firms.weight[row], firms.fund[row] = STRANGER, 1e-6, -1
@@ -40,7 +41,7 @@ def add_firm(bay: Bay) -> None:
                  "degree", "alliances", "grant_cash", "adopted"):
         firms.arrays[name][row] = 0
     firms.past[row] = -1
-    bay.seat_firms(np.array([row]))
+    seat_firms(bay, np.array([row]))
 
 
 def add_person(bay: Bay) -> None:

@@ -7,7 +7,7 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 
-from greaterbay import Bay, bay, books
+from greaterbay import Bay, books, clock, warm_up
 from small_bay import differing, lever, record_bytes, small_scenario
 
 YEAR = "run.end=2024-12-31"
@@ -23,10 +23,10 @@ def runs(folder):
     """Bays of one scenario: warmed by a run (kept in a file), from memory, from the file; all played."""
     found = {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bay, "_warm_states", OrderedDict())
+        patch.setattr(warm_up, "_states", OrderedDict())
         found["run"] = Bay(scenario=small_scenario(YEAR), warm_folder=folder)
         found["memory"] = Bay(scenario=small_scenario(YEAR))
-        patch.setattr(bay, "_warm_states", OrderedDict())
+        patch.setattr(warm_up, "_states", OrderedDict())
         found["file"] = Bay(scenario=small_scenario(YEAR), warm_folder=folder)
     for name in ("run", "memory", "file"):
         found[name].run_to_end()
@@ -67,7 +67,7 @@ def test_a_damaged_file_is_not_believed(folder, runs, tmp_path):
     content[len(content) // 2] ^= 1
     damaged.write_bytes(content)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bay, "_warm_states", OrderedDict())
+        patch.setattr(warm_up, "_states", OrderedDict())
         again = Bay(scenario=small_scenario("run.end=2024-03-31"), warm_folder=tmp_path)
     assert again.warmed_from == "run"
     again.step()
@@ -76,20 +76,20 @@ def test_a_damaged_file_is_not_believed(folder, runs, tmp_path):
 
 
 def test_policies_share_a_warm_up_and_other_settings_do_not(runs, folder, monkeypatch):
-    monkeypatch.setattr(bay, "_warm_states", OrderedDict())
-    key = runs["run"].warm_key()
+    monkeypatch.setattr(warm_up, "_states", OrderedDict())
+    key = warm_up.warm_key(runs["run"])
     policy = small_scenario(YEAR, *lever("guidance_fund", 0.2), "run.replicates=2")
     same = Bay(scenario=policy, warm_folder=folder)
-    assert same.warm_key() == key and same.warmed_from == "cache"
+    assert warm_up.warm_key(same) == key and same.warmed_from == "cache"
     # keys of bays that are not made: this one with one setting changed
     for name, value in (("seed_used", 3), ("replicate", 1), ("scale", 0.02), ("start", 8000)):
         before = getattr(same, name)
         setattr(same, name, value)
-        assert same.warm_key() != key, name
+        assert warm_up.warm_key(same) != key, name
         setattr(same, name, before)
     before = same.parameters.declared["mobility.look"]
     same.parameters.declared["mobility.look"] = before * 1.01
-    assert same.warm_key() != key
+    assert warm_up.warm_key(same) != key
 
 
 # Largest change of the mean of the last eight quarters of the warm-up against the eight before, as a share; means of three
@@ -119,11 +119,11 @@ def test_the_warm_up_settles(monkeypatch):
         })
 
     monkeypatch.setattr(books, "measure", watch)
-    monkeypatch.setattr(bay, "_warm_states", OrderedDict())
+    monkeypatch.setattr(warm_up, "_states", OrderedDict())
     for replicate in range(replicates):
         Bay(scenario=small_scenario("run.scale=0.02"), replicate=replicate)
-    assert len(seen) == replicates * bay.WARM_UP_QUARTERS
-    runs = [seen[k * bay.WARM_UP_QUARTERS : (k + 1) * bay.WARM_UP_QUARTERS] for k in range(replicates)]
+    assert len(seen) == replicates * clock.WARM_UP_QUARTERS
+    runs = [seen[k * clock.WARM_UP_QUARTERS : (k + 1) * clock.WARM_UP_QUARTERS] for k in range(replicates)]
     before = {name: np.mean([quarter[name] for run in runs for quarter in run[-16:-8]]) for name in DRIFT}
     after = {name: np.mean([quarter[name] for run in runs for quarter in run[-8:]]) for name in DRIFT}
     drift = {name: after[name] / before[name] - 1 for name in DRIFT}

@@ -13,6 +13,7 @@ from core_in_objects import Core, Firm, Institute, Person, Technology, Tie, Weig
 
 from greaterbay import Bay, load_scenario
 from greaterbay.actors.firm import LEADER
+from greaterbay.actors.network import node_city, see_network
 from greaterbay.actors.places import ROW, STEPS
 from greaterbay.evidence.posteriors import CENTRAL
 from greaterbay.exchange import diffusion, learning, mobility, partnering
@@ -42,7 +43,7 @@ def released_bay(scale: float, quarters: int = 2) -> Bay:
 def open_posts(bay):
     """Vacancies by employer, open posts by city, and how many places the table of a city has."""
     employer_city = np.concatenate((bay.institutes.city, np.where(bay.firms.alive == 1, bay.firms.city, -1))).astype(np.int64)
-    return np.concatenate((bay.institutes.vacancies, bay.firms.vacancies)).astype(np.int64), employer_city, bay.post_places
+    return np.concatenate((bay.institutes.vacancies, bay.firms.vacancies)).astype(np.int64), employer_city, bay.world.post_places
 
 
 def fast_moves(bay) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -82,17 +83,17 @@ class Kept:
         self.bay = bay
         names = ("firms", "institutes", "people", "ties", "inventions", "places", "ledger")
         self.tables = {name: getattr(bay, name).state() for name in names}
-        self.gain = bay.adoption_gain_city.copy()
+        self.gain = bay.economy.adoption_gain_city.copy()
 
     def again(self, replicate: int):
         """The bay as it was, with the streams of another replicate."""
         bay = self.bay
         for name, state in self.tables.items():
             getattr(bay, name).restore(state)
-        bay.adoption_gain_city = self.gain.copy()
+        bay.economy.adoption_gain_city = self.gain.copy()
         bay.streams = Streams(bay.seed_used, 1000 + replicate)
         bay.tally.open_quarter()
-        bay.market_arrivals = np.zeros(0, np.int64)
+        bay.technologies.arrivals = np.zeros(0, np.int64)
         return bay
 
 
@@ -109,9 +110,9 @@ def fast_measures(bay) -> dict[str, float]:
     ties, firms, institutes, count = bay.ties, bay.firms, bay.institutes, bay.institutes.capacity
     rows = ties.alive_rows()
     new = rows[ties.start[rows] == bay.quarter]
-    nodes = bay.nodes
+    nodes = bay.network.nodes
     distance = 1.0 - (nodes.profile[ties.a[new]] * nodes.profile[ties.b[new]]).sum(axis=1)
-    city = bay.node_city()
+    city = node_city(bay)
     live = firms.alive_rows()
     _, _, other = bay.hired
     return {
@@ -126,7 +127,8 @@ def fast_measures(bay) -> dict[str, float]:
 def users_now(bay) -> int:
     """Firm-technology pairs in use."""
     live = bay.firms.alive_rows()
-    return sum(int(((bay.firms.adopted[live] >> np.uint64(t)) & np.uint64(1)).sum()) for t, tech in enumerate(bay.technologies) if tech)
+    used = [t for t, technology in enumerate(bay.technologies.tracked) if technology]
+    return sum(int(((bay.firms.adopted[live] >> np.uint64(t)) & np.uint64(1)).sum()) for t in used)
 
 
 def objects(bay, seed: int) -> Core:
@@ -140,8 +142,8 @@ def objects(bay, seed: int) -> Core:
     core.barrier = values.barrier_technology[:cities, :cities].tolist()
     core.talent_barrier, core.unrecognised = values.barrier_talent.tolist(), values.unrecognised.tolist()
     core.scale = bay.scale
-    core.sharing, core.effort_reference = values.alliance_sharing.tolist(), bay.effort_reference
-    bay.see_network()
+    core.sharing, core.effort_reference = values.alliance_sharing.tolist(), bay.reference.effort_reference
+    see_network(bay)
     core.spill, core.basic = learning.spillover_pools(bay).tolist(), learning.basic_pools(bay).tolist()
     levels = np.concatenate((institutes.capability, firms.capability)).astype(float)
     member = learning.member_levels(bay, levels)
@@ -151,7 +153,7 @@ def objects(bay, seed: int) -> Core:
     places = p.partnering.institute_ties * institutes.researchers * bay.scale
     vacancies, employer_city, post_places = open_posts(bay)
     park = firms.in_park * p.market.park_gain * values.park_quality[np.maximum(firms.city, 0)]
-    technologies = [t for t in bay.technologies if t is not None and t.launch <= bay.quarter]
+    technologies = [t for t in bay.technologies.tracked if t is not None and t.launch <= bay.quarter]
     users, possible = diffusion.count_users(bay)
     q = p.diffusion
     core.technologies = [Technology(
@@ -234,8 +236,8 @@ def _search(core: Core, bay, cities: int, fields: int) -> None:
     matters = np.array([actor.size * (np.array(actor.research) @ related) for actor in institutes])  # (I, F)
     at = np.array([actor.city for actor in institutes])
     core.institutes_seen = [[Weights(institutes, near[c, at] * matters[:, f]) for f in range(fields)] for c in range(cities)]
-    core.member_places = bay.alliance_member.shape[1]
-    core.members = [[core.of_node[int(n)] for n in row if int(n) in core.of_node] for row in bay.alliance_member]
+    core.member_places = bay.network.alliance_member.shape[1]
+    core.members = [[core.of_node[int(n)] for n in row if int(n) in core.of_node] for row in bay.network.alliance_member]
 
 
 def reference_measures(core: Core) -> dict[str, float]:

@@ -113,11 +113,11 @@ def test_a_probe_starts_with_a_fixed_share_of_firms_chosen_by_identity(small_run
     share = small_run.parameters.diffusion.seed_share
     link = small_run.parameters.diffusion.link
     bay = Bay(scenario=small_scenario())
-    for probe in bay.probes:
+    for probe in bay.technologies.probes:
         bay.quarter = probe.launch
     launch_probes(bay)
     firms, region = bay.firms, bay.region
-    for probe in bay.probes:
+    for probe in bay.technologies.probes:
         users = ((firms.adopted >> np.uint64(probe.slot)) & np.uint64(1)) == 1
         useful = (firms.alive == 1) & (firms.city == probe.city)
         useful &= region.relatedness_field[np.maximum(firms.field, 0), probe.field] >= link

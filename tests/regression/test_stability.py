@@ -176,10 +176,10 @@ def test_the_books_do_not_close_over_a_number_that_is_none(second_quarter, table
             books.check(bay)
 
 
-@pytest.mark.parametrize("name", ["wage_city", "rent_city", "government_cash"])
-def test_the_books_do_not_close_over_a_city_value_that_is_none(second_quarter, name):
+@pytest.mark.parametrize(("group", "name"), [("prices", "wage_city"), ("prices", "rent_city"), ("public_money", "government_cash")])
+def test_the_books_do_not_close_over_a_city_value_that_is_none(second_quarter, group, name):
     with untouched(second_quarter) as bay:
-        getattr(bay, name)[3] = np.nan
+        getattr(getattr(bay, group), name)[3] = np.nan
         with pytest.raises(STOPS, match=bay.label):
             books.check(bay)
 

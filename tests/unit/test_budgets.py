@@ -63,7 +63,7 @@ def test_a_lever_that_costs_more_than_there_is_is_paid_in_part(make_bay, name, v
     )
     for _ in range(3):
         bay.step()
-        room = bay.parameters.economy.policy_room * bay.science_budget_now / 4.0
+        room = bay.parameters.economy.policy_room * bay.public_money.science_budget_now / 4.0
         assert (bay.budgets.used.sum(axis=1)[:11] <= room + 1e-9).all() and bay.budgets.room.min() >= -1e-9
     lacking = short(bay, 3, name)
     assert (lacking > 0).all() and (lacking <= 1).all()
@@ -113,11 +113,11 @@ def test_a_level_of_coordination_that_does_not_fit_into_the_room_is_lowered(make
     assert bay.values.coordination == carried_out
     assert bay.values.division.any() == (carried_out == 3)
     paid = costs(bay, 1)[0, :, LEVERS.index("coordination_level")]
-    level, roles = cost * carried_out * bay.science_budget_now, role_cities(bay.region) > 0
+    level, roles = cost * carried_out * bay.public_money.science_budget_now, role_cities(bay.region) > 0
     assert paid[~roles] == pytest.approx(level[~roles], rel=1e-5)
     # in one programme role cities also pay for what they offer to the others
     assert (paid[roles] > 1.5 * level[roles]).all() if carried_out == 3 else paid == pytest.approx(level, rel=1e-5)
-    assert (paid <= bay.parameters.economy.policy_room * bay.science_budget_now / 4.0 * (1.0 + 1e-6)).all()
+    assert (paid <= bay.parameters.economy.policy_room * bay.public_money.science_budget_now / 4.0 * (1.0 + 1e-6)).all()
 
 
 # ---------------------------------------------------------------- the two ways to pay
@@ -160,9 +160,9 @@ def test_single_services_are_paid_in_the_order_of_identity(bay):
 
 def test_paying_leaves_a_government_as_rich_as_before(bay):
     budgets = open_budgets(bay, 10.0)
-    before = bay.government_cash.copy()
+    before = bay.public_money.government_cash.copy()
     budgets.pay_by_city("park_upgrade", np.full(11, 3.0))
-    assert bay.government_cash == pytest.approx(before)  # policy money is raised for the purpose
+    assert bay.public_money.government_cash == pytest.approx(before)  # policy money is raised for the purpose
     paid, payers = budgets.transfer("guidance_share", np.full(11, 9.0))
     assert paid == pytest.approx(7.0)
     ((place, part),) = payers
@@ -184,7 +184,7 @@ def test_science_budgets_follow_output(bay):
     output = bay.record.arrays()["output"][:3, :11]
     # the budget of a quarter is set from the output of the quarter before
     start = bay.region.output_city / 4.0
-    assert bay.science_budget_now == pytest.approx(
+    assert bay.public_money.science_budget_now == pytest.approx(
         bay.region.science_budget_city * output[1] / start, rel=1e-5
     )
 
@@ -192,7 +192,7 @@ def test_science_budgets_follow_output(bay):
 def test_room_is_a_share_of_the_science_budget(bay):
     change(bay, {"economy.policy_room": 0.25})
     bay.budgets.open_quarter()
-    budget = bay.science_budget_now / 4.0
+    budget = bay.public_money.science_budget_now / 4.0
     assert bay.budgets.room[:11] == pytest.approx(0.25 * budget)
     mainland = bay.region.jurisdiction_city == 0
     p = bay.parameters.economy
@@ -212,7 +212,7 @@ def payer_costs(make_bay, **setting):
 
 def test_a_jurisdiction_pays_from_its_seat(make_bay):
     bay, by_payer, by_place = payer_costs(make_bay, payer="jurisdiction")
-    seat = bay.jurisdiction_seat
+    seat = bay.world.jurisdiction_seat
     alone = [city(bay, name) for name in ("hong_kong", "macao")]
     assert by_payer[11] > 0 and by_payer[12:].sum() == 0  # a city that is a jurisdiction has one purse
     assert by_payer[:11].sum() == pytest.approx(by_payer[alone].sum())
@@ -240,7 +240,7 @@ def test_reallocated_money_is_missing_elsewhere(make_bay):
     for extra in ((), ("financing='reallocated'",)):
         bay = play(make_bay({"park_upgrading": 0.6}, extra=extra), 4)
         record = bay.record.arrays()
-        found.append((record["rd_public"][3, :11].sum(), record["public_cost"][2].sum(), bay.cut_city.sum()))
+        found.append((record["rd_public"][3, :11].sum(), record["public_cost"][2].sum(), bay.public_money.cut_city.sum()))
     (plain, _, none), (cut, spent, taken) = found
     assert none == 0.0 and taken == pytest.approx(spent, rel=1e-5)
     assert plain - cut == pytest.approx(spent, rel=0.35) and cut < plain

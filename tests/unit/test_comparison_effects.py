@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from greaterbay.comparison import effects, precise, ranking
-from greaterbay.comparison.study import HIGHER, SAME, UNCLEAR, effect_of
+from greaterbay.comparison.paired import HIGHER, SAME, UNCLEAR, effect_of
 from greaterbay.runner.results import RunsError
 
 

@@ -8,7 +8,7 @@ from compared_runs import make
 from matplotlib import font_manager
 from test_plots import needs_font, texts
 
-from greaterbay.comparison import pairs, study
+from greaterbay.comparison import paired, pairs, study
 from greaterbay.plots import comparisons, fonts, style
 
 
@@ -65,7 +65,7 @@ def test_forest_marks_what_has_a_direction(compared):
     assert dots[0].get_xdata()[0] == pytest.approx(100 * effect.mean / effect.reference)
     hollow = [style.matplotlib.colors.to_hex(dot.get_markerfacecolor()) == "#ffffff" for dot in dots]
     verdicts = [one.effect(policy, "conversions", max(one.horizons)).verdict for policy in one.policies]
-    assert hollow == [verdict not in (study.HIGHER, study.LOWER) for verdict in verdicts]
+    assert hollow == [verdict not in (paired.HIGHER, paired.LOWER) for verdict in verdicts]
 
 
 def test_budget_strip_adds_up(compared):

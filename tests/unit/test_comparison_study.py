@@ -11,7 +11,7 @@ import pytest
 from compared_runs import make
 from test_plots import CITIES, PROBE, stored
 
-from greaterbay.comparison import budget, files, flows, pairs, spread, study, synergy, values
+from greaterbay.comparison import budget, files, flows, paired, pairs, spread, study, synergy, values
 from greaterbay.comparison.runs import spent_by
 from greaterbay.runner.results import RunsError, StoredRun
 from greaterbay.scenario.load import load_scenario
@@ -76,7 +76,7 @@ def test_equal_digests_are_no_difference(folder, tmp_path):
     with pairs.opened([path], folder / "baseline.nc") as pairing:
         one = study.compare(pairing, ["inventions", "conversion_rate"])
     assert one.equal == ("renamed",) and any("renamed: no difference" in note for note, _ in one.notes)
-    assert {effect.verdict for effect in one.effects} == {study.SAME}
+    assert {effect.verdict for effect in one.effects} == {paired.SAME}
     assert all((effect.mean, effect.low90, effect.high90, effect.p) == (0, 0, 0, 1) for effect in one.effects)
     assert {effect.p_holm for effect in one.effects if effect.group == "all"} == {1.0}
     json.dumps(files.as_dict(one), allow_nan=False)
@@ -107,7 +107,7 @@ def test_effects_are_paired_differences_of_what_the_files_hold(found):
     effect = one.effect("joint_fund", "conversions", 2023)
     assert effect.mean == pytest.approx((both[0] - both[1]).mean(), rel=1e-6) and effect.pairs == 6
     assert effect.relative == pytest.approx(both[0].mean() / both[1].mean() - 1, rel=1e-6)
-    assert effect.verdict == study.HIGHER and effect.p_holm is not None and effect.p_holm >= effect.p
+    assert effect.verdict == paired.HIGHER and effect.p_holm is not None and effect.p_holm >= effect.p
     # a share is formed from summed parts, in a jurisdiction and in a city
     for group, cities in (("jurisdiction:guangdong", range(9)), ("macao", [10]), ("core", [0, 1, 9])):
         parts = [

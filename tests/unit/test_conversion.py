@@ -9,7 +9,7 @@ import pytest
 from trial_bay import change, city, crossing, play
 
 from greaterbay.actors.invention import ABANDONED, FIRST_USE, LABORATORY, MARKET, PILOT, PROOF
-from greaterbay.exchange import conversion
+from greaterbay.exchange import conversion, developers, insurance, pilots
 from greaterbay.exchange.conversion import reach_of, stage_success
 from greaterbay.region.barriers import Barriers
 
@@ -166,7 +166,7 @@ def test_facilities_serve_no_more_than_their_places(bay):
 
 def test_a_facility_behind_an_infinite_border_serves_nobody_there(bay):
     bay.institutes.facility[bay.region.jurisdiction_city[bay.institutes.city] != 0] = 0.0
-    bay.base_barriers = Barriers(*(matrix * 1e9 for matrix in bay.base_barriers))
+    bay.world.base_barriers = Barriers(*(matrix * 1e9 for matrix in bay.world.base_barriers))
     bay.values.refresh()
     conversion.convert(bay)
     served = bay.inventions.facility == 1
@@ -234,7 +234,7 @@ def test_a_pilot_without_money_waits(bay):
     rows = make_pilots(bay)
     bay.firms.cash[:] = 0.0
     bay.funds.cash[:] = bay.funds.budget[:] = 0.0
-    bay.patient_left[:] = 0.0
+    bay.capital.patient_left[:] = 0.0
     conversion.convert(bay)
     assert rows.size > 100 and not bay.inventions.funded[rows].any()
     assert (bay.inventions.stage[rows] == PILOT).all() and not bay.inventions.progress[rows].any()
@@ -246,7 +246,7 @@ def test_pilots_of_rich_firms_do_not_wait_and_are_paid_in_full(bay):
     rows = make_pilots(bay)
     bay.firms.cash[bay.firms.alive == 1] = 1e6
     before = bay.firms.cash.copy()
-    conversion.fund_pilots(bay)
+    pilots.fund_pilots(bay)
     assert (bay.inventions.funded[rows] == 1).all() and waiting_pilots(bay).size == 0
     paid = ((before - bay.firms.cash) * bay.firms.weight)[bay.firms.alive == 1].sum()
     assert paid == pytest.approx(bay.ledger.flow("pilot").sum())
@@ -257,9 +257,9 @@ def test_pilots_of_rich_firms_do_not_wait_and_are_paid_in_full(bay):
 def test_patient_capital_pays_where_firms_cannot(bay):
     rows = make_pilots(bay)
     bay.firms.cash[:] = 0.0
-    bay.patient_left[:] = 0.0
+    bay.capital.patient_left[:] = 0.0
     change(bay, {"conversion.patient_share": 0.5})
-    conversion.fund_pilots(bay)
+    pilots.fund_pilots(bay)
     paid = bay.ledger.flow("patient").sum()
     assert bay.inventions.funded[rows].any() and paid > 0
     assert paid == pytest.approx(bay.ledger.flow("pilot").sum())
@@ -268,21 +268,21 @@ def test_patient_capital_pays_where_firms_cannot(bay):
 def test_no_patient_share_no_patient_capital(bay):
     make_pilots(bay)
     bay.firms.cash[:] = 0.0
-    bay.patient_left[:] = 0.0
+    bay.capital.patient_left[:] = 0.0
     change(bay, {"conversion.patient_share": 0})
-    conversion.fund_pilots(bay)
+    pilots.fund_pilots(bay)
     assert bay.ledger.flow("patient").sum() == 0 and bay.ledger.flow("pilot").sum() == 0
 
 
 def test_patient_capital_stops_at_an_infinite_border(bay):
-    offered = conversion.patient_capital(bay)
+    offered = pilots.patient_capital(bay)
     assert offered[crossing(bay)].sum() > 0
     assert (
-        offered.sum() <= conversion.private_money(bay).sum() * bay.parameters.conversion.patient_share + 1e-6
+        offered.sum() <= pilots.private_money(bay).sum() * bay.parameters.conversion.patient_share + 1e-6
     )
-    bay.base_barriers = Barriers(*(matrix * 1e9 for matrix in bay.base_barriers))
+    bay.world.base_barriers = Barriers(*(matrix * 1e9 for matrix in bay.world.base_barriers))
     bay.values.refresh()
-    closed = conversion.patient_capital(bay)
+    closed = pilots.patient_capital(bay)
     assert closed[crossing(bay)].sum() == 0
     assert closed[~crossing(bay)] == pytest.approx(offered[~crossing(bay)])
 
@@ -318,7 +318,7 @@ def test_a_pilot_without_money_is_given_up_after_its_patience(bay):
     patience = int(bay.parameters.conversion.patience)
     bay.firms.cash[:] = 0.0
     bay.funds.cash[:] = bay.funds.budget[:] = 0.0
-    bay.patient_left[:] = 0.0
+    bay.capital.patient_left[:] = 0.0
     late = np.arange(rows.size) % 2 == 1
     t.entered[rows] = bay.quarter - patience + np.where(late, 0, 1)
     change(bay, {"invention.lapse": 0})
@@ -333,7 +333,7 @@ def test_a_co_owning_firm_develops_the_result(bay):
     firm = bay.firms.alive_rows()[: rows.size] + count
     t.stage[rows], t.partner[rows] = PROOF, firm
     change(bay, {"conversion.institute_developer": 0})
-    conversion.find_developers(bay)
+    developers.find_developers(bay)
     assert (t.developer[rows] == firm).all()
 
 
@@ -353,7 +353,7 @@ def test_conversions_are_what_reached_the_market(bay):
     change(bay, {"invention.lapse": 0})
     before = stages(bay)
     conversion.convert(bay)
-    rows = bay.market_arrivals
+    rows = bay.technologies.arrivals
     t = bay.inventions
     arrived = [before[int(i)] for i in t.id[rows] if int(i) in before]
     assert rows.size and set(arrived) == {FIRST_USE}
@@ -406,10 +406,10 @@ def test_who_pays_a_part_of_the_premium_is_compensated_for_that_part(bay, part):
     asked = np.bincount(firm, weights=premium, minlength=firms.capacity)
     firms.cash[:] = part * asked / np.maximum(firms.weight, 1e-12)
     none = rows[:0]
-    conversion.insure_first_use(bay, rows, none, total)
+    insurance.insure_first_use(bay, rows, none, total)
     assert rows.size > 20 and bay.ledger.flow("premium").sum() == pytest.approx(part * premium.sum())
     assert t.insured[rows] == pytest.approx(part * whole, rel=1e-5)
     assert np.abs(firms.cash).max() < 1e-6
-    conversion.insure_first_use(bay, none, rows, total)
+    insurance.insure_first_use(bay, none, rows, total)
     assert bay.ledger.flow("compensation").sum() == pytest.approx(part * whole.sum(), rel=1e-5)
     assert (firms.cash * firms.weight).sum() == pytest.approx(part * whole.sum(), rel=1e-5)

@@ -10,12 +10,12 @@ from greaterbay.actors.invention import FIRST_USE
 from greaterbay.exchange import conversion, market
 from greaterbay.policy.coordination import (
     ROLES,
+    barrier_to_role,
     cultivated,
-    eased,
     execution,
     platform_with_offers,
     role_cities,
-    taken,
+    role_share,
     users_shown,
 )
 from greaterbay.region.barriers import pair_barriers
@@ -37,7 +37,7 @@ def at_level(bay, level):
 @pytest.mark.parametrize("level", range(4))
 def test_execution_follows_its_equation(still, level):
     p = still.parameters.coordination
-    z = still.streams.normals("execution", 0, still.city_identity)
+    z = still.streams.normals("execution", 0, still.world.city_identity)
     expected = np.clip(
         p.fidelity + p.fidelity_gain * level + p.fidelity_sd * (1.0 - 0.3 * level) * z, 0.1, 1.0
     )
@@ -49,7 +49,7 @@ def test_coordination_raises_and_evens_out_execution(make_bay):
     bay = change(make_bay(), {"coordination.fidelity": 0.5})  # no clipping
     done = [execution(bay, level) for level in range(4)]
     assert (np.diff([d.std() for d in done]) < 0).all()
-    z = bay.streams.normals("execution", 0, bay.city_identity)
+    z = bay.streams.normals("execution", 0, bay.world.city_identity)
     middle = np.abs(z) < 1.0
     assert (np.diff([d[middle].mean() for d in done]) > 0).all()
 
@@ -84,7 +84,7 @@ def test_no_division_of_labour_below_one_programme(still, level):
     values = at_level(still, level)
     assert not values.division.any()
     barrier = values.barrier_technology[:11, :11]
-    assert eased(still, barrier, "overseas") is barrier and platform_with_offers(still) is values.matching_reach
+    assert barrier_to_role(still, barrier, "overseas") is barrier and platform_with_offers(still) is values.matching_reach
 
 
 def test_in_one_programme_the_role_cities_take_their_whole_roles(still):
@@ -111,17 +111,17 @@ def divided(bay, share=1.0, **setting):
 def test_the_lever_and_its_targets(still):
     done = execution(still, 0)
     assert divided(still) == pytest.approx(done)
-    assert taken(still, "demonstrate") == pytest.approx(done * role_cities(still.region, "demonstrate"))
+    assert role_share(still, "demonstrate") == pytest.approx(done * role_cities(still.region, "demonstrate"))
     only = divided(still, cities=("macao",))
     assert np.flatnonzero(only).tolist() == [city(still, "macao")]
-    assert not taken(still, "cultivate").any() and taken(still, "transfer").any()
+    assert not role_share(still, "cultivate").any() and role_share(still, "transfer").any()
 
 
 def test_a_role_city_is_reached_through_a_lower_barrier(still):
     divided(still)
     barrier, p = still.values.barrier_technology[:11, :11], still.parameters.coordination
     there, done = city(still, "hong_kong"), execution(still, 0)
-    found = eased(still, barrier, "overseas")
+    found = barrier_to_role(still, barrier, "overseas")
     assert found[:, there] == pytest.approx(barrier[:, there] * (1.0 - p.role_relief * done[there]))
     others = np.arange(11) != there
     assert (found[:, others] == barrier[:, others]).all()
@@ -132,7 +132,7 @@ def test_overseas_links_and_trials_come_into_reach(make_bay):
     barrier = bay.values.barrier_technology[:11, :11]
     before, gains = market.overseas_reach(bay, barrier), conversion.stage_gains(bay)
     divided(bay, cities=("hong_kong",))
-    after = market.overseas_reach(bay, eased(bay, bay.values.barrier_technology[:11, :11], "overseas"))
+    after = market.overseas_reach(bay, barrier_to_role(bay, bay.values.barrier_technology[:11, :11], "overseas"))
     assert after > before
     change_ = conversion.stage_gains(bay) - gains
     at = bay.region.jurisdiction_city
@@ -229,7 +229,7 @@ def test_coordination_costs_its_share_of_every_budget(make_bay):
     play(bay, 1)
     at = bay.coords()["lever"].index("coordination_level")
     paid = bay.record.arrays()["public_cost_lever"][0, :11, at]
-    assert paid == pytest.approx(2 * 0.001 / 4.0 * bay.science_budget_now, rel=1e-5)
+    assert paid == pytest.approx(2 * 0.001 / 4.0 * bay.public_money.science_budget_now, rel=1e-5)
 
 
 def test_information_exchange_shows_partners_across_the_border(make_bay):

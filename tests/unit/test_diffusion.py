@@ -22,7 +22,7 @@ ROBOTS = {"humanoid_robots": {"start": date(2020, 4, 1)}}
 
 def spread(bay, changes=None):
     """Phase 9 alone, without new vintages; the adoption masks before and after."""
-    bay.market_arrivals = np.zeros(0, np.int64)
+    bay.technologies.arrivals = np.zeros(0, np.int64)
     change(bay, NO_VINTAGES | (changes or {}))
     before = bay.firms.adopted.copy()
     diffusion.spread_technologies(bay)
@@ -92,7 +92,7 @@ def test_who_cannot_pay_does_not_adopt(bay):
 
 
 def test_no_gain_no_adoption(bay):
-    bay.technologies = [t and t._replace(gain=0.0) for t in bay.technologies]
+    bay.technologies.tracked = [t and t._replace(gain=0.0) for t in bay.technologies.tracked]
     before, after = spread(bay, {"diffusion.outside": 1, **EAGER})
     assert (after == before).all()
 
@@ -102,7 +102,7 @@ def test_a_technology_spreads_among_related_fields_only(bay):
     new = after & ~before
     firms, related, link = bay.firms, bay.region.relatedness_field, bay.parameters.diffusion.link
     assert new.any()
-    for t in bay.technologies:
+    for t in bay.technologies.tracked:
         if t is not None:
             users = (firms.alive == 1) & (((new >> np.uint64(t.bit)) & np.uint64(1)) == 1)
             assert (related[firms.field[users], t.field] >= link).all()
@@ -115,7 +115,7 @@ def test_a_technology_spreads_among_related_fields_only(bay):
 
 def adopters(make_bay, gain=1.0, cover=None, **changes):
     bay = make_bay()
-    bay.technologies = [t and t._replace(gain=t.gain * gain) for t in bay.technologies]
+    bay.technologies.tracked = [t and t._replace(gain=t.gain * gain) for t in bay.technologies.tracked]
     if cover is not None:
         bay.values.first_use_cover_firm[:] = cover
     return spread(bay, {"diffusion.outside": 0.5} | {f"diffusion.{k}": v for k, v in changes.items()})[1]
@@ -146,7 +146,7 @@ def test_adoption_raises_productivity_by_gain_times_absorption(bay):
     before, after = spread(bay, {"diffusion.outside": 0.5})
     new = after & ~before
     gain = np.zeros(firms.capacity)
-    for t in bay.technologies:
+    for t in bay.technologies.tracked:
         if t is not None:
             gain += (((new >> np.uint64(t.bit)) & np.uint64(1)) == 1) * t.gain
     assert firms.productivity - productivity == pytest.approx(gain * firms.absorptive)
@@ -171,7 +171,7 @@ def test_a_firm_hears_from_the_steps_above_and_below_in_related_fields_and_citie
 
 def test_more_users_next_in_the_chain_raise_the_share_and_so_the_hazard(bay):
     change(bay, {"diffusion.chain_imitation": 1.0})
-    t = next(t for t in bay.technologies if t is not None)
+    t = next(t for t in bay.technologies.tracked if t is not None)
     bits, fields = np.array([t.bit]), np.array([t.field])
     firms, mask = bay.firms, np.uint64(1) << np.uint64(t.bit)
     rows = firms.alive_rows()
@@ -209,7 +209,7 @@ def test_the_chain_carries_a_technology_and_a_wall_stops_it(make_bay):
 def test_adopters_of_a_quarter_do_not_yet_persuade_others(bay):
     """With certain imitation of partners a technology moves one step of the network in a quarter."""
     firms, count = bay.firms, bay.institutes.capacity
-    t = next(t for t in bay.technologies if t is not None)
+    t = next(t for t in bay.technologies.tracked if t is not None)
     mask = np.uint64(1) << np.uint64(t.bit)
     firms.adopted[:] = 0
     firms.cash[firms.alive == 1] = 1e9
@@ -217,7 +217,7 @@ def test_adopters_of_a_quarter_do_not_yet_persuade_others(bay):
     useful = (firms.alive == 1) & (
         bay.region.relatedness_field[np.maximum(firms.field, 0), t.field] >= P.link
     )
-    bay.technologies = [t if other is t else None for other in bay.technologies]
+    bay.technologies.tracked = [t if other is t else None for other in bay.technologies.tracked]
 
     def reached(users):
         """Users and the firms tied to one of them."""
@@ -249,7 +249,7 @@ def test_adopters_of_a_quarter_do_not_yet_persuade_others(bay):
 
 def users_of(bay, name):
     """Identities of the firms that use a technology."""
-    bit = np.uint64(bay.technology_names.index(name))
+    bit = np.uint64(bay.technologies.names.index(name))
     rows = np.flatnonzero((bay.firms.alive == 1) & (((bay.firms.adopted >> bit) & np.uint64(1)) == 1))
     return set(bay.firms.id[rows].tolist())
 
@@ -260,7 +260,7 @@ def launched(make_bay, probes, name, seeds=None):
     change(bay, NO_VINTAGES | DEAF | ({} if seeds is None else {"diffusion.seed_share": seeds}))
     play(bay, 1)
     assert not users_of(bay, name)
-    bay.market_arrivals = np.zeros(0, np.int64)
+    bay.technologies.arrivals = np.zeros(0, np.int64)
     diffusion.spread_technologies(bay)
     return bay, users_of(bay, name)
 
@@ -301,11 +301,11 @@ def test_another_technology_changes_nobodys_draws(make_bay):
         bay = make_bay(probes=ROBOTS)
         change(bay, NO_VINTAGES | DEAF)
         play(bay, 1)
-        bay.market_arrivals = np.zeros(0, np.int64)
+        bay.technologies.arrivals = np.zeros(0, np.int64)
         diffusion.launch_probes(bay)
         if drop:
-            first = next(k for k, t in enumerate(bay.technologies) if t is not None)
-            bay.technologies[first] = None
+            first = next(k for k, t in enumerate(bay.technologies.tracked) if t is not None)
+            bay.technologies.tracked[first] = None
         change(bay, {"diffusion.outside": 0.3})
         diffusion.spread_technologies(bay)
         users.append(users_of(bay, "humanoid_robots"))

@@ -13,7 +13,7 @@ import pytest
 from test_plots import drawn as picture
 
 import greaterbay
-from greaterbay.comparison import pairs, study, synergy
+from greaterbay.comparison import paired, pairs, study, synergy
 from greaterbay.evidence import posteriors
 from greaterbay.plots import choices, effects, funnel, paths, style
 from greaterbay.plots.summary import interval, summarise
@@ -145,7 +145,7 @@ def test_summary_and_compare_give_one_interval(pair, folder):
         for name in ("conversions", "output", "talent"):
             one, other = rows[name], found.effect("joint_fund", name, 2021)
             assert (one.difference, one.low, one.high) == pytest.approx((other.mean, other.low90, other.high90))
-            clear = {study.HIGHER: "higher", study.LOWER: "lower", study.SAME: "no difference", study.UNCLEAR: "not distinguishable"}
+            clear = {paired.HIGHER: "higher", paired.LOWER: "lower", paired.SAME: "no difference", paired.UNCLEAR: "not distinguishable"}
             assert one.verdict == clear[other.verdict]
         price = next(one for one in found.prices if one.policy == "joint_fund" and one.outcome == "conversions")
         assert price.cost_low is None or price.cost_low <= price.cost <= price.cost_high

@@ -241,7 +241,7 @@ def test_a_disk_full_while_the_result_is_made_costs_nothing(tmp_path):
 def test_the_same_scenario_twice_is_refused(tmp_path):
     with pytest.raises(RunError, match='scenario "plain" is given twice'):
         go([fake_runs.scenario(), fake_runs.scenario(value=0.5)], tmp_path)
-    with pytest.raises(RunError, match="jobs is 0"):
+    with pytest.raises(ValueError, match="jobs is 0"):
         go([fake_runs.scenario()], tmp_path, jobs=0)
 
 
@@ -375,7 +375,7 @@ def test_run_returns_a_dataset(tmp_path, monkeypatch):
         assert (stored["firms"][:2].values == in_memory["firms"].values).all()
     with pytest.raises(TypeError, match="takes no overrides"):
         ensemble.run(of, seed=3)
-    with pytest.raises(ValueError, match="allowed: 1 or more"):
+    with pytest.raises(ValueError, match="replicates is 0; allowed: 1 to 100000"):
         ensemble.run(of, replicates=0)
 
 

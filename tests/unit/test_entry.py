@@ -165,6 +165,6 @@ def test_parks_zones_and_lower_barriers_attract_firms_from_outside(bay):
     change(bay, {"market.zone_weight": 1.0})
     zone = sorted({z["city"] for z in region.zones})
     inside = np.isin(region.city_ids, zone)
-    mainland = bay.mainland_city
+    mainland = bay.world.mainland_city
     gain = choice().sum(axis=1) / park.sum(axis=1)
     assert gain[inside & mainland].min() > gain[~inside & mainland].max()

@@ -9,8 +9,9 @@ from trial_bay import among_cities, change, city, crossing, play
 from greaterbay.actors.firm import LEADER, STARTUP
 from greaterbay.actors.fund import BANK, GUIDANCE, VENTURE
 from greaterbay.actors.invention import FIRM_INSTITUTE
-from greaterbay.exchange import finance
-from greaterbay.exchange.finance import credit_limit, guidance_effect, posterior_mean
+from greaterbay.exchange import credit, grants, productivity, venture
+from greaterbay.exchange.credit import credit_limit
+from greaterbay.exchange.venture import guidance_effect, posterior_mean
 from greaterbay.parameters import Parameters
 from greaterbay.region.barriers import Barriers
 
@@ -59,10 +60,10 @@ def test_without_noise_the_fund_selects_exactly_by_value(bay):
     change(bay, {"finance.venture_rate": 1, "finance.venture_noise": 0, "finance.border_weight": 0})
     rich_funds(bay)
     rows = seekers(bay)
-    value = finance.start_up_value(bay, rows)
+    value = venture.start_up_value(bay, rows)
     change(bay, {"finance.venture_hurdle": float(np.median(value))})
     before = bay.firms.rounds[rows].copy()
-    finance.invest_venture(bay)
+    venture.invest_venture(bay)
     chosen = bay.firms.rounds[rows] > before
     assert chosen.sum() > 50 and (chosen == (value > bay.parameters.finance.venture_hurdle)).all()
 
@@ -76,9 +77,9 @@ def test_noise_picks_worse_firms(make_bay):
         )
         rich_funds(bay)
         rows = seekers(bay)
-        value, before = finance.start_up_value(bay, rows), bay.firms.rounds[rows].copy()
+        value, before = venture.start_up_value(bay, rows), bay.firms.rounds[rows].copy()
         change(bay, {"finance.venture_hurdle": float(np.quantile(value, 0.7)) / (1.0 + noise**2)})
-        finance.invest_venture(bay)
+        venture.invest_venture(bay)
         chosen = bay.firms.rounds[rows] > before
         assert chosen.sum() > 20
         picked.append(value[chosen].mean())
@@ -88,27 +89,23 @@ def test_noise_picks_worse_firms(make_bay):
 def test_an_infinite_hurdle_or_no_seekers_no_rounds(make_bay):
     for changes in ({"finance.venture_hurdle": 1e9}, {"finance.venture_rate": 0}):
         bay = change(make_bay(), changes)
-        finance.renew_funds(bay)
-        finance.invest_venture(bay)
+        venture.renew_funds(bay)
+        venture.invest_venture(bay)
         assert bay.ledger.flow("venture").sum() == 0 and not bay.tally.arrays["flow_capital_venture"].any()
 
 
 def test_value_is_measured_against_the_field_of_today(bay):
     """A start-up is no better because its whole field has become more productive."""
     rows = seekers(bay)
-    before = finance.start_up_value(bay, rows)
+    before = venture.start_up_value(bay, rows)
     bay.firms.productivity[bay.firms.alive == 1] += 1.0
     play_fields(bay)
-    assert finance.start_up_value(bay, rows) == pytest.approx(before)
+    assert venture.start_up_value(bay, rows) == pytest.approx(before)
 
 
 def play_fields(bay):
     """Whatever is measured by field is measured anew (phase 8 of a quarter)."""
-    from greaterbay.exchange import market
-
-    bay.effective = market.effective_productivity(bay)
-    if hasattr(bay, "productivity_mean_field") and bay.productivity_mean_field.any():
-        bay.productivity_mean_field = market.mean_by_field(bay, bay.firms.productivity)
+    bay.economy.effective = productivity.effective_productivity(bay)
 
 
 def test_rounds_have_their_size_and_the_money_arrives(bay):
@@ -117,9 +114,9 @@ def test_rounds_have_their_size_and_the_money_arrives(bay):
     bay.funds.cash[bay.funds.kind == VENTURE] = 1e9
     before = kept(bay.firms, "cash", "rounds", "invested")
     cash = bay.funds.cash.copy()
-    finance.invest_venture(bay)
+    venture.invest_venture(bay)
     got = np.flatnonzero(bay.firms.rounds[: before["rounds"].size] > before["rounds"])
-    size = bay.parameters.finance.venture_size * bay.growth_level
+    size = bay.parameters.finance.venture_size * bay.economy.growth_level
     assert got.size > 20
     assert (bay.firms.cash - before["cash"])[got] == pytest.approx(size)
     assert (bay.firms.invested - before["invested"])[got] == pytest.approx(size)
@@ -131,10 +128,10 @@ def test_rounds_have_their_size_and_the_money_arrives(bay):
 
 def test_a_fund_never_invests_more_than_it_set_aside(bay):
     change(bay, {"finance.venture_rate": 1, "finance.venture_hurdle": -5, "finance.border_weight": 0})
-    finance.renew_funds(bay)
+    venture.renew_funds(bay)
     budget = bay.funds.budget.copy()
     cash = bay.funds.cash.copy()
-    finance.invest_venture(bay)
+    venture.invest_venture(bay)
     spent = cash - bay.funds.cash
     assert spent.sum() > 0 and (spent <= budget + 1e-6).all() and (bay.funds.budget >= -1e-6).all()
 
@@ -156,7 +153,7 @@ def test_no_bank_capital_no_credit(make_bay):
     bay = make_bay(parameters={"finance.bank_capital": 0})
     bay.firms.cash[:] = 0.0
     change(bay, {"finance.credit_rate": 1})
-    finance.lend(bay)
+    credit.lend(bay)
     assert bay.ledger.flow("credit").sum() == 0
 
 
@@ -164,9 +161,9 @@ def test_infinite_border_no_venture_crosses(make_bay):
     free, closed = make_bay(), make_bay()
     change(closed, {"finance.border_weight": 1e9})
     # patient capital for pilots meets the barrier itself
-    closed.base_barriers = Barriers(*(matrix * 1e9 for matrix in closed.base_barriers))
+    closed.world.base_barriers = Barriers(*(matrix * 1e9 for matrix in closed.world.base_barriers))
     for bay in (free, closed):
-        bay.patient_left[crossing(bay)] = 0.0  # money that was set aside across the border before it closed
+        bay.capital.patient_left[crossing(bay)] = 0.0  # money that was set aside across the border before it closed
         change(bay, {"finance.venture_rate": 0.5})
         play(bay, 3)
     cross = crossing(free)
@@ -178,10 +175,10 @@ def test_infinite_border_no_venture_crosses(make_bay):
 
 def test_border_weight_alone_stops_rounds_across_the_border(bay):
     change(bay, {"finance.border_weight": 1e9, "finance.venture_rate": 1, "finance.venture_hurdle": -5})
-    finance.renew_funds(bay)
+    venture.renew_funds(bay)
     bay.firms.fund[:] = -1
     bay.firms.invested[:] = bay.firms.invested_public[:] = 0.0
-    finance.invest_venture(bay)
+    venture.invest_venture(bay)
     flow = bay.tally.arrays["flow_capital_venture"][:11, :11]
     assert flow[crossing(bay)].sum() == 0 and flow.sum() > 0
 
@@ -228,7 +225,7 @@ def test_a_too_large_public_share_drives_private_money_out(make_bay):
             },
         )
         bay.funds.budget[:] = 1e12
-        finance.invest_venture(bay)
+        venture.invest_venture(bay)
         private[part] = (bay.firms.rounds > 0).sum()
     assert guidance_effect(0.2, P) > 0 > guidance_effect(1.0, P)
     assert private[0.2] > private[1.0]
@@ -244,7 +241,7 @@ def test_stakes_are_sold_by_the_hazard(make_bay):
     )
     held = (none.firms.invested * none.firms.weight)[none.firms.alive == 1].sum()
     for bay in (none, all_):
-        finance.sell_stakes(bay)
+        venture.sell_stakes(bay)
     assert held > 0
     assert none.ledger.flow("exit").sum() == 0
     assert not all_.firms.invested.any() and all_.ledger.flow("exit").sum() > 0
@@ -255,42 +252,42 @@ def test_stakes_are_sold_by_the_hazard(make_bay):
 # ---------------------------------------------------------------- grants
 
 
-def grants(make_bay, **changes):
+def granted(make_bay, **changes):
     bay = change(make_bay(), {f"finance.{k}": v for k, v in changes.items()})
     bay.firms.grant_response[:] = bay.firms.grant_cash[:] = 0.0
     bay.firms.grants_before[::2] = 0
     before = kept(bay.firms, "grants_before", "cash")
-    bay.government_cash[:] = 1e6
-    finance.give_grants(bay)
+    bay.public_money.government_cash[:] = 1e6
+    grants.give_grants(bay)
     rows = np.flatnonzero(bay.firms.grants_before > before["grants_before"])
     return bay, rows, before
 
 
 def test_grants_keep_to_the_budget_and_are_paid_whole(make_bay):
-    bay, rows, _ = grants(make_bay)
-    size = bay.parameters.finance.grant_size * bay.growth_level
+    bay, rows, _ = granted(make_bay)
+    size = bay.parameters.finance.grant_size * bay.economy.growth_level
     paid = bay.ledger.flow("grant").sum(axis=1)[:11]
-    money = bay.science_budget_now / 4.0 * bay.parameters.finance.grant_share
-    assert rows.size > 30 and (paid <= money + make_bay().grant_left + 1e-6).all()
+    money = bay.public_money.science_budget_now / 4.0 * bay.parameters.finance.grant_share
+    assert rows.size > 30 and (paid <= money + make_bay().public_money.grant_left + 1e-6).all()
     by_city = np.bincount(bay.firms.city[rows], weights=size * bay.firms.weight[rows], minlength=11)
     assert paid == pytest.approx(by_city)
-    assert bay.grant_left.min() >= 0
+    assert bay.public_money.grant_left.min() >= 0
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
 def test_exactly_the_diverted_share_does_not_reach_research(make_bay, share):
-    bay, rows, before = grants(make_bay, diversion=share)
+    bay, rows, before = granted(make_bay, diversion=share)
     grant, lost = bay.ledger.flow("grant").sum(), bay.ledger.flow("diverted").sum()
     assert grant > 0 and lost == pytest.approx(share * grant, abs=1e-9)
-    size = bay.parameters.finance.grant_size * bay.growth_level
+    size = bay.parameters.finance.grant_size * bay.economy.growth_level
     assert bay.firms.grant_cash[rows] == pytest.approx((1.0 - share) * size)
     assert (bay.firms.cash - before["cash"])[rows] == pytest.approx((1.0 - share) * size)
 
 
 def test_grants_crowd_out_first_time_mainland_start_ups_alone(make_bay):
-    bay, rows, before = grants(make_bay)
+    bay, rows, before = granted(make_bay)
     p, firms = bay.parameters.finance, bay.firms
-    size = p.grant_size * bay.growth_level
+    size = p.grant_size * bay.economy.growth_level
     mainland = np.isin(
         firms.city[rows],
         [c for c, name in enumerate(bay.region.city_ids) if name not in ("hong_kong", "macao")],
@@ -308,20 +305,20 @@ def test_crowding_out_lasts_for_the_award_alone(make_bay):
 
     paid = []
     for crowding in (0.0, 0.5):
-        bay, rows, before = grants(make_bay, crowding_out=crowding)
+        bay, rows, before = granted(make_bay, crowding_out=crowding)
         rows = rows[
             (before["grants_before"][rows] == 0)
             & (bay.firms.kind[rows] == STARTUP)
             & (bay.firms.city[rows] < 9)
         ]
-        bay.effective = market.effective_productivity(bay)
+        bay.economy.effective = productivity.effective_productivity(bay)
         quarters = []
         for _ in range(2):
             market.keep_accounts(bay)
             quarters.append(bay.firms.rd_paid[rows].copy())
         paid.append(quarters)
         assert not bay.firms.grant_response.any()
-    size = bay.parameters.finance.grant_size * bay.growth_level
+    size = bay.parameters.finance.grant_size * bay.economy.growth_level
     fall = paid[0][0] - paid[1][0]
     assert rows.size > 5 and (fall <= 0.5 * size + 1e-9).all() and fall.max() == pytest.approx(0.5 * size)
     assert np.abs(paid[0][1] - paid[1][1]).max() < 0.3 * size  # only what the money saved allows for
@@ -329,8 +326,8 @@ def test_crowding_out_lasts_for_the_award_alone(make_bay):
 
 def test_grant_share_zero_no_grants(make_bay):
     bay = change(make_bay(), {"finance.grant_share": 0})
-    bay.grant_left[:] = 0.0
-    finance.give_grants(bay)
+    bay.public_money.grant_left[:] = 0.0
+    grants.give_grants(bay)
     assert bay.ledger.flow("grant").sum() == 0
 
 
@@ -353,7 +350,7 @@ def test_without_the_fund_no_project_is_sponsored(bay):
 
 @pytest.mark.parametrize("level", [0, 2])
 def test_the_joint_fund_pays_new_firm_institute_ties_half_to_each_side(make_bay, level, monkeypatch):
-    paid, book_grants = [], finance.book_grants
+    paid, book_grants = [], grants.book_grants
 
     def listening(bay, instrument, rows, per_firm, payer):
         if instrument == "joint_grant":
@@ -362,13 +359,13 @@ def test_the_joint_fund_pays_new_firm_institute_ties_half_to_each_side(make_bay,
             assert np.isin(rows, ties.b[new] - bay.institutes.capacity).all() and bay.quarter >= bay.start
             got = per_firm > 0
             # at most half of a project's cost for the firm's side
-            project = 4.0 * bay.parameters.finance.grant_size * bay.growth_level
+            project = 4.0 * bay.parameters.finance.grant_size * bay.economy.growth_level
             whole = project * ties.weight[new].max()
             assert (per_firm[got] * bay.firms.weight[rows[got]] <= 0.5 * whole + 1e-9).all()
             paid.append(rows[got].size)
         return book_grants(bay, instrument, rows, per_firm, payer)
 
-    monkeypatch.setattr(finance, "book_grants", listening)
+    monkeypatch.setattr(grants, "book_grants", listening)
     bay = joint(make_bay, level)
     assert sum(paid) > 20
     record = bay.record.arrays()
@@ -399,7 +396,7 @@ def test_the_joint_fund_keeps_to_its_share_of_the_budget(make_bay):
     spent = record["public_cost_lever"][:4, :11, at].sum(axis=0)
     here = city(bay, "shenzhen")
     share = bay.values.joint_fund_share[here].max()
-    assert 0 < spent[here] <= share * bay.science_budget_now[here] * 1.001
+    assert 0 < spent[here] <= share * bay.public_money.science_budget_now[here] * 1.001
     assert not np.delete(spent, here).any()
     short = record["lever_short"][:4, at]
     assert (short >= 0).all() and (short <= 1).all()
@@ -437,7 +434,7 @@ def test_credit_never_goes_beyond_the_limit_nor_the_desks_money(bay):
     firms, funds = bay.firms, bay.funds
     before = kept(firms, "loan", "cash")
     desk = funds.kind == BANK
-    finance.lend(bay)
+    credit.lend(bay)
     rows = np.flatnonzero((firms.alive == 1) & (firms.loan > before["loan"]))
     data = bay.values.credit_data[firms.city[rows], firms.field[rows], firms.kind[rows]]
     limit = credit_limit(4.0 * firms.sales[rows], data, firms.data_quarters[rows], bay.parameters.finance)
@@ -451,13 +448,13 @@ def test_credit_never_goes_beyond_the_limit_nor_the_desks_money(bay):
 def test_who_has_money_enough_does_not_borrow(bay):
     change(bay, {"finance.credit_rate": 1})
     bay.firms.cash[bay.firms.alive == 1] = 1e6
-    finance.lend(bay)
+    credit.lend(bay)
     assert bay.ledger.flow("credit").sum() == 0
 
 
 def test_nobody_asks_nobody_borrows(bay):
     change(bay, {"finance.credit_rate": 0, "finance.buffer": 50})
-    finance.lend(bay)
+    credit.lend(bay)
     assert bay.ledger.flow("credit").sum() == 0
 
 
@@ -465,7 +462,7 @@ def test_desks_lend_what_they_have_in_equal_parts(bay):
     change(bay, {"finance.credit_rate": 1, "finance.buffer": 50})
     bay.firms.loan[:] = 0.0
     bay.funds.cash[bay.funds.kind == BANK] = 1.0
-    finance.lend(bay)
+    credit.lend(bay)
     assert bay.ledger.flow("credit").sum(axis=1)[:11] == pytest.approx(1.0)
 
 
@@ -475,7 +472,7 @@ def test_interest_and_repayment_are_shares_of_the_loan(bay):
     rows = firms.alive_rows()[:50]
     firms.loan[:] = 0.0
     firms.loan[rows], firms.cash[rows] = 10.0, 100.0
-    finance.lend(bay)
+    credit.serve_debt(bay)
     assert firms.loan[rows] == pytest.approx(10.0 * (1.0 - p.repayment))
     assert firms.cash[rows] == pytest.approx(100.0 - 10.0 * (p.repayment + p.interest))
     assert p.interest == pytest.approx(0.045 / 4)
@@ -488,10 +485,10 @@ def test_institutes_spend_core_funding_and_grants(bay):
     institutes = bay.institutes
     institutes.cash[:] = institutes.grant_cash[:] = 0.0
     institutes.cash[:5] = institutes.grant_cash[:5] = 3.0
-    finance.fund_institutes(bay)
+    grants.fund_institutes(bay)
     extra = np.zeros(institutes.capacity)
     extra[:5] = 3.0
-    assert institutes.rd_paid == pytest.approx(institutes.budget * bay.growth_level + extra)
+    assert institutes.rd_paid == pytest.approx(institutes.budget * bay.economy.growth_level + extra)
     assert not institutes.cash.any() and not institutes.grant_cash.any()
     spent = sum(bay.ledger.flow(name).sum() for name in ("wages", "research"))
     assert spent == pytest.approx(institutes.rd_paid.sum())
@@ -508,7 +505,7 @@ def joined(bay):
 def test_outside_investors_join_rounds_as_far_as_the_border_lets_them(make_bay):
     bay = change(make_bay(), {"finance.venture_rate": 1, "finance.border_weight": 0})
     rich_funds(bay)
-    finance.invest_venture(bay)
+    venture.invest_venture(bay)
     flow = bay.tally.arrays["flow_capital_venture"]
     led, through = flow[:11, :11].sum(axis=0), np.clip(1.0 - bay.values.barrier_finance[11:, :11], 0.0, 1.0)
     assert flow[11:, :11] == pytest.approx(0.5 * bay.parameters.finance.outside_investors * led * through)
@@ -522,5 +519,5 @@ def test_without_outside_investors_or_an_open_border_nobody_joins(make_bay):
     for bay in (none, closed):
         change(bay, {"finance.venture_rate": 1})
         rich_funds(bay)
-        finance.invest_venture(bay)
+        venture.invest_venture(bay)
         assert joined(bay) == 0 and bay.ledger.flow("venture").sum() > 0

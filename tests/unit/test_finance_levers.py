@@ -9,9 +9,9 @@ import pytest
 from trial_bay import change, city, play
 
 from greaterbay.actors.firm import LEADER, STARTUP
-from greaterbay.actors.fund import BANK, GUIDANCE, VENTURE
+from greaterbay.actors.fund import BANK, GUIDANCE, VENTURE, row_of_fund
 from greaterbay.actors.invention import FIRM_INSTITUTE
-from greaterbay.exchange import conversion, finance
+from greaterbay.exchange import credit, grants, pilots, venture
 from greaterbay.policy import catalogue
 from small_bay import untouched
 
@@ -53,7 +53,7 @@ def test_a_credit_lever_opens_banks_to_the_firms_it_covers_in_its_cities_only(ma
     rows, base = firms.alive_rows(), np.full(firms.alive_rows().size, 10.0)
     value = getattr(bay.values, CREDIT[name])[firms.city[rows], firms.field[rows], firms.kind[rows]]
     value = value - (bay.parameters.finance.credit_data if name == "data_credit" else 0.0)
-    limit, seen = finance.open_credit(bay, rows, base)
+    limit, seen = credit.open_credit(bay, rows, base)
     here, covered = firms.city[rows] == city(bay, "shenzhen"), firms_of(bay, name)
     assert seen == pytest.approx(np.where(here, value * covered, 0.0), abs=1e-12)
     assert seen[here].max() > 0 and (limit >= base).all() and (limit[~here | (covered == 0)] == 10.0).all()
@@ -64,7 +64,7 @@ def test_a_credit_lever_opens_banks_to_the_firms_it_covers_in_its_cities_only(ma
 def test_without_levers_limits_and_the_chance_are_those_of_2020(bay):
     play(bay, 1)
     rows = bay.firms.alive_rows()
-    limit, seen = finance.open_credit(bay, rows, np.ones(rows.size))
+    limit, seen = credit.open_credit(bay, rows, np.ones(rows.size))
     assert (limit == 1.0).all() and not seen.any()
 
 
@@ -74,7 +74,7 @@ def test_two_ways_to_a_bank_leave_unseen_who_fails_in_both(make_bay):
     rows = firms.alive_rows()
     rows = rows[firms.kind[rows] == STARTUP]
     cell = firms.city[rows], firms.field[rows], firms.kind[rows]
-    _, seen = finance.open_credit(bay, rows, np.ones(rows.size))
+    _, seen = credit.open_credit(bay, rows, np.ones(rows.size))
     assert seen == pytest.approx(1.0 - (1.0 - bay.values.startup_guarantee[cell]) * (1.0 - bay.values.credit_insured[cell]))
 
 
@@ -86,9 +86,9 @@ def test_the_government_pays_its_part_of_lost_loans_of_start_ups(make_bay):
     rows = np.concatenate((young, other))
     firms.loan[:] = 0.0
     firms.loan[rows] = [2.0, 1.0, 5.0]
-    desk = bay.row_of_fund(BANK)[here]
+    desk = row_of_fund(bay, BANK)[here]
     before, paid = bay.funds.cash[desk], bay.ledger.flow("guarantee").sum()
-    finance.cover_losses(bay, rows)
+    credit.cover_losses(bay, rows)
     share = bay.values.startup_guarantee[here, firms.field[young], STARTUP]
     due = (share * firms.loan[young] * firms.weight[young]).sum()
     assert due > 0 and bay.funds.cash[desk] - before == pytest.approx(due)
@@ -104,11 +104,11 @@ def test_insurers_pay_the_insured_part_and_debtors_the_premium(make_bay):
     firms.loan[row] = 3.0
     cell = firms.city[row], firms.field[row], firms.kind[row]
     insured = bay.values.credit_insured[cell] * 3.0
-    finance.insure_loans(bay)
+    credit.insure_loans(bay)
     assert 10.0 - firms.cash[row] == pytest.approx(insured * f.loan_loss * (1 + bay.parameters.conversion.premium_load))
-    desk = bay.row_of_fund(BANK)[firms.city[row]]
+    desk = row_of_fund(bay, BANK)[firms.city[row]]
     before = bay.funds.cash[desk].copy()
-    finance.cover_losses(bay, row)
+    credit.cover_losses(bay, row)
     assert bay.funds.cash[desk] - before == pytest.approx(insured * firms.weight[row])
     assert (bay.ledger.account("insurer") >= -1e-9).all()
 
@@ -117,7 +117,7 @@ def test_losses_without_levers_stay_with_the_bank(bay):
     play(bay, 1)
     before = bay.funds.cash.copy()
     rows = np.flatnonzero((bay.firms.alive == 1) & (bay.firms.loan > 0))
-    finance.cover_losses(bay, rows)
+    credit.cover_losses(bay, rows)
     assert rows.size and (bay.funds.cash == before).all()
 
 
@@ -142,7 +142,7 @@ def test_an_appraisal_takes_noise_out_of_first_rounds_and_the_city_pays(make_bay
     firms, f = bay.firms, bay.parameters.finance
     rows = np.flatnonzero((firms.alive == 1) & (firms.kind == STARTUP))
     paid = bay.budgets.used[:, LEVERS.index("early_stage_discovery")].copy()
-    noise = finance.screening_noise(bay, rows)
+    noise = venture.screening_noise(bay, rows)
     served = noise < f.venture_noise
     here = city(bay, "shenzhen")
     assert served.any() and (firms.city[rows[served]] == here).all() and (firms.rounds[rows[served]] == 0).all()
@@ -156,22 +156,22 @@ def test_long_term_funds_offer_more_to_pilots_and_live_longer(make_bay):
     for one in (bay, plain):
         one.funds.cash[:] = 100.0
     v, f = bay.values.fund_patience, bay.parameters.finance
-    more, less = conversion.patient_capital(bay).sum(axis=1), conversion.patient_capital(plain).sum(axis=1)
+    more, less = pilots.patient_capital(bay).sum(axis=1), pilots.patient_capital(plain).sum(axis=1)
     assert more == pytest.approx(less * (1 + f.patience_gain * v), rel=1e-6)
     for one, years in ((bay, f.fund_life + f.patience_life * v), (plain, np.full(11, f.fund_life))):
         row = np.flatnonzero((one.funds.kind == VENTURE) & (one.funds.city == city(one, "shenzhen")))[0]
         one.funds.ends[row] = one.quarter
-        finance.renew_funds(one)
+        venture.renew_funds(one)
         assert one.funds.ends[row] - one.quarter == 4 * round(years[city(one, "shenzhen")])
 
 
 def test_support_by_stage_reaches_firms_with_late_projects(make_bay):
     bay = play(make_bay({"differentiated_support": 0.6}), 1)
-    firms, inventions, count = bay.firms, bay.inventions, bay.institutes.capacity
-    with untouched(bay):
+    inventions, count = bay.inventions, bay.institutes.capacity
+    with untouched(bay) as known:
         money = np.full(11, 50.0)
-        spent, rows = finance.support_by_stage(bay, money)
-        assert (spent <= money).all() and spent.sum() > 0 and (firms.kind[rows] != LEADER).all()
+        spent, rows = grants.support_by_stage(known, money)
+        assert (spent <= money).all() and spent.sum() > 0 and (known.firms.kind[rows] != LEADER).all()
         late = inventions.developer[(inventions.alive == 1) & (inventions.stage >= 2) & (inventions.stage <= 3)] - count
         assert np.isin(rows, late).all() and rows.size == np.unique(rows).size
     # the money of the city is the same, only who gets it differs
@@ -186,14 +186,14 @@ def test_audits_find_diverted_grants_and_deter(make_bay):
     audit = bay.values.grant_audit
     assert audit[here] > 0 and np.delete(audit, here).sum() == 0
     rows = bay.firms.alive_rows()[:50]
-    with untouched(bay):
-        diverted = finance.take_grant(bay, rows, np.ones(50))
+    with untouched(bay) as known:
+        diverted = grants.take_grant(known, rows, np.ones(50))
         assert diverted == pytest.approx(f.diversion * (1 - audit[bay.firms.city[rows]]))
     returned, given = bay.record.arrays()["awards_returned"][0, :11], bay.ledger.flow("grant")[:, :11].sum(axis=0)[:11]
     assert returned[here] == pytest.approx(given[here] * f.diversion * (1 - audit[here]) * audit[here], rel=1e-5)
     assert returned.sum() == pytest.approx(returned[here])
     paid = cost(bay, "grant_audit", 1)[0]
-    assert paid[here] == pytest.approx(audit[here] * f.audit_cost * f.grant_share * bay.science_budget_now[here] / 4, rel=1e-5)
+    assert paid[here] == pytest.approx(audit[here] * f.audit_cost * f.grant_share * bay.public_money.science_budget_now[here] / 4, rel=1e-5)
 
 
 def test_the_path_of_public_money_grows_and_ends(make_bay):
@@ -201,11 +201,11 @@ def test_the_path_of_public_money_grows_and_ends(make_bay):
     here, shares = city(bay, "shenzhen"), []
     for _ in range(5):
         play(bay, 1)
-        shares.append(bay.extra_budget[here] / (bay.science_budget_now[here] / 4))
+        shares.append(bay.public_money.extra_budget[here] / (bay.public_money.science_budget_now[here] / 4))
     assert shares == pytest.approx([0.025, 1.025**2 - 1, 1.025**3 - 1, 1.025**4 - 1, 0.0])
     paid = cost(bay, "public_money_growth", 5)
     assert (paid[:4, here] > 0).all() and paid.sum() == pytest.approx(paid[:4, here].sum())
-    assert np.delete(bay.extra_budget, here).sum() == 0
+    assert np.delete(bay.public_money.extra_budget, here).sum() == 0
 
 
 def test_donors_pay_institutes_that_work_with_firms(make_bay):
@@ -215,10 +215,10 @@ def test_donors_pay_institutes_that_work_with_firms(make_bay):
     firm = ties.b[joint] - count
     here = firms.city[firm] == city(bay, "guangzhou")
     before = bay.institutes.cash.copy()
-    finance.donate(bay)
+    grants.donate(bay)
     got = bay.institutes.cash - before
     value = bay.values.school_credit[city(bay, "guangzhou"), 0, 0]
-    due = value * bay.parameters.finance.donation * bay.growth_level * ties.weight[joint[here]].sum()
+    due = value * bay.parameters.finance.donation * bay.economy.growth_level * ties.weight[joint[here]].sum()
     assert got.sum() == pytest.approx(due) and got.sum() > 0
     assert set(np.flatnonzero(got)) == set(ties.a[joint[here]])
 

@@ -180,12 +180,12 @@ def test_caps_are_per_real_recipient_whatever_a_row_stands_for(make_bay):
     bay.values.refresh()
     state.memory["got_year"][:] = 0.0
     due = state.due(bay, 0, rows, firms.rd_paid[rows])
-    able = state.eligible(bay, 0, rows) & bay.mainland_city[firms.city[rows]]
+    able = state.eligible(bay, 0, rows) & bay.world.mainland_city[firms.city[rows]]
     assert due == pytest.approx(np.where(able, np.minimum(0.2 * firms.rd_paid[rows], 2.0), 0.0), rel=1e-12)
     assert due.max() == 2.0 and able.any()
-    with untouched(bay):
-        firms.weight[:] *= 2.5
-        assert (state.due(bay, 0, rows, firms.rd_paid[rows]) == due).all()
+    with untouched(bay) as known:
+        known.firms.weight[:] *= 2.5
+        assert (known.instruments.due(known, 0, rows, firms.rd_paid[rows]) == due).all()
 
 
 def test_nobody_gets_more_than_the_cap_of_the_year(make_bay):
@@ -284,7 +284,7 @@ def test_no_project_is_paid_twice(make_bay):
     state.memory = {key: np.concatenate((book, np.zeros_like(book))) for key, book in state.memory.items()}
     state.first = np.concatenate((state.first, np.full_like(state.first, -10_000)))
     rows = firms.alive_rows()
-    rows = rows[bay.mainland_city[firms.city[rows]]][:40]
+    rows = rows[bay.world.mainland_city[firms.city[rows]]][:40]
     firm = np.concatenate((rows, rows[:10]))  # some have two projects
     cost = np.full(firm.size, 1.0)
     aid, chosen = instruments.offer(bay, "pilot", firm, cost)
@@ -312,7 +312,7 @@ def test_a_pilot_needs_less_money_of_its_own_and_the_nation_pays_the_rest(make_b
     inventions, firms = bay.inventions, bay.firms
     new = np.flatnonzero(funded(bay)[: before.size] & (before == 0))
     firm = inventions.developer[new] - bay.institutes.capacity
-    mine = bay.mainland_city[firms.city[firm]] & (firms.field[firm] == bay.region.field_ids.index("new_materials"))
+    mine = bay.world.mainland_city[firms.city[firm]] & (firms.field[firm] == bay.region.field_ids.index("new_materials"))
     assert mine.any() and paid.sum() == pytest.approx(0.3 * bay.parameters.conversion.pilot_cost * inventions.weight[new[mine]].sum())
 
 
@@ -320,7 +320,7 @@ def test_help_with_an_adoption_lets_more_firms_adopt_and_none_fewer(make_bay):
     bay, plain = play(make_bay({"hz_scene": 1.0}), 1), play(make_bay(), 1)
     assert ((bay.firms.adopted & plain.firms.adopted) == plain.firms.adopted).all()
     more = (bay.firms.adopted != plain.firms.adopted) & (bay.firms.alive == 1)
-    assert more.any() and bay.mainland_city[bay.firms.city[more]].all()
+    assert more.any() and bay.world.mainland_city[bay.firms.city[more]].all()
     bay = play(make_bay({"hz_scene": 1.0}), 8)
     assert bay.instruments.memory["got_total"][0].max() <= 1.0 + 1e-9
 
@@ -377,21 +377,18 @@ def test_every_yuan_is_used_kept_or_diverted(make_bay):
 
 def test_conditions_for_applicants(make_bay):
     bay = play(make_bay({"hz_rd_subsidy": 1.0}), 5)
-    state, firms = bay.instruments, bay.firms
-    rows = firms.alive_rows()
+    state, rows = bay.instruments, bay.firms.alive_rows()
     able = rows[state.eligible(bay, 0, rows)]
     one = able[:1]
-    with untouched(bay):
-        for spoil in (lambda: firms.arrears.__setitem__(one, 1.0), lambda: firms.data_quarters.__setitem__(one, 3),
-                      lambda: state.penalty.__setitem__(one, bay.quarter - 3), lambda: state.barred.__setitem__(one, True)):
-            with untouched(bay):
-                penalty, barred = state.penalty.copy(), state.barred.copy()
-                spoil()
-                assert not state.eligible(bay, 0, one)[0]
-                state.penalty[:], state.barred[:] = penalty, barred
-        assert state.eligible(bay, 0, one)[0]
-        state.penalty[one] = bay.quarter - 4
-        assert state.eligible(bay, 0, one)[0]
+    spoilers = (lambda b: b.firms.arrears.__setitem__(one, 1.0), lambda b: b.firms.data_quarters.__setitem__(one, 3),
+                lambda b: b.instruments.penalty.__setitem__(one, b.quarter - 3), lambda b: b.instruments.barred.__setitem__(one, True))
+    for spoil in spoilers:
+        with untouched(bay) as known:
+            spoil(known)
+            assert not known.instruments.eligible(known, 0, one)[0]
+    assert state.eligible(bay, 0, one)[0]
+    state.penalty[one] = bay.quarter - 4
+    assert state.eligible(bay, 0, one)[0]
 
 
 def test_thresholds(make_bay):
@@ -438,7 +435,7 @@ def test_tax_relief_on_research_returns_a_quarter_later(make_bay):
     spent_, tax = state.spent("taxed_research", rows), state.spent("profit_tax", rows)
     basis = instruments.measure(bay, "deduction", rows, state.all[0].terms)
     relief = 0.75 * basis
-    assert relief == pytest.approx(np.minimum(0.75 * spent_ * bay.profit_tax_city[firms.city[rows]], tax), abs=1e-12)
+    assert relief == pytest.approx(np.minimum(0.75 * spent_ * bay.world.profit_tax_city[firms.city[rows]], tax), abs=1e-12)
     assert (relief == tax).any() and (relief < tax).any()
     at = [bay.region.field_ids.index(f) for f in ("new_materials", "sixg")]
     bay.values.refresh()
@@ -449,8 +446,8 @@ def test_a_premium_subsidy_insures_more_first_uses_of_its_cells(make_bay):
     bay, plain = play(make_bay({"nm_premium_subsidy": 1.0}), 1), play(make_bay(), 1)
     change_ = bay.values.first_use_cover_firm - plain.values.first_use_cover_firm
     field = bay.region.field_ids.index("new_materials")
-    assert change_[bay.mainland_city][:, field] == pytest.approx(0.3 * bay.parameters.finance.premium_response)
-    assert not np.delete(change_, field, axis=1).any() and not change_[~bay.mainland_city].any()
+    assert change_[bay.world.mainland_city][:, field] == pytest.approx(0.3 * bay.parameters.finance.premium_response)
+    assert not np.delete(change_, field, axis=1).any() and not change_[~bay.world.mainland_city].any()
     bay = play(bay, 3)
     record = bay.record.arrays()
     assert spent(bay, "nm_premium_subsidy", 4)[:, -1].sum() == pytest.approx(record["awards"][:4, :11].sum())
@@ -462,7 +459,7 @@ def test_the_national_fund_fills_guidance_funds(make_bay):
     bay = play(make_bay({"nm_national_fund": 1.0}, extra=extra), 2)
     assert spent(bay, "nm_national_fund", 2)[:, -1] == pytest.approx(PRESETS["nm_national_fund"].terms["cap_budget"] / 4)
     assert bay.record.arrays()["flow_capital_guidance"][:2].sum() > 0
-    assert bay.ledger.flow("commitment")[:, ~np.append(bay.mainland_city, [False, False])].sum() == 0
+    assert bay.ledger.flow("commitment")[:, ~np.append(bay.world.mainland_city, [False, False])].sum() == 0
 
 
 def test_two_instruments_for_the_same_money_cost_both_alone(make_bay):
@@ -501,9 +498,11 @@ def test_terms_reach_the_model_and_its_digest():
 
 
 def test_stacking_is_warned_of():
-    found = scenario({"hz_attraction": 1.0, "hz_belt": 1.0, "hz_rd_subsidy": 1.0}).warnings
+    end = date(2026, 12, 31)
+    found = scenario({"hz_attraction": 1.0, "hz_belt": 1.0, "hz_rd_subsidy": 1.0}, end=end).warnings
     assert [w.what.split(": ", 1)[1] for w in found] == ["hz_belt does not add to hz_attraction: one recipient takes the best of them"]
-    apart = scenario({"hz_attraction": {"value": 1.0, "cities": ["zhuhai"]}, "hz_belt": {"value": 1.0, "cities": ["foshan"]}})
+    apart = scenario({"hz_attraction": {"value": 1.0, "cities": ["zhuhai"]}, "hz_belt": {"value": 1.0, "cities": ["foshan"]}},
+                     end=end)
     assert apart.warnings == ()
 
 

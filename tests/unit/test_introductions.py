@@ -7,6 +7,7 @@ import pytest
 from trial_bay import change, city, play
 
 from greaterbay.actors.firm import LEADER
+from greaterbay.actors.network import see_network
 from greaterbay.exchange import partnering
 from greaterbay.exchange.introductions import (
     CROSS,
@@ -36,11 +37,11 @@ PROGRAMMES = (
 def shown(bay):
     """Pairs that programmes introduce this quarter: who, whom, how (three arrays), and the nodes."""
     bay.values.refresh()
-    bay.see_network()
-    bay.consortium_node = consortium_members(bay, bay.nodes)
-    tables = partnering.search_tables(bay, bay.nodes)
+    see_network(bay)
+    bay.network.consortium_node = consortium_members(bay, bay.network.nodes)
+    tables = partnering.search_tables(bay, bay.network.nodes)
     who, column = np.nonzero(tables.shown >= 0)
-    return who, tables.shown[who, column], tables.shown_origin[who, column], bay.nodes
+    return who, tables.shown[who, column], tables.shown_origin[who, column], bay.network.nodes
 
 
 def institute(bay, nodes):
@@ -89,10 +90,10 @@ def test_weighted_draws_follow_the_weights():
 
 def test_without_a_programme_nobody_is_introduced(bay):
     bay.values.refresh()
-    tables = partnering.search_tables(bay, bay.nodes)
-    assert tables.shown.shape[1] == 0 and not bay.consortium_node.any()
+    tables = partnering.search_tables(bay, bay.network.nodes)
+    assert tables.shown.shape[1] == 0 and not bay.network.consortium_node.any()
     assert (further_places(bay) == 1.0).all()
-    assert bound(bay, bay.nodes).size == in_bottleneck(bay, bay.nodes).size == 0
+    assert bound(bay, bay.network.nodes).size == in_bottleneck(bay, bay.network.nodes).size == 0
 
 
 def test_joint_programmes_show_state_laboratories_of_other_cities_to_the_qualified(make_bay):
@@ -121,7 +122,7 @@ def test_carriers_show_incubated_start_ups_across_the_border(make_bay):
 def test_consortia_are_of_a_field_with_its_users_and_last(make_bay):
     bay = make_bay({"innovation_consortia": 0.4})
     who, whom, how, nodes = shown(bay)
-    bits, lead = bay.consortium_node, bay.region.lead_field
+    bits, lead = bay.network.consortium_node, bay.region.lead_field
     assert who.size > 200 and (how == MEMBER).all()
     field = nodes.field[who].astype(np.uint64)
     assert ((bits[whom] >> field) & np.uint64(1)).all()  # both in the consortium of the seeker's field
@@ -138,7 +139,7 @@ def test_ties_of_members_are_shared_as_often_as_memberships_are_used(make_bay):
     play(bay, 6)
     ties = bay.ties
     rows = np.flatnonzero((ties.alive == 1) & (ties.start >= bay.start))
-    together = (bay.consortium_node[ties.a[rows]] & bay.consortium_node[ties.b[rows]]) > 0
+    together = (bay.network.consortium_node[ties.a[rows]] & bay.network.consortium_node[ties.b[rows]]) > 0
     shared = ties.shared[rows] == 1
     number = int(together.sum())
     assert number > 30 and not shared[~together].any()
@@ -149,7 +150,7 @@ def test_other_industries_see_science_beyond_the_customs_border(make_bay):
     bay = make_bay({"cross_industry_links": 1.0})
     who, whom, how, nodes = shown(bay)
     assert who.size > 200 and (how == PREPARED).all() and institute(bay, whom).all() and not institute(bay, who).any()
-    assert bay.mainland_city[nodes.city[who]].all() and not bay.mainland_city[nodes.city[whom]].any()
+    assert bay.world.mainland_city[nodes.city[who]].all() and not bay.world.mainland_city[nodes.city[whom]].any()
     assert (nodes.field[who] != nodes.field[whom]).all()
 
 
@@ -198,13 +199,13 @@ def test_chain_leaders_concentrate_on_fields_that_depend_on_imports(make_bay):
 def test_who_is_reached_is_drawn_anew_each_quarter_but_for_members(make_bay):
     bay = make_bay({"cross_industry_links": 0.6, "application_pull": 0.6, "bottleneck_programme": 1.0})
     bay.values.refresh()
-    bay.see_network()
-    everyone = bay.nodes.is_firm == 1
-    bound_then, chain_then = bound(bay, bay.nodes), in_bottleneck(bay, bay.nodes)
-    met_then = chosen(bay, bay.nodes, bay.values.cross_industry, everyone, CROSS)
+    see_network(bay)
+    everyone = bay.network.nodes.is_firm == 1
+    bound_then, chain_then = bound(bay, bay.network.nodes), in_bottleneck(bay, bay.network.nodes)
+    met_then = chosen(bay, bay.network.nodes, bay.values.cross_industry, everyone, CROSS)
     bay.quarter += 1
-    assert (bound(bay, bay.nodes) == bound_then).all() and (in_bottleneck(bay, bay.nodes) == chain_then).all()
-    met_now = chosen(bay, bay.nodes, bay.values.cross_industry, everyone, CROSS)
+    assert (bound(bay, bay.network.nodes) == bound_then).all() and (in_bottleneck(bay, bay.network.nodes) == chain_then).all()
+    met_now = chosen(bay, bay.network.nodes, bay.values.cross_industry, everyone, CROSS)
     assert met_now.size and not np.array_equal(met_now, met_then)
 
 

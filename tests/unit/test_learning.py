@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from trial_bay import change, crossing, play, untie
 
-from greaterbay.actors.network import NodeView, cognitive_distance, nodes_of
+from greaterbay.actors.network import NodeView, cognitive_distance, nodes_of, see_network
 from greaterbay.actors.population import absorptive_base
 from greaterbay.exchange import learning
 from greaterbay.exchange.learning import barter, invention_means, novelty_times_understanding, recombine
@@ -67,7 +67,7 @@ def pair_up(bay, kind, shared=0, pairs=60):
     ties.a[rows], ties.b[rows] = np.minimum(a, b), np.maximum(a, b)
     ties.type[rows], ties.explore[rows], ties.shared[rows] = kind, kind > 0, shared
     ties.start[rows], ties.end[rows], ties.weight[rows] = bay.quarter, bay.quarter + 99, 1.0
-    bay.see_network()
+    see_network(bay)
     return rows
 
 
@@ -317,12 +317,12 @@ def test_spillover_pool_is_the_sum_of_its_source(bay):
             for d in range(11)
             for g in range(12)
         )
-        assert pool[c, f] == pytest.approx(min(4.0, total / bay.spillover_reference), rel=1e-5)
+        assert pool[c, f] == pytest.approx(min(4.0, total / bay.reference.spillover_reference), rel=1e-5)
 
 
 def test_infinite_border_stops_spillovers_and_basic_knowledge(bay):
-    closed = Barriers(*(matrix * 1e9 for matrix in bay.base_barriers))
-    bay.base_barriers = closed
+    closed = Barriers(*(matrix * 1e9 for matrix in bay.world.base_barriers))
+    bay.world.base_barriers = closed
     bay.values.refresh()
     spill, basic = learning.spillover_pools(bay), learning.basic_pools(bay)
     # knowledge across the border is of no use whatever happens to it

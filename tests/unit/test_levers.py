@@ -14,6 +14,7 @@ from greaterbay.policy import catalogue, named_values
 from greaterbay.policy.coordination import execution
 from greaterbay.policy.levers import ACTOR_KINDS
 from greaterbay.scenario.schema import LeverSetting
+from greaterbay.warm_up import warm_key
 
 LEVERS = catalogue.levers()
 # values that are formed from named ones: named value -> what changes with it
@@ -253,7 +254,7 @@ def test_a_lever_reaches_the_run_in_its_quarter_and_not_before(make_bay):
 
 def test_levers_rest_during_the_warm_up(make_bay):
     plain, busy = make_bay(), make_bay(together())
-    assert plain.warm_key() == busy.warm_key()
+    assert warm_key(plain) == warm_key(busy)
     assert (plain.firms.cash == busy.firms.cash).all() and (plain.ties.id == busy.ties.id).all()
 
 

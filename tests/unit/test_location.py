@@ -7,7 +7,8 @@ import pytest
 from trial_bay import change, city, play
 
 from greaterbay.actors.firm import LEADER
-from greaterbay.exchange import conversion, location, market
+from greaterbay.actors.network import city_of_node
+from greaterbay.exchange import conversion, developers, location, market
 from greaterbay.exchange.partnering import search_tables
 from greaterbay.policy import catalogue
 from greaterbay.policy.levers import charge_running_costs
@@ -40,7 +41,7 @@ def aimed(name, place, field=None, value=None):
 @pytest.mark.parametrize("name", ["specialised_parks", "chain_parks"])
 def test_parks_are_shown_to_their_field_and_draw_firms_into_their_city(make_bay, name):
     bay = in_force(make_bay, aimed(name, "zhuhai", "new_materials"), {"market.park_offer": 1, "market.relocate_bonus": 0.5})
-    rows, to = location.answer_parks(bay, market.location_value(bay))
+    rows, to = location.answer_parks(bay, location.location_value(bay))
     field, here = bay.region.field_ids.index("new_materials"), city(bay, "zhuhai")
     assert rows.size > 5 and (to == here).all() and (bay.firms.field[rows] == field).all()
     at = bay.region.jurisdiction_city
@@ -50,7 +51,7 @@ def test_parks_are_shown_to_their_field_and_draw_firms_into_their_city(make_bay,
 
 def test_leaders_answer_too(make_bay):
     bay = in_force(make_bay, {"specialised_parks": 0.8}, {"market.park_offer": 1, "market.relocate_bonus": 0})
-    rows, _ = location.answer_parks(bay, market.location_value(bay))
+    rows, _ = location.answer_parks(bay, location.location_value(bay))
     assert (bay.firms.kind[rows] == LEADER).any()
 
 
@@ -70,7 +71,7 @@ def test_founders_settle_at_home_or_in_a_park_that_is_better(make_bay):
     field, here, n = bay.region.field_ids.index("new_materials"), city(bay, "zhuhai"), 400
     ids = np.arange(1, n + 1).astype(np.uint64)
     home = np.full(n, city(bay, "zhongshan"))
-    value = market.location_value(bay)
+    value = location.location_value(bay)
     own = location.settle_founders(bay, value, home, np.full(n, field), np.full(n, 0.5), ids)
     other = location.settle_founders(bay, value, home, np.full(n, field - 1), np.full(n, 0.5), ids)
     abroad = location.settle_founders(bay, value, np.full(n, city(bay, "macao")), np.full(n, field), np.full(n, 0.5), ids)
@@ -105,7 +106,7 @@ def test_a_deeper_zone_lowers_its_pairs_alone(make_bay):
     a, b = city(bay, "zhuhai"), city(bay, "macao")
     cut = 1.0 - bay.parameters.coordination.zone_share * bay.values.zone_depth[a]
     for kind in ("technology", "talent", "finance"):
-        found, base = getattr(bay.values, f"barrier_{kind}"), getattr(bay.base_barriers, kind)
+        found, base = getattr(bay.values, f"barrier_{kind}"), getattr(bay.world.base_barriers, kind)
         expected = base.copy()
         expected[a, b] *= cut
         expected[b, a] *= cut
@@ -115,18 +116,18 @@ def test_a_deeper_zone_lowers_its_pairs_alone(make_bay):
 def test_two_zones_on_a_pair_work_one_after_the_other(make_bay):
     bay = make_bay()
     depth = np.ones(11)
-    found = deepen_zones(bay.region, bay.base_barriers.technology, depth, 0.5)
+    found = deepen_zones(bay.region, bay.world.base_barriers.technology, depth, 0.5)
     a, b = city(bay, "shenzhen"), city(bay, "hong_kong")
-    assert found[a, b] == pytest.approx(0.25 * bay.base_barriers.technology[a, b])  # Qianhai and Hetao
+    assert found[a, b] == pytest.approx(0.25 * bay.world.base_barriers.technology[a, b])  # Qianhai and Hetao
 
 
 def test_a_zone_without_money_stays_as_it_was(make_bay):
     bay = in_force(make_bay, {"zone_policies": 1.0}, {"economy.policy_room": 0, "economy.nation_room": 0})
-    assert (bay.values.barrier_technology == bay.base_barriers.technology).all()
+    assert (bay.values.barrier_technology == bay.world.base_barriers.technology).all()
     zones = [city(bay, zone["city"]) for zone in bay.region.zones]
     assert not bay.values.zone_depth[zones].any()
     paid = in_force(make_bay, {"zone_policies": 1.0})
-    assert (paid.values.barrier_technology < paid.base_barriers.technology).any() and cost(paid, "zone_policies") > 0
+    assert (paid.values.barrier_technology < paid.world.base_barriers.technology).any() and cost(paid, "zone_policies") > 0
 
 
 def test_nodes_shorten_the_way_to_cities_outside_the_core(make_bay):
@@ -145,7 +146,7 @@ def test_nodes_shorten_the_way_to_cities_outside_the_core(make_bay):
 def test_founders_need_less_and_journeys_cost_less(make_bay):
     plain, bay = in_force(make_bay, {}), in_force(make_bay, aimed("business_environment", "foshan"))
     here = city(bay, "foshan")
-    base, found = (search_tables(one, one.nodes).travel_log for one in (plain, bay))
+    base, found = (search_tables(one, one.network.nodes).travel_log for one in (plain, bay))
     saved = 0.5 * bay.parameters.market.environment_travel * bay.values.environment[here]
     others = np.arange(11) != here
     assert found[here, others] == pytest.approx(base[here, others] * (1.0 - saved)) and saved > 0
@@ -180,7 +181,7 @@ def test_a_recognised_firm_keeps_its_lower_rate(make_bay):
     rows = firms.alive_rows()[:3]
     firms.city[rows] = here
     firms.home[rows] = [0, 1, 2]  # Guangdong, Hong Kong, Macao
-    own, tax = bay.profit_tax_city[here], bay.region.profit_tax_jurisdiction
+    own, tax = bay.world.profit_tax_city[here], bay.region.profit_tax_jurisdiction
     part = bay.values.firm_recognition[here]
     assert location.tax_rate(bay, rows) == pytest.approx([own, own - part * (own - tax[1]), own - part * (own - tax[2])])
     firms.city[rows] = city(bay, "macao")  # where the own rate is the lowest there is nothing to keep
@@ -215,10 +216,10 @@ def test_results_under_uniform_rules_find_developers_across_borders_and_share_in
     for levers in ({}, {"uniform_disposal": 1.0}):
         bay = in_force(make_bay, levers)
         rows, at = waiting_results(bay), bay.region.jurisdiction_city
-        conversion.find_developers(bay)
+        developers.find_developers(bay)
         inventions = bay.inventions
         done = rows[inventions.developer[rows] >= 0]
-        across = at[bay.city_of_node(inventions.developer[done])] != at[inventions.city[done]]
+        across = at[city_of_node(bay, inventions.developer[done])] != at[inventions.city[done]]
         shared = inventions.partner[done] == inventions.developer[done]
         found.append((done.size, across.sum(), shared))
         if levers:
@@ -247,7 +248,7 @@ def test_licences_of_institutes_lose_less_to_the_barrier(make_bay):
 def test_supported_sites_draw_production_and_leave_research(make_bay):
     bay = in_force(make_bay, aimed("production_relocation", "jiangmen"), {"market.site_offer": 0.3})
     here, research = city(bay, "jiangmen"), bay.firms.city.copy()
-    rows, to = location.answer_sites(bay, market.location_value(bay))
+    rows, to = location.answer_sites(bay, location.location_value(bay))
     assert rows.size > 5 and (to == here).all() and (bay.firms.city[rows] != here).all()
     support = bay.values.site_support[here]
     due = bay.parameters.market.site_cost * support * bay.firms.weight[rows].sum()
@@ -260,7 +261,7 @@ def test_supported_sites_draw_production_and_leave_research(make_bay):
 def test_sites_that_nobody_pays_for_stay_empty(make_bay):
     broke = {"economy.policy_room": 0, "economy.jurisdiction_room": 0}
     bay = in_force(make_bay, {"production_relocation": 1.0}, {"market.site_offer": 0.3} | broke)
-    rows, _ = location.answer_sites(bay, market.location_value(bay))
+    rows, _ = location.answer_sites(bay, location.location_value(bay))
     assert rows.size == 0
 
 

@@ -9,7 +9,8 @@ from trial_bay import among_cities, change, play
 from greaterbay.actors import population
 from greaterbay.actors.firm import LEADER, SMALL, STARTUP, Firms
 from greaterbay.actors.population import interleave, pareto_bins, shares_to_counts, thinned
-from greaterbay.exchange import market
+from greaterbay.exchange import market, productivity
+from greaterbay.exchange.demography import remove_firms
 from greaterbay.exchange.market import growth_spread
 from greaterbay.parameters import Parameters
 from greaterbay.streams import Streams, identity_of
@@ -100,7 +101,7 @@ def test_selection_moves_shares_to_the_more_productive(bay):
     growth = np.log(shares(bay)[rows] / before[rows])
     for f in range(12):
         mine = bay.firms.field[rows] == f
-        assert np.corrcoef(growth[mine], bay.effective[rows][mine])[0, 1] > 0.95
+        assert np.corrcoef(growth[mine], bay.economy.effective[rows][mine])[0, 1] > 0.95
 
 
 def test_firms_share_their_fields_market(bay):
@@ -109,21 +110,21 @@ def test_firms_share_their_fields_market(bay):
         firms = bay.firms
         rows = firms.alive_rows()
         total = np.bincount(firms.field[rows], weights=firms.sales[rows] * firms.weight[rows], minlength=12)
-        assert total == pytest.approx(bay.market_now, rel=1e-9)
+        assert total == pytest.approx(bay.economy.market_now, rel=1e-9)
 
 
 def test_without_elasticities_a_market_follows_its_growth(bay):
     change(bay, {"market.demand_elasticity": 0, "market.overseas": 0})
-    start = bay.market_start.copy()
+    start = bay.reference.market_start.copy()
     play(bay, 3)
-    assert bay.market_now == pytest.approx(start * bay.market_growth) and bay.market_growth.max() > 1.0
+    assert bay.economy.market_now == pytest.approx(start * bay.economy.market_growth) and bay.economy.market_growth.max() > 1.0
 
 
 def test_more_productive_fields_sell_more_by_the_elasticity(make_bay):
     size = []
     for more in (0.0, 0.1):
         bay = change(make_bay(), {"market.demand_elasticity": 0.5, "market.overseas": 0})
-        bay.effective = bay.effective + more
+        bay.economy.effective = bay.economy.effective + more
         size.append(market.market_sizes(bay))
     assert size[1] / size[0] == pytest.approx(np.exp(0.05))
 
@@ -143,10 +144,10 @@ def test_scarce_skill_limits_productivity_and_plenty_does_not_raise_it(bay):
     firms = bay.firms
     rows = firms.alive_rows()[:3]
     firms.staff[rows], firms.skill[rows] = 10.0, np.array([5.0, 10.0, 40.0])
-    effective = market.effective_productivity(bay)[rows] - firms.productivity[rows]
+    effective = productivity.effective_productivity(bay)[rows] - firms.productivity[rows]
     assert effective == pytest.approx([P.skill_limit * np.log(0.5), 0.0, 0.0])
     change(bay, {"market.skill_limit": 0})
-    assert (market.effective_productivity(bay) == firms.productivity).all()
+    assert (productivity.effective_productivity(bay) == firms.productivity).all()
 
 
 def test_catch_up_closes_gaps_to_the_fields_mean(make_bay):
@@ -211,7 +212,7 @@ def test_a_dead_firm_leaves_nothing_behind(bay):
     firms, people, ties, count = bay.firms, bay.people, bay.ties, bay.institutes.capacity
     rows = firms.alive_rows()[::7]
     nodes = rows + count
-    bay.remove_firms(rows)
+    remove_firms(bay, rows)
     assert not firms.alive[rows].any() and not firms.cash[rows].any() and not firms.loan[rows].any()
     assert not np.isin(people.employer[people.alive == 1], nodes).any()
     assert not (np.isin(ties.a, nodes) | np.isin(ties.b, nodes))[ties.alive == 1].any()
@@ -246,7 +247,7 @@ def test_entrants_identities_do_not_depend_on_who_else_lives(make_bay):
         old = set(bay.firms.id[bay.firms.alive == 1].tolist())
         if gone:
             poorest = bay.firms.alive_rows()[np.argsort(bay.firms.sales[bay.firms.alive_rows()])[:gone]]
-            bay.remove_firms(poorest)
+            remove_firms(bay, poorest)
         market.enter_market(bay)
         ids.append(set(bay.firms.id[bay.firms.alive == 1].tolist()) - old)
     assert len(ids[0]) > 10 and len(ids[0] ^ ids[1]) <= 5
@@ -260,7 +261,7 @@ def test_entry_follows_sales_per_firm_parks_and_incubators(make_bay):
         market.enter_market(bay)
         entries[name] = bay.tally.arrays["firm_entries"][:11].sum()
     assert entries["rich"] / entries["base"] == pytest.approx(3.0**P.entry_sales, rel=0.05)
-    assert np.average(bay.incubation, weights=bay.region.firms_city) == pytest.approx(1.0)
+    assert np.average(bay.world.incubation, weights=bay.region.firms_city) == pytest.approx(1.0)
 
 
 def test_start_ups_grow_up_at_their_age_and_not_before(bay):
@@ -339,7 +340,7 @@ def test_upgraded_parks_attract(make_bay):
 
 def accounts(bay, changes=None):
     change(bay, changes or {})
-    bay.effective = market.effective_productivity(bay)
+    bay.economy.effective = productivity.effective_productivity(bay)
     before = {name: bay.firms.arrays[name].copy() for name in ("cash", "arrears", "rd_paid", "rd_granted")}
     market.keep_accounts(bay)
     return before
@@ -405,7 +406,7 @@ def test_research_falls_when_money_is_short(make_bay):
 def test_conversions_raise_their_developers_productivity(bay):
     t, count = bay.inventions, bay.institutes.capacity
     rows = np.flatnonzero((t.alive == 1) & (t.developer >= count))[:50]
-    bay.market_arrivals = rows
+    bay.technologies.arrivals = rows
     before = bay.firms.productivity.copy()
     market.apply_conversions(bay)
     gain = bay.firms.productivity - before

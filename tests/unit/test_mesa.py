@@ -93,28 +93,28 @@ def test_registered_are_cities_institutes_governments_and_funds(small_run):
 def test_agents_read_the_columns(small_run):
     shenzhen = next(city for city in small_run.agents_by_type[CityAgent] if city.name == "shenzhen")
     assert shenzhen.jurisdiction == small_run.region.jurisdiction_ids[0]
-    assert shenzhen.talent == small_run.talent_city[shenzhen.row]
-    assert shenzhen.wage == small_run.wage_city[shenzhen.row]
-    assert shenzhen.rent == small_run.rent_city[shenzhen.row]
+    assert shenzhen.talent == small_run.labour.talent_city[shenzhen.row]
+    assert shenzhen.wage == small_run.prices.wage_city[shenzhen.row]
+    assert shenzhen.rent == small_run.prices.rent_city[shenzhen.row]
     institute = small_run.agents_by_type[InstituteAgent][5]
     assert institute.budget == small_run.institutes.budget[5]
     assert institute.city in small_run.region.city_ids
     fund = small_run.agents_by_type[FundAgent][3]
     assert fund.cash == small_run.funds.cash[3]
     government = small_run.agents_by_type[GovernmentAgent][2]
-    assert government.cash == small_run.government_cash[2]
-    assert government.science_budget == small_run.science_budget_now[2]
+    assert government.cash == small_run.public_money.government_cash[2]
+    assert government.science_budget == small_run.public_money.science_budget_now[2]
     with pytest.raises(AttributeError):
         _ = institute.salary
 
 
 WRITTEN = {
-    (CityAgent, "wage"): lambda bay: bay.wage_city,
-    (CityAgent, "rent"): lambda bay: bay.rent_city,
+    (CityAgent, "wage"): lambda bay: bay.prices.wage_city,
+    (CityAgent, "rent"): lambda bay: bay.prices.rent_city,
     (InstituteAgent, "budget"): lambda bay: bay.institutes.budget,
     (InstituteAgent, "facility"): lambda bay: bay.institutes.facility,
-    (GovernmentAgent, "cash"): lambda bay: bay.government_cash,
-    (GovernmentAgent, "science_budget"): lambda bay: bay.science_budget_now,
+    (GovernmentAgent, "cash"): lambda bay: bay.public_money.government_cash,
+    (GovernmentAgent, "science_budget"): lambda bay: bay.public_money.science_budget_now,
     (FundAgent, "cash"): lambda bay: bay.funds.cash,
 }
 

@@ -106,7 +106,7 @@ def test_infinite_border_nobody_takes_a_post_across_it(make_bay):
     for bay in (free, closed):
         change(bay, {"mobility.look": 0.5, "mobility.newcomers": 0.1})
         play(bay, 3)
-    blocked = closed.base_barriers.talent > 0
+    blocked = closed.world.base_barriers.talent > 0
     assert hires(free)[blocked].sum() > 0
     assert hires(closed)[blocked].sum() == 0 and hires(closed)[~blocked].sum() > 0
     assert closed.record.arrays()["talent_border"][:3, :11].sum() == 0
@@ -121,9 +121,9 @@ def test_people_abroad_come_and_more_so_when_they_once_left(make_bay):
         came[share] = hires(bay)[12, :11].sum()
     assert came[0.0] < came[0.5] < came[1.0]
     # who looks from abroad looks where overseas links are, and no policy changes how many look
-    links = bay.region.overseas_links_city * bay.talent_start
-    assert bay.newcomers_start[1] / bay.newcomers_start[1].sum() == pytest.approx(links / links.sum())
-    assert bay.newcomers_start.sum() == pytest.approx(bay.talent_start.sum())
+    links = bay.region.overseas_links_city * bay.reference.talent_start
+    assert bay.world.newcomers_start[1] / bay.world.newcomers_start[1].sum() == pytest.approx(links / links.sum())
+    assert bay.world.newcomers_start.sum() == pytest.approx(bay.reference.talent_start.sum())
 
 
 def test_what_a_border_hides_is_not_replaced_by_posts_elsewhere(make_bay):
@@ -170,8 +170,8 @@ def test_rents_keep_people_away_and_wages_draw_them(make_bay):
     base = expected(make_bay())
     dear, paid = make_bay(), make_bay()
     here = city(dear, "foshan")
-    dear.rent_city[here] *= 2.0
-    paid.personal_tax_city[here] = 0.0
+    dear.prices.rent_city[here] *= 2.0
+    paid.world.personal_tax_city[here] = 0.0
     dear, paid = expected(dear), expected(paid)
     away = np.arange(11) != here
     assert dear[away, here].sum() < base[away, here].sum() < paid[away, here].sum()
@@ -185,7 +185,7 @@ def test_stayers_respond_less_to_other_cities(make_bay):
         before = expected(
             change(make_bay(), {"mobility.stayer_share": 1, "mobility.stayer_response": response})
         )
-        bay.rent_city[here] *= 4.0
+        bay.prices.rent_city[here] *= 4.0
         after = expected(bay)
         away = np.arange(11) != here
         total.append(after[away, here].sum() / before[away, here].sum())
@@ -229,8 +229,8 @@ def test_wages_rise_with_tightness(make_bay):
         change(bay, {"mobility.offers": 0})  # nobody finds a post in between
         play(bay, 1)
     here = city(plain, "foshan")
-    assert slack.wage_city[here] < plain.wage_city[here]
-    assert np.delete(slack.wage_city, here) == pytest.approx(np.delete(plain.wage_city, here))
+    assert slack.prices.wage_city[here] < plain.prices.wage_city[here]
+    assert np.delete(slack.prices.wage_city, here) == pytest.approx(np.delete(plain.prices.wage_city, here))
 
 
 def test_wages_stand_still_without_response_anchor_and_growth(bay):
@@ -243,40 +243,40 @@ def test_wages_stand_still_without_response_anchor_and_growth(bay):
             "economy.growth_end": 0,
         },
     )
-    before = bay.wage_city.copy()
+    before = bay.prices.wage_city.copy()
     play(bay, 3)
-    assert (bay.wage_city == before).all()
+    assert (bay.prices.wage_city == before).all()
 
 
 def test_wages_return_to_productivity(bay):
     change(bay, {"mobility.wage_response": 0, "mobility.wage_anchor": 0.5})
-    start = bay.wage_city.copy()
-    bay.wage_city *= 1.5
-    bay.productivity_city = bay.productivity_city_start * 1.2
+    start = bay.prices.wage_city.copy()
+    bay.prices.wage_city *= 1.5
+    bay.economy.productivity_city = bay.reference.productivity_city_start * 1.2
     mobility.move_people(bay)
-    assert bay.wage_city == pytest.approx(start * np.sqrt(1.5 * 1.2))
+    assert bay.prices.wage_city == pytest.approx(start * np.sqrt(1.5 * 1.2))
 
 
 def test_rents_follow_people_by_the_inverse_supply_elasticity(bay):
     play(bay, 2)
     p = bay.parameters.mobility
     # rents were set in phase 2 of the last quarter from the people there
-    ratio = bay.talent_city / bay.talent_start
+    ratio = bay.labour.talent_city / bay.reference.talent_start
     expected_rent = (
-        bay.rent_start * bay.growth_level * ratio ** (p.rent_response / bay.region.housing_elasticity_city)
+        bay.reference.rent_start * bay.economy.growth_level * ratio ** (p.rent_response / bay.region.housing_elasticity_city)
     )
-    assert bay.rent_city == pytest.approx(expected_rent) and np.abs(ratio - 1.0).max() > 1e-3
+    assert bay.prices.rent_city == pytest.approx(expected_rent) and np.abs(ratio - 1.0).max() > 1e-3
 
 
 def test_rents_stand_still_without_response_and_growth(bay):
     change(bay, {"mobility.rent_response": 0, "economy.growth_start": 0, "economy.growth_end": 0})
-    before = bay.rent_city.copy()
+    before = bay.prices.rent_city.copy()
     play(bay, 2)
-    assert (bay.rent_city == before).all()
+    assert (bay.prices.rent_city == before).all()
 
 
 def test_wages_and_rents_are_held_in_the_warm_up(bay):
-    assert (bay.wage_city == bay.wage_start).all() and (bay.rent_city == bay.rent_start).all()
+    assert (bay.prices.wage_city == bay.reference.wage_start).all() and (bay.prices.rent_city == bay.reference.rent_start).all()
 
 
 # ---------------------------------------------------------------- knowledge moves
@@ -319,7 +319,7 @@ def test_a_mover_leaves_a_tie_behind(bay):
 
 
 def test_an_infinite_barrier_matrix_stops_hiring_across_borders_too(bay):
-    bay.base_barriers = Barriers(*(matrix * 1e9 for matrix in bay.base_barriers))
+    bay.world.base_barriers = Barriers(*(matrix * 1e9 for matrix in bay.world.base_barriers))
     change(bay, {"mobility.look": 0.5})
     play(bay, 2)
     assert bay.record.arrays()["talent_border"][:2, :11].sum() == 0

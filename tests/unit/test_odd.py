@@ -67,7 +67,7 @@ def test_a_table_that_differs_is_found_and_repaired():
 
 
 def test_headings_of_submodels_are_the_schedule():
-    found, phases = [], [(p.number, p.title, p.calls) for p in timeline.PHASES]
+    found, phases = [], [(p.number, p.title, tuple(call.name for call in p.calls)) for p in timeline.PHASES]
     submodel = re.compile(r"^### 7\.(\d+) (.+?)$(.*?)(?=^##+ \d|\Z)", re.DOTALL | re.MULTILINE)
     for number, title, body in submodel.findall(PROSE):
         if number != "0":  # what happens before the first phase
@@ -127,16 +127,6 @@ def test_references_are_known():
         papers = tomllib.load(file)["paper"]
     cited = [name.split(":")[1] for name in quoted(r"paper:\w+")]
     assert [key for key in cited if key not in papers] == []
-
-
-def test_state_of_cities_and_fields_is_held():
-    """Names in the table of cities, governments, fields and technologies are attributes of the bay."""
-    begin = PROSE.index("### Cities, governments, fields, technologies")
-    names = re.findall(r"^\| `(\w+)` \|", PROSE[begin:PROSE.index("\n## 3.")], re.MULTILINE)
-    assert len(names) > 10
-    source = "".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
-    missing = [name for name in names if not re.search(rf"\b(self|bay)\.{name}\b[^=\n]*=", source)]
-    assert missing == []
 
 
 def test_the_order_of_the_protocol_is_kept():

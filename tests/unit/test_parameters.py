@@ -67,7 +67,7 @@ def test_unknown_name_is_refused_with_the_nearest():
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, -0.1, 1.01])
 def test_value_out_of_bounds_is_refused(value):
-    with pytest.raises(ValueError, match="parameter mobility.look = .*; allowed 0 to 1 probability"):
+    with pytest.raises(ValueError, match="parameter mobility.look is .*; allowed: .*0 to 1 probability"):
         Parameters({"mobility.look": value})
 
 

@@ -7,7 +7,7 @@ import pytest
 from trial_bay import change, crossing, play, untie
 
 from greaterbay.actors.invention import FIRM_FIRM, FIRM_INSTITUTE, INSTITUTE_INSTITUTE
-from greaterbay.actors.network import NodeView, cognitive_distance, nodes_of
+from greaterbay.actors.network import NodeView, city_of_node, cognitive_distance, nodes_of
 from greaterbay.exchange import partnering
 from greaterbay.exchange.partnering import (
     burden,
@@ -219,7 +219,7 @@ def test_infinite_border_no_new_tie_crosses(make_bay):
 
     def fresh(bay):
         rows = np.flatnonzero((bay.ties.alive == 1) & (bay.ties.start >= bay.start))
-        return cross[bay.city_of_node(bay.ties.a[rows]), bay.city_of_node(bay.ties.b[rows])]
+        return cross[city_of_node(bay, bay.ties.a[rows]), city_of_node(bay, bay.ties.b[rows])]
 
     assert fresh(free).sum() > 0
     assert fresh(closed).sum() == 0 and fresh(closed).size > 100

@@ -8,7 +8,9 @@ from trial_bay import change, city, play
 
 from greaterbay.actors.firm import LEADER
 from greaterbay.actors.invention import ABANDONED, FIRST_USE, LABORATORY, MARKET, PILOT, PROOF
-from greaterbay.exchange import conversion, diffusion, learning, services, transfer
+from greaterbay.actors.network import kind_of_node
+from greaterbay.exchange import conversion, developers, diffusion, facilities, insurance, learning, pilots, services, transfer
+from greaterbay.measures import city_sales
 from greaterbay.policy import catalogue
 
 LEVERS = list(catalogue.levers())
@@ -76,8 +78,8 @@ def test_shown_results_find_developers_sooner_and_nobody_later(make_bay):
     assert (waiting_results(chained) == rows).all()
     shown = np.zeros(chained.inventions.capacity, bool)
     shown[rows[::2]] = True
-    conversion.find_developers(plain)
-    conversion.find_developers(chained, shown)
+    developers.find_developers(plain)
+    developers.find_developers(chained, shown)
     one, two = plain.inventions.developer, chained.inventions.developer
     assert (two[one >= 0] == one[one >= 0]).all()
     more = (two >= 0) & (one < 0)
@@ -102,7 +104,7 @@ def test_pilots_in_the_chain_are_paid_by_investors_of_other_cities(make_bay):
         rows = np.flatnonzero((t.alive == 1) & (t.stage == LABORATORY) & (t.developer >= count))
         t.stage[rows], t.funded[rows], t.progress[rows] = PILOT, 0, 0.0
         bay.firms.cash[:] = 0.0
-        bay.patient_left[:] = 0.0
+        bay.capital.patient_left[:] = 0.0
         change(bay, {"conversion.patient_share": 0.5, "conversion.pilot_cost": 8.0})
         there = city(bay, "guangzhou")
         bay.firms.city[bay.firms.city == there] = city(bay, "shenzhen")  # nobody at home to spend it on
@@ -110,10 +112,10 @@ def test_pilots_in_the_chain_are_paid_by_investors_of_other_cities(make_bay):
         before = bay.funds.cash.sum()
         shown = np.zeros(t.capacity, bool)
         shown[rows] = True
-        conversion.fund_pilots(bay, shown if chained else None)
+        pilots.fund_pilots(bay, shown if chained else None)
         assert before - bay.funds.cash.sum() == pytest.approx(bay.ledger.flow("patient").sum())
         assert bay.ledger.flow("patient").sum() == pytest.approx(bay.ledger.flow("pilot").sum())
-        assert bay.patient_left.min() >= 0.0
+        assert bay.capital.patient_left.min() >= 0.0
         funded.append(float(t.weight[rows][t.funded[rows] == 1].sum()))
     assert funded[1] > 1.05 * funded[0] > 0.0
 
@@ -126,7 +128,7 @@ def test_pilots_that_are_shown_come_first(make_bay):
     bay.firms.cash[:] = 0.0
     shown = np.zeros(t.capacity, bool)
     shown[rows[::2]] = True
-    conversion.fund_pilots(bay, shown)
+    pilots.fund_pilots(bay, shown)
     assert t.funded[rows[::2]].mean() > 2.0 * t.funded[rows[1::2]].mean()
 
 
@@ -137,7 +139,7 @@ def test_results_are_shown_to_firms_that_stated_a_need(make_bay):
     bay = ready(make_bay({"demand_led_projects": {"value": 1.0, "cities": ["shenzhen"]}}))
     change(bay, {"conversion.institute_developer": 0, "conversion.demand_match": 1})
     rows, t, count = waiting_results(bay), bay.inventions, bay.institutes.capacity
-    conversion.find_developers(bay)
+    developers.find_developers(bay)
     found = t.developer[rows][t.developer[rows] >= 0] - count
     assert found.size > 5 and (bay.firms.city[found] == city(bay, "shenzhen")).all()
 
@@ -235,7 +237,7 @@ def test_bound_suppliers_with_a_leader_downstream_have_lead_users_of_their_own(m
     led, t, count = services.own_lead_users(bay), bay.inventions, bay.institutes.capacity
     rows = np.flatnonzero(led)
     assert rows.size and (t.developer[rows] >= count).all()
-    nodes, ties, lead = bay.nodes, bay.ties, bay.region.lead_field
+    nodes, ties, lead = bay.network.nodes, bay.ties, bay.region.lead_field
     live = np.flatnonzero(ties.alive)
     partners = {}
     for a, b in zip(ties.a[live], ties.b[live], strict=True):
@@ -268,7 +270,7 @@ def test_a_given_up_result_is_sold_once_and_taken_up_by_its_buyer(make_bay):
     bay.firms.cash[bay.firms.alive == 1] = 1e4
     t, count = bay.inventions, bay.institutes.capacity
     listed = services.on_sale(bay)
-    share = bay.values.ip_exchange[t.city[listed], t.field[listed], bay.kind_of_node(t.owner[listed])]
+    share = bay.values.ip_exchange[t.city[listed], t.field[listed], kind_of_node(bay, t.owner[listed])]
     everything, _ = services.shelved(bay)
     assert 0.5 * share.mean() < listed.size / everything.size < 1.5 * share.mean()
     stage, owner = t.stage.copy(), t.owner.copy()
@@ -319,7 +321,7 @@ def test_recognised_trials_open_markets_for_first_use_alone(make_bay):
     more = conversion.stage_gains(known) - conversion.stage_gains(plain)
     here, p = city(known, "hong_kong"), known.parameters.conversion
     share = known.values.trial_recognition[here]
-    markets, barrier = known.city_sales(), known.values.barrier_technology[here, :11]
+    markets, barrier = city_sales(known), known.values.barrier_technology[here, :11]
     then = ((1.0 - barrier) * markets).sum() / markets.sum()
     now = ((1.0 - barrier * (1.0 - share)) * markets).sum() / markets.sum() + share * p.trial_overseas
     assert 0.0 < share < 1.0 and more[here, :, FIRST_USE] == pytest.approx(p.trial_gain * np.log(now / then))
@@ -332,7 +334,7 @@ def begin_first_use(bay, cash=1e6):
     rows = np.flatnonzero((t.alive == 1) & (t.stage == FIRST_USE) & (t.developer >= count))
     bay.firms.cash[bay.firms.alive == 1] = cash
     total = np.clip(bay.region.conversion_field * bay.parameters.conversion.success_spread, 0.01, 0.9)
-    conversion.insure_first_use(bay, rows, rows[:0], total)
+    insurance.insure_first_use(bay, rows, rows[:0], total)
     return rows, total
 
 
@@ -374,12 +376,12 @@ def test_new_laboratories_open_places_some_of_them_from_anywhere(make_bay):
     new = bay.values.new_labs * services.new_places(bay)
     assert services.new_places(bay).sum() == pytest.approx(bay.parameters.conversion.new_lab_places)
     bay.budgets.room[:] = 1e6
-    conversion.allot_facilities(bay)
+    facilities.allot_facilities(bay)
     served = bay.tally.arrays["facility_projects"].sum()
     assert 0.5 * new.sum() < served < 1.5 * new.sum()
     shut = make_bay()
     ready(shut).values.facility_open[:] = 0.0
-    conversion.allot_facilities(shut)
+    facilities.allot_facilities(shut)
     assert shut.tally.arrays["facility_projects"].sum() == 0
 
 

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from trial_bay import change, city, crossing, play
 
+from greaterbay.actors import person
+from greaterbay.actors.network import node_city
 from greaterbay.exchange import mobility, talent
 from greaterbay.policy import catalogue
 
@@ -48,12 +50,12 @@ def test_the_register_knows_no_border_but_moves_cost_as_before(make_bay, plain):
     bay = make_bay({"talent_register": 0.8})
     more, cross = run(bay) - plain, crossing(bay)
     assert more[cross].sum() / more.sum() > 1.2 * plain[cross].sum() / plain.sum()
-    assert (bay.values.barrier_talent == bay.base_barriers.talent).all()
+    assert (bay.values.barrier_talent == bay.world.base_barriers.talent).all()
 
 
 def test_the_register_costs_by_who_it_reaches(make_bay):
     bay = make_bay({"talent_register": 0.8})
-    reach = bay.talent_city
+    reach = bay.labour.talent_city
     run(bay)
     expected = bay.parameters.mobility.register_cost * (reach * bay.values.register_reach).sum()
     assert cost(bay, "talent_register") == pytest.approx(expected) and expected > 0
@@ -81,8 +83,8 @@ def test_linkage_opens_the_way_down_and_not_the_way_up(make_bay, plain):
 def test_claims_that_were_not_paid_are_not_honoured(make_bay):
     bay = change(make_bay({"welfare_linkage": 1.0}), {"economy.policy_room": 0})
     play(bay, 1)
-    assert bay.welfare_paid.min() == 0.0
-    bay.welfare_paid_before = np.zeros(11)
+    assert bay.labour.welfare_paid.min() == 0.0
+    bay.labour.welfare_paid_before = np.zeros(11)
     assert not talent.pair_terms(bay).any()
 
 
@@ -98,16 +100,16 @@ def test_homes_are_for_arrivals_and_limited(make_bay):
     bay = change(make_bay({"talent_housing": {"value": 0.01, "cities": ["shenzhen"]}}), {"mobility.look": 0.4})
     here = city(bay, "shenzhen")
     run(bay)
-    supply = bay.values.talent_homes[here] * bay.talent_start[here] / 4.0
-    let = supply - bay.homes_left[here]
-    assert 0 < let <= supply and bay.arrivals_city[here] > supply
+    supply = bay.values.talent_homes[here] * bay.reference.talent_start[here] / 4.0
+    let = supply - bay.labour.homes_left[here]
+    assert 0 < let <= supply and bay.labour.arrivals_city[here] > supply
     p = bay.parameters.mobility
-    assert cost(bay, "talent_housing") == pytest.approx(p.home_cost * bay.rent_start[here] * let, rel=1e-6)
-    assert not np.delete(bay.homes_left, here).any()
+    assert cost(bay, "talent_housing") == pytest.approx(p.home_cost * bay.reference.rent_start[here] * let, rel=1e-6)
+    assert not np.delete(bay.labour.homes_left, here).any()
     # next quarter people see what is left for each arrival
     talent.open_quarter(bay)
     gain = talent.pair_terms(bay)
-    chance = min(1.0, bay.homes_left[here] / bay.arrivals_before[here])
+    chance = min(1.0, bay.labour.homes_left[here] / bay.labour.arrivals_before[here])
     assert gain[0, here] == pytest.approx(-p.rent_weight * np.log(1 - p.home_relief) * chance) and 0 < chance < 1
     assert gain[here, here] == 0 and not np.delete(gain, here, axis=1).any()
 
@@ -174,7 +176,7 @@ def test_trained_graduates_take_posts_of_their_firm_and_leave_a_memory(make_bay)
     mobility.open_posts(bay)
     vacancies = bay.firms.vacancies.copy()
     count = bay.institutes.capacity
-    employer_city = bay.node_city().astype(np.int64)
+    employer_city = node_city(bay).astype(np.int64)
     talent.place_trained(bay, trained, hire, employer_city)
     rows, firm, institute = trained
     (hired, taken), = seen
@@ -216,14 +218,14 @@ def test_teams_bring_their_grant_and_their_skill(make_bay):
     grant = weight * p.team_grant / p.team_size
     assert bay.institutes.cash.sum() - money == pytest.approx(grant)
     assert cost(bay, "overseas_teams") == pytest.approx(grant)
-    assert grant <= 0.2 * bay.science_budget_now[city(bay, "shenzhen")] / 4.0
+    assert grant <= 0.2 * bay.public_money.science_budget_now[city(bay, "shenzhen")] / 4.0
     assert people.skill[new].mean() == pytest.approx(p.team_skill, rel=0.35)
 
 
 def test_teams_do_not_come_to_a_city_they_do_not_like(make_bay):
     bay = change(make_bay({"overseas_teams": 0.2}), {"mobility.newcomers": 0, "mobility.team_package": 0, "mobility.border_weight": 1e9})
     run(bay)
-    assert cost(bay, "overseas_teams") == 0 and bay.team_left.sum() > 0  # the money waits
+    assert cost(bay, "overseas_teams") == 0 and bay.labour.team_left.sum() > 0  # the money waits
 
 
 # ---------------------------------------------------------------- tax
@@ -269,7 +271,7 @@ def test_relief_is_paid_on_wages_of_outsiders_and_a_rise_costs_nothing(make_bay)
     outside = bay.region.customs_pair[people.home, bay.region.jurisdiction_city[people.city]] > 0
     rows = np.flatnonzero(at_work & outside)
     bay.values.refresh()
-    due = (people.weight * people.skill)[rows] * bay.wage_city[people.city[rows]] * bay.values.tax_cut[people.city[rows]] / 4.0
+    due = (people.weight * people.skill)[rows] * bay.prices.wage_city[people.city[rows]] * bay.values.tax_cut[people.city[rows]] / 4.0
     run(bay)
     assert cost(bay, "talent_tax_subsidy") == pytest.approx(due.sum(), rel=1e-5)
     rise = make_bay({"talent_tax_subsidy": -0.3})
@@ -284,7 +286,7 @@ def test_relief_is_paid_on_wages_of_outsiders_and_a_rise_costs_nothing(make_bay)
 def test_young_staff_learn_from_named_talents_of_their_employer(make_bay):
     bay = make_bay({"talent_plan": {"value": 0.006, "cities": ["shenzhen"]}})
     bay.values.refresh()
-    named = talent.named_rows(bay)
+    named = person.named_rows(bay)
     people, here = bay.people, city(bay, "shenzhen")
     total = people.weight[(people.alive == 1) & (people.city == here)].sum()
     assert people.weight[named].sum() == pytest.approx(bay.values.named_talents[here] * total, rel=0.4)

@@ -11,6 +11,7 @@ from datetime import date
 import numpy as np
 
 from greaterbay import Bay, load_scenario
+from greaterbay.actors.network import see_network
 from greaterbay.evidence.posteriors import CENTRAL
 from greaterbay.policy import catalogue
 
@@ -99,4 +100,4 @@ def weighted_sum(table, column: str, rows=None) -> float:
 def untie(bay: Bay) -> None:
     """End all ties; nobody is seen as a partner any more."""
     bay.ties.clear(np.flatnonzero(bay.ties.alive))
-    bay.see_network()
+    see_network(bay)

@@ -59,14 +59,14 @@ class Row:
         return f"<{type(self._table).__name__} row {self.row}>"
 
 
-def _element(array_name: str, doc: str):
-    """Property that reads and writes this agent's element of an array of the model."""
+def _element(group: str, name: str, doc: str):
+    """Property that reads and writes this agent's element of an array in a group of state."""
 
     def read(self) -> float:
-        return float(getattr(self.model, array_name)[self.row])
+        return float(getattr(getattr(self.model, group), name)[self.row])
 
     def write(self, value: float) -> None:
-        getattr(self.model, array_name)[self.row] = value
+        getattr(getattr(self.model, group), name)[self.row] = value
 
     return property(read, write, doc=doc)
 
@@ -109,9 +109,9 @@ class CityAgent(mesa.Agent):
         """Jurisdiction id."""
         return self.model.region.jurisdiction_ids[self.model.region.jurisdiction_city[self.row]]
 
-    talent = _element("talent_city", "Skilled people (weighted), counted at the end of the quarter.")
-    wage = _element("wage_city", "Yearly wage of a skilled person, million CNY.")
-    rent = _element("rent_city", "Rent index.")
+    talent = _element("labour", "talent_city", "Skilled people (weighted), counted at the end of the quarter.")
+    wage = _element("prices", "wage_city", "Yearly wage of a skilled person, million CNY.")
+    rent = _element("prices", "rent_city", "Rent index.")
 
 
 class InstituteAgent(mesa.Agent):
@@ -140,12 +140,12 @@ class GovernmentAgent(mesa.Agent):
         self.row = row
         self.name = bay.region.city_ids[row]
 
-    cash = _element("government_cash", "Money, million CNY.")
-    science_budget = _element("science_budget_now", "Science budget, million CNY a year.")
+    cash = _element("public_money", "government_cash", "Money, million CNY.")
+    science_budget = _element("public_money", "science_budget_now", "Science budget, million CNY a year.")
 
     def set_budget(self) -> None:
         """B(t) = B(2020) * Y(t) / Y(2020)."""
-        self.science_budget = self.model.region.science_budget_city[self.row] * self.model.output_ratio[self.row]
+        self.science_budget = self.model.region.science_budget_city[self.row] * self.model.economy.output_ratio[self.row]
 
 
 class JurisdictionGovernmentAgent(mesa.Agent):

@@ -1,18 +1,18 @@
 """Columns: the numbers of every actor of one kind, one array per attribute.
 
-A ``Table`` is declared by a tuple of ``Column`` rows, so state, unit and meaning stand in one place
-(the ODD's state tables are held to them). Rows never move: an actor keeps its row for life, a freed row
-is used again by an entrant, whose identity is new.
+The columns of a ``Table`` are declared in ``state.csv``, so state, unit and meaning stand in one place. Rows never move: an
+actor keeps its row for life, a freed row is used again by an entrant, whose identity is new.
 """
 
 from __future__ import annotations
 
 from collections import namedtuple
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from greaterbay.kernels import lean
+from greaterbay import state
+from greaterbay.kernels import kernel
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,21 @@ class Column:
     width: int = 0
 
 
-@lean
+def columns(group: str) -> tuple[Column, ...]:
+    """The columns of a table as ``state.csv`` declares them."""
+    found = []
+    for m in state.table()[group].values():
+        empty = float(m.empty) if "." in m.empty else int(m.empty)
+        found.append(Column(m.name, m.stored, empty, m.unit, m.meaning, int(m.shape.removeprefix("rows").lstrip(", ") or 0)))
+    return tuple(found)
+
+
+def with_widths(declared: tuple[Column, ...], **widths: int) -> tuple[Column, ...]:
+    """Columns with the widths of a region, which may have other numbers of fields and capabilities."""
+    return tuple(replace(column, width=widths.get(column.name, column.width)) for column in declared)
+
+
+@kernel
 def _free_rows(alive, rows):
     """Fill ``rows`` with the first rows not in use; return how many were found."""
     n = 0
@@ -53,6 +67,9 @@ class Table:
         self.capacity = 0
         self._alive_then, self._alive_rows = None, np.zeros(0, np.int64)
         self.grow(capacity)
+
+    def __getattr__(self, name: str) -> np.ndarray:  # only asked for what is not there
+        raise AttributeError(f"{type(self).__name__} has no column {name!r}; columns: {', '.join(self.__dict__.get('arrays', ()))}")
 
     def part(self, kind):
         """Some of the arrays as the named tuple ``kind``: a kernel gets the columns it reads, which keeps it quick to compile."""
@@ -100,6 +117,14 @@ class Table:
             _free_rows(self.alive, rows)
         return rows
 
+    def __getstate__(self) -> dict:
+        return {"columns": self.columns, "_view_type": self._view_type, "arrays": self.arrays}
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(state)
+        self._alive_then, self._alive_rows = None, np.zeros(0, np.int64)
+        self._name_arrays(len(next(iter(self.arrays.values()))))
+
     def state(self) -> dict[str, np.ndarray]:
         """Copies of all arrays."""
         return {name: array.copy() for name, array in self.arrays.items()}
@@ -110,7 +135,33 @@ class Table:
         self._name_arrays(len(next(iter(self.arrays.values()))))
 
 
-@lean
+@kernel
+def _sort_by_id(ids, rows, shift, start, key, out):
+    for k in range(rows.shape[0]):
+        start[(ids[rows[k]] >> shift) + np.uint64(1)] += 1
+    for g in range(1, start.shape[0]):
+        start[g] += start[g - 1]
+    for k in range(rows.shape[0]):
+        i = ids[rows[k]]
+        at = start[i >> shift]
+        start[i >> shift] += 1
+        key[at], out[at] = i, rows[k]
+    for k in range(1, rows.shape[0]):  # by insertion: no row is far from its place
+        i, row, at = key[k], out[k], k
+        while at > 0 and key[at - 1] > i:
+            key[at], out[at] = key[at - 1], out[at - 1]
+            at -= 1
+        key[at], out[at] = i, row
+
+
+def sorted_by_id(ids: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Rows in the order of identity. Identities are hashes, so their first bits put a row almost where it belongs."""
+    bits, out = max(1, rows.size.bit_length()), np.empty(rows.size, np.int64)
+    _sort_by_id(ids, rows, np.uint64(64 - bits), np.zeros((1 << bits) + 1, np.int64), np.empty(rows.size, np.uint64), out)
+    return out
+
+
+@kernel
 def _add_rows(target, index, values):
     for i in range(index.shape[0]):
         for k in range(target.shape[1]):

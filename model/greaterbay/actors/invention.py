@@ -2,49 +2,27 @@
 
 from __future__ import annotations
 
-from greaterbay.actors.columns import Column, Table, view_type
+from collections import namedtuple
+
+import numpy as np
+
+from greaterbay.actors.columns import Table, columns, view_type
+from greaterbay.kernels import kernel
+from greaterbay.streams import combine
 
 STAGES = ("laboratory", "proof_of_concept", "pilot", "first_use", "market")
 LABORATORY, PROOF, PILOT, FIRST_USE, MARKET, ABANDONED, LAPSED = range(7)
 
-COLUMNS = (
-    Column("id", "u8", 0, "-", "identity: (owner, quarter, ordinal)"),
-    Column("alive", "i1", 0, "0/1", "in force"),
-    Column("field", "i1", -1, "field", "field"),
-    Column("city", "i1", -1, "city", "city of the owner at birth"),
-    Column("owner", "i8", -1, "node", "owner (institute or firm node), -1 when the owner is gone"),
-    Column("partner", "i8", -1, "node", "co-owner, -1 when none"),
-    Column("share", "f4", 1, "share", "income share of the owner"),
-    Column("developer", "i8", -1, "node", "firm that brings it to the market, -1 when none yet"),
-    Column("weight", "f8", 0, "real inventions", "number of real inventions the row stands for"),
-    Column("quality", "f4", 1, "relative", "value, Pareto-tailed"),
-    Column("birth", "i4", -10_000, "quarter", "quarter of birth"),
-    Column("stage", "i1", 0, "stage", "laboratory, proof of concept, pilot, first use, market"),
-    Column("entered", "i4", -10_000, "quarter", "quarter in which the stage began"),
-    Column("progress", "f4", 0, "0..1", "work done in the stage"),
-    Column("served", "i1", 0, "0/1", "treated by a proof-of-concept centre"),
-    Column("facility", "i1", 0, "0/1", "uses a shared facility this quarter"),
-    Column("funded", "i1", 0, "0/1", "the pilot has its money"),
-    Column("demonstrates", "i1", 0, "0/1", "chosen as a demonstration project"),
-    Column("insured", "f8", 0, "million CNY", "insured loss of the row should first use fail"),
-)
+COLUMNS = columns("inventions")
 InventionView = view_type("InventionView", COLUMNS, __name__)
+Projects = namedtuple("Projects", [
+    "alive", "id", "city", "field", "stage", "entered", "developer", "funded", "served", "facility", "progress",
+])
 
 TIE_TYPES = ("firm_firm", "firm_institute", "institute_institute")
 FIRM_FIRM, FIRM_INSTITUTE, INSTITUTE_INSTITUTE = 0, 1, 2
 
-TIE_COLUMNS = (
-    Column("alive", "i1", 0, "0/1", "in force"),
-    Column("id", "u8", 0, "-", "identity of the pair"),
-    Column("a", "i8", -1, "node", "first partner"),
-    Column("b", "i8", -1, "node", "second partner"),
-    Column("type", "i1", 0, "type", "firm-firm, firm-institute, institute-institute"),
-    Column("start", "i4", -10_000, "quarter", "begin"),
-    Column("end", "i4", -10_000, "quarter", "first quarter without the tie"),
-    Column("weight", "f8", 0, "real ties", "weight of the thinned side"),
-    Column("shared", "i1", 0, "0/1", "between members of one alliance who really use it: they give without return"),
-    Column("explore", "i1", 0, "0/1", "exploratory project (basic and applied capabilities) or exploitation"),
-)
+TIE_COLUMNS = columns("ties")
 TieView = view_type("TieView", TIE_COLUMNS, __name__)
 
 
@@ -60,3 +38,46 @@ class Ties(Table):
 
     def __init__(self, capacity: int):
         super().__init__(TIE_COLUMNS, TieView, capacity)
+
+
+@kernel
+def invention_ids(maker_id, quarter, ordinal, out):
+    """Identities of results (owner, quarter, ordinal), filled in ``out``."""
+    for i in range(out.shape[0]):
+        out[i] = combine(combine(maker_id[i], quarter), ordinal[i])
+
+
+@kernel
+def _under_way(alive, stage, out):
+    n = 0
+    for i in range(alive.shape[0]):
+        # written always and counted when it belongs: no branch that cannot be foreseen
+        out[n] = i
+        n += (alive[i] != 0) & (stage[i] < MARKET)
+    return n
+
+
+@kernel
+def _in_stages(inventions, first, last, developed, rows, out):
+    n = 0
+    for i in rows:
+        out[n] = i
+        n += ((first <= inventions.stage[i]) & (inventions.stage[i] <= last)
+              & ((developed < 0) | ((inventions.developer[i] >= 0) == (developed == 1))))
+    return n
+
+
+def under_way(inventions) -> np.ndarray:
+    """Rows of the results in force that are before the market, in order."""
+    rows = np.empty(inventions.capacity + 1, np.int64)
+    return rows[: _under_way(inventions.alive, inventions.stage, rows)]
+
+
+def in_stages(inventions, first: int, last: int, developed: int = -1, projects: np.ndarray | None = None) -> np.ndarray:
+    """Rows in the stages from ``first`` to ``last``, in order: with (1), without (0) or with and without (-1) a developer.
+
+    ``projects`` are the rows of ``under_way``, when they are known.
+    """
+    projects = under_way(inventions) if projects is None else projects
+    rows = np.empty(projects.size + 1, np.int64)
+    return rows[: _in_stages(inventions.part(Projects), first, last, developed, projects, rows)]

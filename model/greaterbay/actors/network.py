@@ -9,7 +9,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from greaterbay.kernels import inlined, lean
+from greaterbay.kernels import inlined, kernel
 
 PER_FIELD = 4  # capabilities of a field, from basic to process
 
@@ -48,7 +48,7 @@ def profile_of(levels, relatedness, out):
             out[f] *= norm
 
 
-@lean
+@kernel
 def _own_levels(capability, field, rows, out):
     for k in range(rows.shape[0]):
         r, c = rows[k], 4 * field[rows[k]]
@@ -62,7 +62,7 @@ def own_levels(firms, rows: np.ndarray) -> np.ndarray:
     return out
 
 
-@lean
+@kernel
 def _profiles(capability, rows, relatedness, out):
     for k in range(rows.shape[0]):
         profile_of(capability[rows[k]], relatedness, out[k])
@@ -84,7 +84,7 @@ def cognitive_distance(profile, a, b):
     return min(1.0, max(0.0, 1.0 - dot))
 
 
-@lean
+@kernel
 def _fill_nodes(institutes, firms, relatedness, nodes):
     count = institutes.city.shape[0]
     for i in range(count):
@@ -118,7 +118,7 @@ def _fill_nodes(institutes, firms, relatedness, nodes):
         profile_of(firms.capability[r], relatedness, nodes.profile[n])
 
 
-@lean
+@kernel
 def _adjacency(rows, a, b, place, offset, neighbour, tie):
     for t in rows:
         offset[a[t] + 1] += 1
@@ -150,13 +150,13 @@ def nodes_of(institutes, firms, relatedness: np.ndarray) -> NodeView:
 
 def adjacency_of(ties, nodes: int) -> Adjacency:
     """Neighbours of every node in compressed rows: ``neighbour[offset[n]:offset[n + 1]]``."""
-    rows = np.flatnonzero(ties.alive.view(bool))
+    rows = ties.alive_rows()
     offset, neighbour, tie = np.zeros(nodes + 1, np.int64), np.empty(2 * rows.size, np.int64), np.empty(2 * rows.size, np.int64)
     _adjacency(rows, ties.a, ties.b, np.empty(nodes, np.int64), offset, neighbour, tie)
     return Adjacency(offset, neighbour, tie)
 
 
-@lean
+@kernel
 def _degrees(rows, ties, institutes, firm_weight, degree):
     for t in rows:
         for node in (ties.a[t], ties.b[t]):
@@ -166,6 +166,49 @@ def _degrees(rows, ties, institutes, firm_weight, degree):
 def update_degrees(ties, institutes, firms) -> None:
     """Number of ties of one real actor: weighted ties over the weight of the row."""
     degree = np.zeros(institutes.capacity + firms.capacity)
-    _degrees(np.flatnonzero(ties.alive.view(bool)), ties.part(TieEnds), institutes.capacity, firms.weight, degree)
+    _degrees(ties.alive_rows(), ties.part(TieEnds), institutes.capacity, firms.weight, degree)
     institutes.degree[:] = degree[: institutes.capacity]
     firms.degree[:] = degree[institutes.capacity:]
+
+
+def node_city(bay) -> np.ndarray:
+    """City of every node (N,)."""
+    return np.concatenate((bay.institutes.city, bay.firms.city))
+
+
+def city_of_node(bay, nodes: np.ndarray) -> np.ndarray:
+    """City of institutes and firms given as nodes."""
+    return node_city(bay).astype(np.int64)[nodes]
+
+
+def kind_of_node(bay, nodes: np.ndarray) -> np.ndarray:
+    """Kind of actor: start-up, small, leader, institute (3)."""
+    both = np.concatenate((np.full(bay.institutes.capacity, 3), bay.firms.kind)).astype(np.int64)
+    return both[nodes]
+
+
+def alive_node(bay) -> np.ndarray:
+    """Is a node in use (N,)?"""
+    return np.concatenate((bay.institutes.alive, bay.firms.alive))
+
+
+def see_network(bay) -> None:
+    """What actors see of each other from here on: nodes (profiles, sizes, degrees) and who is tied to whom."""
+    network = bay.network
+    network.nodes = nodes_of(bay.institutes, bay.firms, bay.region.relatedness_field)
+    network.adjacency = adjacency_of(bay.ties, network.nodes.alive.size)
+
+
+def see_ties(bay) -> None:
+    """Ties have changed: neighbours and degrees anew, the rest as it was seen."""
+    count, network = bay.institutes.capacity, bay.network
+    network.adjacency = adjacency_of(bay.ties, count + bay.firms.capacity)
+    seen = network.nodes.degree.size - count  # the table of firms may have grown since
+    network.nodes.degree[:count], network.nodes.degree[count:] = bay.institutes.degree, bay.firms.degree[:seen]
+
+
+def end_ties(bay, ended: np.ndarray) -> None:
+    """End all ties of the marked nodes (N,)."""
+    ties = bay.ties
+    gone = ties.alive_rows()
+    ties.clear(gone[ended[ties.a[gone]] | ended[ties.b[gone]]])

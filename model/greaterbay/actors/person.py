@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
+
 import numpy as np
 
-from greaterbay.actors.columns import Column, Table, view_type
+from greaterbay.actors.columns import Table, columns, view_type
+from greaterbay.kernels import kernel
+from greaterbay.streams import normal_quantile
 
-COLUMNS = (
-    Column("id", "u8", 0, "-", "identity: (city, ordinal) at the start, (institute or origin, quarter, ordinal) later"),
-    Column("alive", "i1", 0, "0/1", "in use"),
-    Column("city", "i1", -1, "city", "city of work and home"),
-    Column("field", "i1", -1, "field", "field of the qualification"),
-    Column("home", "i1", -1, "jurisdiction", "jurisdiction in which the qualification was earned"),
-    Column("weight", "f8", 0, "persons", "number of real persons the row stands for; a mover takes it along"),
-    Column("skill", "f4", 1, "relative", "efficiency units, mean about one"),
-    Column("age", "f4", 30, "years", "age"),
-    Column("employer", "i8", -1, "node", "employer (institute or firm node), -1 when out of work"),
-    Column("former", "i8", -1, "node", "employer before"),
-    Column("idle", "i2", 0, "quarters", "quarters out of work"),
-)
+COLUMNS = columns("people")
 PersonView = view_type("PersonView", COLUMNS, __name__)
+Skilled = namedtuple("Skilled", ["alive", "city", "employer", "weight", "skill"])
+Dismissed = namedtuple("Dismissed", ["alive", "id", "employer", "former", "idle"])
 
 
 class People(Table):
@@ -33,3 +27,39 @@ def skill_of(ids: np.ndarray, bay) -> np.ndarray:
     """Efficiency units of people, lognormal with mean one, by identity."""
     sd = bay.parameters.mobility.skill_sd
     return np.exp(sd * bay.streams.normals("initial", 0, ids, 5) - 0.5 * sd * sd)
+
+
+@kernel
+def _add_skills(people, skills):
+    for i in range(people.alive.shape[0]):
+        if people.alive[i] and people.employer[i] >= 0:
+            skills[people.city[i]] += people.weight[i] * people.skill[i]
+
+
+def add_skills(people: People, skills: np.ndarray) -> None:
+    """Efficiency units of people at work, added by city (C,)."""
+    _add_skills(people.part(Skilled), skills)
+
+
+@kernel
+def _dismiss(people, gone):
+    for i in range(people.alive.shape[0]):
+        e = people.employer[i]
+        if people.alive[i] and e >= 0 and gone[e]:
+            people.employer[i] = people.former[i] = -1
+            people.idle[i] = 0
+
+
+def dismiss(people: People, gone: np.ndarray) -> None:
+    """Everybody who works for a node that is ``gone`` (N,) is out of work; nobody remembers it as the employer before."""
+    _dismiss(people.part(Dismissed), gone)
+
+
+def named_rows(bay) -> np.ndarray:
+    """People at work who are named talents (rows)."""
+    people, p = bay.people, bay.parameters.mobility
+    sd = p.skill_sd
+    threshold = np.exp(sd * normal_quantile(1.0 - min(p.named_top, 1.0 - 1e-9)) - 0.5 * sd * sd)
+    rows = np.flatnonzero((people.alive == 1) & (people.employer >= 0) & (people.skill >= threshold))
+    share = bay.values.named_talents[people.city[rows]] / p.named_top
+    return rows[bay.streams.uniforms("named", 0, people.id[rows]) < share]

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from greaterbay.kernels import inlined, lean
+from greaterbay.kernels import inlined, kernel
 from greaterbay.streams import combine, uniform
 
 TRIES = 8
@@ -44,7 +44,7 @@ def draw_place(slot, start, size, cell, key, identity, number):
     return lone
 
 
-@lean
+@kernel
 def _insert(slot, start, size, cell, row, identity):
     n = size[cell]
     position = np.int64(combine(identity, 977) % np.uint64(n))
@@ -55,13 +55,13 @@ def _insert(slot, start, size, cell, row, identity):
         position = (position + 1) % n
 
 
-@lean
+@kernel
 def _fill(slot, start, size, cells, rows, identities):
     for i in range(rows.shape[0]):
         _insert(slot, start, size, cells[i], rows[i], identities[i])
 
 
-@lean
+@kernel
 def _fill_until(slot, start, size, used, full, cells, rows, identities, begin):
     """As ``_fill`` from ``begin`` on, until a cell is more than ``full``; return the first that was not placed."""
     for i in range(begin, rows.shape[0]):
@@ -72,7 +72,7 @@ def _fill_until(slot, start, size, used, full, cells, rows, identities, begin):
     return rows.shape[0]
 
 
-@lean
+@kernel
 def _remove(slot, start, size, cell, row):
     for position in range(start[cell], start[cell] + size[cell]):
         if slot[position] >= 0 and slot[position] % ROW == row:
@@ -80,7 +80,7 @@ def _remove(slot, start, size, cell, row):
             return
 
 
-@lean
+@kernel
 def _remove_all(slot, start, size, used, cells, rows):
     for k in range(rows.shape[0]):
         used[cells[k]] -= 1
@@ -98,14 +98,14 @@ class Places:
         self.cells = cells
         self.used = np.zeros(cells, np.int64)
 
-    def build(self, cells: np.ndarray, rows: np.ndarray, identities: np.ndarray, passed: np.ndarray | None = None) -> None:
+    def build(self, cells: np.ndarray, rows: np.ndarray, identities: np.ndarray, passed_over: np.ndarray | None = None) -> None:
         """Make the tables anew for these agents; they are placed in ascending order of identity.
 
-        ``passed`` (n,) is the share of draws that pass an agent over.
+        ``passed_over`` (n,) is the share of draws that do not take an agent.
         """
         self.used = np.bincount(cells, minlength=self.cells)
         self.size = np.maximum(self.MINIMUM, np.ceil(self.used * self.ROOM)).astype(np.int64)
-        over = 0 if passed is None else np.rint(np.clip(passed, 0.0, 1.0 - 1.0 / STEPS) * STEPS).astype(np.int64)
+        over = 0 if passed_over is None else np.rint(np.clip(passed_over, 0.0, 1.0 - 1.0 / STEPS) * STEPS).astype(np.int64)
         self._lay_out(cells, rows + ROW * over, identities)
 
     def _lay_out(self, cells, rows, identities) -> None:
@@ -154,3 +154,16 @@ class Places:
         """Take the arrays of ``state``."""
         for name, array in state.items():
             setattr(self, name, array.copy())
+
+
+@kernel
+def _drawn_rows(slot, start, size, cells, ids, key, parent):
+    for i in range(cells.shape[0]):
+        parent[i] = draw_place(slot, start, size, cells[i], key, ids[i], 60)
+
+
+def draw_firms(bay, cells: np.ndarray, ids: np.ndarray, key) -> np.ndarray:
+    """A firm (row) of each cell (city * F + field), by place; -1 where there is none."""
+    out = np.empty(ids.size, np.int64)
+    _drawn_rows(bay.places.slot, bay.places.start, bay.places.size, cells, ids, key, out)
+    return out

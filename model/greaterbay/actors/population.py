@@ -13,7 +13,7 @@ import numpy as np
 from greaterbay.actors.firm import LEADER, SMALL, STARTUP, Firms
 from greaterbay.actors.fund import BANK, GUIDANCE, VENTURE, Funds
 from greaterbay.actors.institute import Institutes
-from greaterbay.actors.invention import ABANDONED, MARKET, PILOT, Inventions
+from greaterbay.actors.invention import ABANDONED, MARKET, PILOT, Inventions, invention_ids
 from greaterbay.actors.network import PER_FIELD
 from greaterbay.actors.person import People, skill_of
 from greaterbay.streams import identity_of
@@ -109,15 +109,15 @@ def make_firms(bay) -> Firms:
     # the table counts what firms perform: part of it is paid by grants that reach research
     f = bay.parameters.finance
     granted = f.grant_share * region.science_budget_city * (1.0 - f.diversion)
-    bay.rd_intensity_city = np.maximum(region.rd_firm_city - granted, 0.3 * region.rd_firm_city) / np.maximum(base, 1e-12)
-    firms.rd_intensity[rows] = bay.rd_intensity_city[city] * relative
+    bay.world.rd_intensity_city = np.maximum(region.rd_firm_city - granted, 0.3 * region.rd_firm_city) / np.maximum(base, 1e-12)
+    firms.rd_intensity[rows] = bay.world.rd_intensity_city[city] * relative
     firms.rd_paid[rows] = firms.rd_intensity[rows] * sales
-    firms.rd_granted[rows] = sales * relative * (region.rd_firm_city / np.maximum(base, 1e-12) - bay.rd_intensity_city)[city]
+    firms.rd_granted[rows] = sales * relative * (region.rd_firm_city / np.maximum(base, 1e-12) - bay.world.rd_intensity_city)[city]
     firms.cash[rows] = f.buffer * firms.rd_paid[rows]
     firms.data_quarters[rows] = age.astype(int)
     firms.capability[rows] = start_levels(bay, ids, np.eye(fields)[field], True)
     firms.imports[rows] = region.import_dependence_field[field]
-    bay.entry_weight = entry_weights(bay, city, field, weight)
+    bay.world.entry_weight = entry_weights(bay, city, field, weight)
     return firms
 
 
@@ -149,9 +149,9 @@ def field_factors(region, city, field, kind, weight, sales) -> np.ndarray:
 
 
 def absorptive_base(bay, ids: np.ndarray) -> np.ndarray:
-    """Absorptive capacity of a firm at mean own research (n,): a trait drawn by identity."""
+    """Absorptive capacity of a firm at mean own research (n,): a trait drawn by identity, in [0, 1]."""
     p = bay.parameters.learning
-    return p.absorptive_mean + p.absorptive_spread * (bay.streams.uniforms("initial", 0, ids, 2) - 0.5)
+    return np.clip(p.absorptive_mean + p.absorptive_spread * (bay.streams.uniforms("initial", 0, ids, 2) - 0.5), 0.0, 1.0)
 
 
 def entry_weights(bay, city, field, weight) -> np.ndarray:
@@ -206,7 +206,7 @@ def make_people(bay) -> People:
     cities, count = len(region.city_ids), institutes.capacity
     numbers = [thinned(region.rd_people_city[c], bay.scale, FEWEST_PEOPLE) for c in range(cities)]
     people = People(int(sum(numbers) * 1.5) + 256)
-    bay.person_weight_city = region.rd_people_city / np.array(numbers)
+    bay.world.person_weight_city = region.rd_people_city / np.array(numbers)
     begin = 0
     for c, n in enumerate(numbers):
         rows = np.arange(begin, begin + n)
@@ -220,7 +220,7 @@ def make_people(bay) -> People:
         seat = np.minimum(np.searchsorted(edges, (np.arange(n) + 0.5) / n, side="right"), node.size - 1)
         ids = np.array([identity_of("person", region.city_ids[c], k) for k in range(n)], np.uint64)
         people.alive[rows], people.id[rows], people.city[rows] = 1, ids, c
-        people.weight[rows] = bay.person_weight_city[c]
+        people.weight[rows] = bay.world.person_weight_city[c]
         people.employer[rows] = node[seat]
         draw = [bay.streams.uniforms("initial", 0, ids, 20 + k) for k in range(4)]
         fields = np.cumsum(region.institute_field_weights[np.minimum(node[seat], count - 1)], axis=1)
@@ -266,10 +266,8 @@ def make_pipeline(bay, means: np.ndarray, city: np.ndarray, field: np.ndarray, i
     number = np.floor(means * span + bay.streams.uniforms("initial", 0, ids, 60)).astype(int)
     owner = np.repeat(np.arange(means.size), number)
     ordinal = np.arange(owner.size) - np.repeat(np.cumsum(number) - number, number)
-    from greaterbay.exchange.learning import _invention_ids
-
     identity = np.empty(owner.size, np.uint64)
-    _invention_ids(ids[owner], 0, ordinal, identity)
+    invention_ids(ids[owner], 0, ordinal, identity)
     age = (ordinal + bay.streams.uniforms("initial", 0, identity, 61)) / number[owner] * span
     total = np.clip(region.conversion_field * p.success_spread, 0.01, 0.9)[field[owner]] ** 0.25
     quarters = np.maximum(1.0, region.duration_years_field[field[owner]])

@@ -26,6 +26,7 @@ from greaterbay.calibration.likelihood import Facts, implausibility
 from greaterbay.calibration.runs import Bench, Progress, Simulator, simulate, write_json
 from greaterbay.calibration.sampling import design, next_wave, posterior
 from greaterbay.calibration.study import MOST_MINUTES, MOST_RUNS, Study
+from greaterbay.digits import cell
 from greaterbay.evidence import posteriors
 from greaterbay.evidence.references import digest as evidence_digest
 
@@ -243,14 +244,9 @@ def write_posterior(study: Study, draws: np.ndarray, found: dict, folder: Path, 
         writer.writerow([draw, *(repr(float(f"{values[draw][name]:.10g}")) for name in names)])
     content = text.getvalue().encode()
     _write(folder / "draws.csv", content)
-    write_json(folder / "diagnostics.json", plain(found))
+    write_json(folder / "diagnostics.json", found)
     if ensemble is not None:
-        rows = [",".join(["wave", *(f.id for f in study.free), *(t.id for t in study.targets)])]
-        rows += [
-            ",".join([str(wave), *(f"{u:.6g}" for u in unit), *(f"{v:.6g}" for v in value)])
-            for wave, unit, value in zip(ensemble.waves, ensemble.units, ensemble.values, strict=True)
-        ]
-        _write(folder / "ensemble.csv", ("\n".join(rows) + "\n").encode())
+        write_ensemble(study, ensemble, folder)
     manifest = {
         "id": study.id,
         "title": study.title,
@@ -269,11 +265,21 @@ def write_posterior(study: Study, draws: np.ndarray, found: dict, folder: Path, 
         "twins": ensemble.pairs if ensemble is not None else [],
         "command": f"greaterbay calibrate {Path(study.path).name}",
     }
-    write_json(folder / "manifest.json", plain(manifest))
+    write_json(folder / "manifest.json", manifest)
     from greaterbay.calibration.report import markdown
 
     _write(folder / "report.md", markdown(study, found, manifest).encode())
     return folder
+
+
+def write_ensemble(study: Study, ensemble: Ensemble, folder: Path) -> None:
+    """The runs of a study; a figure that a run does not have is an empty cell."""
+    rows = [",".join(["wave", *(f.id for f in study.free), *(t.id for t in study.targets)])]
+    rows += [
+        ",".join([str(wave), *(cell(float(one), ".6g") for one in (*unit, *value))])
+        for wave, unit, value in zip(ensemble.waves, ensemble.units, ensemble.values, strict=True)
+    ]
+    _write(folder / "ensemble.csv", ("\n".join(rows) + "\n").encode())
 
 
 def read_ensemble(study: Study, folder: Path) -> Ensemble:
@@ -284,26 +290,13 @@ def read_ensemble(study: Study, folder: Path) -> Ensemble:
     wanted = ["wave", *(f.id for f in study.free), *(t.id for t in study.targets)]
     if rows[0] != wanted:
         raise posteriors.PosteriorError(f"{folder / 'ensemble.csv'}: columns are not those of study {study.id}; calibrate again")
-    table = np.array(rows[1:], float)
+    table = np.array([[one or "nan" for one in row] for row in rows[1:]], float)  # an empty cell: a run without this figure
     ensemble = Ensemble(p, len(study.targets))
     ensemble.add(table[:, 1 : 1 + p], table[:, 1 + p :], 0)
     ensemble.waves = [int(k) for k in table[:, 0]]
     with open(folder / "manifest.json", encoding="utf-8") as file:
         ensemble.pairs = [tuple(pair) for pair in json.load(file)["twins"]]
     return ensemble
-
-
-def plain(value):
-    """Plain values for JSON; numbers that are not finite become null."""
-    if isinstance(value, dict):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(v) for v in value]
-    if isinstance(value, (np.floating, float)):
-        return float(value) if np.isfinite(value) else None
-    if isinstance(value, (np.integer, np.bool_)):
-        return value.item()
-    return value
 
 
 def _write(path: Path, content: bytes) -> None:

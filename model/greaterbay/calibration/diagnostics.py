@@ -16,6 +16,7 @@ import numpy as np
 from greaterbay.calibration import emulator as emulators
 from greaterbay.calibration.likelihood import Facts, probability_holds
 from greaterbay.calibration.sampling import posterior
+from greaterbay.digits import digits
 
 FOLDS = 5
 PRIOR_SD = 1.0 / np.sqrt(12.0)
@@ -211,30 +212,30 @@ def acceptance(study, found: dict) -> list[dict]:
     strong = sum(r["identified"] == "strong" for r in recovery_["parameters"]) / total
     known = sum(r["identified"] != "none" for r in recovery_["parameters"]) / total
     add("synthetic truths", recovery_["truths"], "40 or more", recovery_["truths"] >= 40, recovery_["truths"] >= 20)
-    add("parameters strongly identified", f"{strong:.0%}", "40 % or more", strong >= 0.40, strong >= 0.30)
-    add("parameters identified", f"{known:.0%}", "70 % or more", known >= 0.70, known >= 0.60)
+    add("parameters strongly identified", digits(strong, ".0%"), "40 % or more", strong >= 0.40, strong >= 0.30)
+    add("parameters identified", digits(known, ".0%"), "70 % or more", known >= 0.70, known >= 0.60)
     c50, c90 = recovery_["coverage50"], recovery_["coverage90"]
-    add("coverage of 50 % intervals", f"{c50:.1%}", "40 to 60 %", 0.40 <= c50 <= 0.60, 0.35 <= c50 <= 0.65)
-    add("coverage of 90 % intervals", f"{c90:.1%}", "84 to 95 %", 0.84 <= c90 <= 0.95, 0.80 <= c90 <= 0.98)
+    add("coverage of 50 % intervals", digits(c50, ".1%"), "40 to 60 %", 0.40 <= c50 <= 0.60, 0.35 <= c50 <= 0.65)
+    add("coverage of 90 % intervals", digits(c90, ".1%"), "84 to 95 %", 0.84 <= c90 <= 0.95, 0.80 <= c90 <= 0.98)
     counting = [r for r in fit if r["counts"]]
     bay = sum(r["place"] == "bay" for r in counting)
     add("figures that count", len(counting), "30 or more", len(counting) >= 30, len(counting) >= 24)
     add("of the bay itself", bay, "12 or more", bay >= 12, bay >= 10)
     inside = float(np.mean([r["inside90"] for r in counting])) if counting else 0.0
     outside = sum(not r["inside99"] for r in counting)
-    add("figures inside the 90 % interval", f"{inside:.0%}", "80 % or more", inside >= 0.80, inside >= 0.70)
+    add("figures inside the 90 % interval", digits(inside, ".0%"), "80 % or more", inside >= 0.80, inside >= 0.70)
     add("figures outside the 99 % interval", outside, "at most 1", outside <= 1, outside <= 3)
     scores = [(r["score"], r["score_prior"]) for r in counting if "score" in r]
     after, before = (float(np.mean([s[k] for s in scores])) if scores else 0.0 for k in (0, 1))
-    add("interval score against the prior's", f"{after:.2f} / {before:.2f}", "below the prior's", after < before)
+    add("interval score against the prior's", f"{digits(after, '.2f')} / {digits(before, '.2f')}", "below the prior's", after < before)
     rows_out = found["left_out"]
     share = float(np.mean([r["inside90"] for r in rows_out]))
-    add("left-out figures inside the 90 % interval", f"{share:.0%}", "82 to 97 %", 0.82 <= share <= 0.97, 0.75 <= share)
+    add("left-out figures inside the 90 % interval", digits(share, ".0%"), "82 to 97 %", 0.82 <= share <= 0.97, 0.75 <= share)
     informed = [r for r in rows_out if r["informed"]]
     error, prior = (float(np.mean([r[key] for r in informed])) if informed else 0.0 for key in ("error", "error_prior"))
     add(
         "error of informed left-out figures over the prior's",
-        f"{error / max(prior, 1e-12):.2f}",
+        digits(error / max(prior, 1e-12), ".2f"),
         "0.50 or less",
         error <= 0.5 * prior,
         error <= prior,
@@ -242,7 +243,7 @@ def acceptance(study, found: dict) -> list[dict]:
     confirm = found["confirmation"]
     add(
         "confirmed draws: mean distance of emulator and runs",
-        f"{confirm['worst']:.1f} s.e. ({confirm['worst_target']})",
+        f"{digits(confirm['worst'], '.1f')} s.e. ({confirm['worst_target']})",
         "at most 2 for 95 % of figures",
         confirm["within"] >= 0.95,
         confirm["within"] >= 0.85,
@@ -251,12 +252,12 @@ def acceptance(study, found: dict) -> list[dict]:
         small = found["scale"]["within"]
         add(
             "scale check: differences below half the run noise",
-            f"{small:.0%} of figures",
+            f"{digits(small, '.0%')} of figures",
             "all, or corrected",
             small >= 0.999,
             small >= 0.8,
         )
     budget = found["budget"]
     add("runs", budget["runs"], "at most 2,500", budget["runs"] <= 2500)
-    add("minutes on two cores", f"{budget['minutes']:.0f}", "at most 45", budget["minutes"] <= 45, budget["minutes"] <= 60)
+    add("minutes on two cores", digits(budget["minutes"], ".0f"), "at most 45", budget["minutes"] <= 45, budget["minutes"] <= 60)
     return rows

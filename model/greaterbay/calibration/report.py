@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from greaterbay.calibration.study import off_scale
+from greaterbay.digits import digits
 
 
 def markdown(study, found: dict, manifest: dict) -> str:
@@ -27,19 +26,14 @@ def table(heads, rows) -> str:
     return "\n".join(lines + ["| " + " | ".join(str(cell).replace("|", "/") for cell in row) + " |" for row in rows])
 
 
-def number(value) -> str:
-    """Three significant digits."""
-    return "–" if value is None or not np.isfinite(value) else f"{value:.3g}"
-
-
 def _head(study, found, manifest) -> str:
     budget, waves = found["budget"], ", ".join(f"{count}" for count in found["waves"].values())
-    left = ", ".join(f"{share:.1%}" for share in found["not_implausible"][1:])
+    left = ", ".join(digits(share, ".1%") for share in found["not_implausible"][1:])
     return f"""# Calibration report: {study.title}
 
 Made by `{manifest["command"]}` (study `{study.id}`, numbers version {manifest["numbers"]}, seed {study.seed}): {budget["runs"]} runs of
-the scenario `{study.scenario}` to {study.end} at scale {study.scale:g} ({waves} by wave), {budget["seconds_per_run"]:.2f} s each, about
-{budget["minutes"]:.0f} minutes on two cores ({budget["minutes_runs"]:.0f} for the runs); {budget["failed"]} runs failed{_failures(budget)}. Share of the prior that is not implausible
+the scenario `{study.scenario}` to {study.end} at scale {study.scale:g} ({waves} by wave), {digits(budget["seconds_per_run"], '.2f')} s each, about
+{digits(budget["minutes"], '.0f')} minutes on two cores ({digits(budget["minutes_runs"], '.0f')} for the runs); {budget["failed"]} runs failed{_failures(budget)}. Share of the prior that is not implausible
 before each later wave: {left or "–"}. {manifest["draws"]} draws. Nothing in the lists of targets
 and priors changed after the first wave of this study. {" ".join(study.note.split())}
 What failed stays visible below."""
@@ -65,17 +59,17 @@ def _parameters(study, found) -> str:
             (
                 f"`{r['parameter']}`",
                 r["label"],
-                f"{number(r['low'])} – {number(r['high'])} ({r['scale']})",
-                number(r["median"]),
-                f"{number(r['low50'])} – {number(r['high50'])}",
-                f"{number(r['low90'])} – {number(r['high90'])}",
-                f"{r['sd_ratio']:.2f}",
-                f"{k['sd_ratio']:.2f}",
-                f"{k['rank']:.2f}",
+                f"{digits(r['low'])} – {digits(r['high'])} ({r['scale']})",
+                digits(r["median"]),
+                f"{digits(r['low50'])} – {digits(r['high50'])}",
+                f"{digits(r['low90'])} – {digits(r['high90'])}",
+                digits(r["sd_ratio"], ".2f"),
+                digits(k["sd_ratio"], ".2f"),
+                digits(k["rank"], ".2f"),
                 k["identified"] + (", at an edge" if r["at_edge"] else ""),
             )
         )
-    ridges = [f"`{r['first']}` with `{r['second']}` (correlation {r['correlation']:+.2f})" for r in found["ridges"]]
+    ridges = [f"`{r['first']}` with `{r['second']}` (correlation {digits(r['correlation'], '+.2f')})" for r in found["ridges"]]
     declared = [f"{' / '.join(f'`{p}`' for p in r['parameters'])}: {r['done']}. {r['reason']}" for r in study.ridges]
     return (
         "## Parameters: prior against posterior, identifiability\n\n"
@@ -106,11 +100,11 @@ def _fit(study, found) -> str:
     rows = []
     for r in found["fit"]:
         if r["ordering"]:
-            target, model, z = "holds", f"{r['holds']:.2f}", "–"
+            target, model, z = "holds", digits(r["holds"], ".2f"), "–"
         else:
-            target, z = number(float(off_scale(r["point"], r["scale"]))), f"{r['z']:+.1f}"
+            target, z = digits(float(off_scale(r["point"], r["scale"]))), digits(r["z"], "+.1f")
             low, high = (float(off_scale(r["mean"] + s * 1.645 * r["run_sd"], r["scale"])) for s in (-1, 1))
-            model = f"{number(float(off_scale(r['mean'], r['scale'])))} ({number(low)} – {number(high)})"
+            model = f"{digits(float(off_scale(r['mean'], r['scale'])))} ({digits(low)} – {digits(high)})"
         where = "; ".join(part for part in (r["reference"].replace(" ", ", "), r["section"] and f"section {r['section']}") if part)
         rows.append(
             (
@@ -122,7 +116,7 @@ def _fit(study, found) -> str:
                 model,
                 z,
                 "yes" if r["inside90"] else "**no**",
-                f"{r['met_by_prior']:.0%}" + ("" if r["counts"] else " (does not count)"),
+                digits(r["met_by_prior"], ".0%") + ("" if r["counts"] else " (does not count)"),
             )
         )
     return (
@@ -142,7 +136,7 @@ def _left_out(found) -> str:
                     r["target"],
                     r["group"],
                     "yes" if r["informed"] else "no",
-                    f"holds {r['holds']:.2f} (prior {r['holds_prior']:.2f})",
+                    f"holds {digits(r['holds'], '.2f')} (prior {digits(r['holds_prior'], '.2f')})",
                     "yes" if r["inside90"] else "**no**",
                 )
             )
@@ -152,7 +146,7 @@ def _left_out(found) -> str:
                     r["target"],
                     r["group"],
                     "yes" if r["informed"] else "no",
-                    f"z {r['z']:+.1f}; error {r['error']:.2f} (prior {r['error_prior']:.2f})",
+                    f"z {digits(r['z'], '+.1f')}; error {digits(r['error'], '.2f')} (prior {digits(r['error_prior'], '.2f')})",
                     "yes" if r["inside90"] else "**no**",
                 )
             )
@@ -167,24 +161,24 @@ def _left_out(found) -> str:
 def _checks(study, found) -> str:
     r, c = found["recovery"], found["confirmation"]
     text = (
-        f"## Recovery, confirmation, emulators, scale\n\n{r['truths']} synthetic truths: error {r['error']:.2f} prior sd; 50 % intervals "
+        f"## Recovery, confirmation, emulators, scale\n\n{r['truths']} synthetic truths: error {digits(r['error'], '.2f')} prior sd; 50 % intervals "
         "cover "
-        f"{r['coverage50']:.1%}, 90 % intervals {r['coverage90']:.1%} of truths × parameters.\n\n{c['runs']} posterior draws were run: "
+        f"{digits(r['coverage50'], '.1%')}, 90 % intervals {digits(r['coverage90'], '.1%')} of truths × parameters.\n\n{c['runs']} posterior draws were run: "
         "emulator and "
-        f"runs agree within two standard errors for {c['within']:.0%} of the figures (farthest: {c['worst_target']}, {c['worst']:.1f}); "
-        f"{c['refits']} refits. Chain: acceptance {found['chain']['acceptance']:.2f}, largest shift between its halves "
-        f"{found['chain']['shift_of_halves']:.2f} sd.\n\n"
+        f"runs agree within two standard errors for {digits(c['within'], '.0%')} of the figures (farthest: {c['worst_target']}, {digits(c['worst'], '.1f')}); "
+        f"{c['refits']} refits. Chain: acceptance {digits(found['chain']['acceptance'], '.2f')}, largest shift between its halves "
+        f"{digits(found['chain']['shift_of_halves'], '.2f')} sd.\n\n"
     )
     rows = [
-        (e["target"], e["kind"], number(e["ensemble_sd"]), number(e["left_out_sd"]), number(e["noise_sd"]), f"{e['explained']:.0%}")
+        (e["target"], e["kind"], digits(e["ensemble_sd"]), digits(e["left_out_sd"]), digits(e["noise_sd"]), digits(e["explained"], ".0%"))
         for e in found["emulators"]
     ]
     text += table(("figure", "emulator", "sd of the ensemble", "leave-one-out error", "run noise", "explained"), rows)
     if found.get("scale"):
         s = found["scale"]
-        off = [(f["target"], number(f["difference"]), number(f["error"]), number(f["half_noise"])) for f in s["figures"] if not f["within"]]
+        off = [(f["target"], digits(f["difference"]), digits(f["error"]), digits(f["half_noise"])) for f in s["figures"] if not f["within"]]
         text += (
-            f"\n\nScale: {s['runs']} draws at scale {s['scale']:g} against {study.scale:g}, same seeds: {s['within']:.0%} of the figures "
+            f"\n\nScale: {s['runs']} draws at scale {digits(s['scale'], 'g')} against {study.scale:g}, same seeds: {digits(s['within'], '.0%')} of the figures "
             "differ by "
             "less than half the run noise (two standard errors allowed)."
         )
@@ -201,10 +195,10 @@ def _misfit(study, found) -> str:
         if not r["inside90"]:
             way = "the claim rarely holds" if r["ordering"] else f"the model is {'above' if r['z'] < 0 else 'below'} the target"
             pull = "other figures pull the other way" if r["fitted"] else "it was not fitted"
-            reach = f"{r['met_by_prior']:.0%} of prior draws meet it: {pull}"
+            reach = f"{digits(r['met_by_prior'], '.0%')} of prior draws meet it: {pull}"
             if r["met_by_prior"] < 0.01:
                 reach = "no prior draw reaches it: a mechanism or a match of definitions is missing"
             lines.append(f"- **{r['target']}**: {way} ({reach}). Note of the target: {t.reason}")
         elif not r["counts"]:
-            lines.append(f"- {r['target']}: met by {r['met_by_prior']:.0%} of prior draws, so it tells nothing and does not count.")
+            lines.append(f"- {r['target']}: met by {digits(r['met_by_prior'], '.0%')} of prior draws, so it tells nothing and does not count.")
     return "## What does not fit, what does not count, and why\n\n" + ("\n".join(lines) or "Everything fits.")

@@ -22,6 +22,8 @@ from pathlib import Path
 import numpy as np
 
 import greaterbay
+from greaterbay import checked
+from greaterbay.digits import plain
 from greaterbay.evidence.posteriors import CENTRAL
 from greaterbay.runner.ensemble import Failure, InProcess, LocalProcesses
 from greaterbay.runner.manifest import canonical_json, source_digest
@@ -96,7 +98,7 @@ def perform(run: Run, simulator: Simulator = simulate, source: str = "") -> Fail
             {
                 "parameters": dict(run.parameters),
                 "replicate": run.replicate,
-                "figures": {k: (None if not math.isfinite(v) else float(v)) for k, v in figures.items()},
+                "figures": {k: float(v) for k, v in figures.items()},
                 "seconds": round(time.perf_counter() - begun, 3),
             },
         )
@@ -106,10 +108,10 @@ def perform(run: Run, simulator: Simulator = simulate, source: str = "") -> Fail
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write a file whole or not at all."""
+    """Write a file whole or not at all; numbers that are not finite become null."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with open(temporary, "w", encoding="utf-8") as file:
-        file.write(json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True))
+        file.write(json.dumps(plain(value), ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False))
     os.replace(temporary, path)
 
 
@@ -125,7 +127,7 @@ def read_run(run: Run) -> dict | None:
 
 def executor_for(work: Callable[[Run], Failure | None], jobs: int):
     """What makes runs: this process, or worker processes of one thread each."""
-    return InProcess(work) if jobs == 1 else LocalProcesses(work, jobs)
+    return InProcess(work) if checked.jobs(jobs) == 1 else LocalProcesses(work, jobs)
 
 
 @dataclass
@@ -155,9 +157,10 @@ class Bench:
         most_runs: int = 2_500,
         most_minutes: float = 45.0,
     ) -> None:
-        self.study, self.folder, self.jobs, self.simulator = study, Path(folder), jobs, simulator
+        self.study, self.folder, self.jobs, self.simulator = study, Path(folder), checked.jobs(jobs), simulator
         self.on_progress = on_progress or (lambda _progress: None)
-        self.most_runs, self.most_seconds = most_runs, 60.0 * most_minutes
+        self.most_runs = checked.integer("most_runs", most_runs, 0)
+        self.most_seconds = 60.0 * checked.number("most_minutes", most_minutes, 0)
         self.progress = Progress(planned=study.runs_planned())
         self.begun = time.monotonic()
         self.seconds: list[float] = []
@@ -172,7 +175,7 @@ class Bench:
         """The run at a point of the unit cube."""
         parameters = tuple(sorted(self.study.parameters(unit).items()))
         overrides, folder = tuple(self.study.overrides(scale)), str(self.folder / "runs")
-        return Run(self.study.scenario, overrides, parameters, int(replicate), folder, self.mark)
+        return Run(self.study.scenario, overrides, parameters, checked.replicate(replicate), folder, self.mark)
 
     def figures(self, stage: str, units: np.ndarray, replicates: Sequence[int], scale: float | None = None) -> np.ndarray:
         """Figures of the study's estimators (runs, estimators); a row of a failed run is not a number."""

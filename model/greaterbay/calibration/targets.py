@@ -149,8 +149,8 @@ def _conversion(bay, observer, arrays, region) -> dict[str, float]:
 
 def _probe_share(bay, arrays, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Share of possible firms that use a probe, in the bay and in the launching city, by quarter since launch."""
-    slot = bay.technology_names.index(name)
-    probe = next(p for p in bay.probes if p.name == name)
+    slot = bay.technologies.names.index(name)
+    probe = next(p for p in bay.technologies.probes if p.name == name)
     first = probe.launch - bay.start
     cities = len(bay.region.city_ids)
     users, possible = (arrays[key][first:, :cities, slot].astype(float) for key in ("adopters_technology", "potential_technology"))
@@ -170,7 +170,7 @@ def _adoption(bay, observer, arrays, region) -> dict[str, float]:
     digital, _ = _probe_share(bay, arrays, "study_digital")
     vehicles, home = _probe_share(bay, arrays, "study_vehicles")
     one, seven = QUARTERS_PER_YEAR - 1, 7 * QUARTERS_PER_YEAR - 1
-    gain = np.average(bay.adoption_gain_city, weights=bay.firms_start)
+    gain = np.average(bay.economy.adoption_gain_city, weights=bay.reference.firms_start)
     return {
         "adoption_growth": _log(max(digital[seven], 1e-3) / max(digital[one], 1e-3)),
         "adoption_four_years": logit(devices[4 * QUARTERS_PER_YEAR - 1]),

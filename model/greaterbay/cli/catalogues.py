@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from greaterbay.cli.options import WrongValue, console, json_option, lang_option, print_json, quiet_option
+from greaterbay.digits import digits
 from greaterbay.scenario.problems import did_you_mean
 
 # Headings of the cards, where a single entry is shown; what is not listed here goes by its own name.
@@ -367,13 +368,19 @@ def _measured(lever: Any, chinese: bool) -> str:
     row = measured.effects().get(lever.id)
     if row is None:
         return "尚未测量" if chinese else "not measured yet"
-    value, smallest = f"{float(row['value']):g}", f"{float(row['smallest_seen']):.3g}"
-    effect = f"{float(row['effect']):+.3g} [{float(row['low']):+.3g}, {float(row['high']):+.3g}]"
+    value, smallest = f"{float(row['value']):g}", digits(_number(row["smallest_seen"]))
+    effect, low, high = (digits(_number(row[key]), "+.3g") for key in ("effect", "low", "high"))
+    effect = f"{effect} [{low}, {high}]"
     status = row["status"]
     if chinese:
         status = {"effect": "有效应", "against expectation": "与预期相反", "below detection": "低于检测限"}.get(status, status)
         return f"{status}:取值{value}时,{row['replicates']}次配对模拟的效应为{effect};可检出的最小效应为{smallest}"
     return f"{status}: {effect} at {value} in {row['replicates']} paired runs; the smallest effect that would be seen is {smallest}"
+
+
+def _number(text: str) -> float | None:
+    """The number of a cell; None for an empty one."""
+    return float(text) if text else None
 
 
 def _output_card(output: Any, lang: str) -> dict[str, str]:

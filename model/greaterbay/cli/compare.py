@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from greaterbay.cli.options import RunFailed, WrongValue, json_option, lang_option, print_json, quiet_option, set_option
+from greaterbay.cli.options import RunFailed, WrongValue, json_option, lang_option, print_json, quiet_option, set_option, warn_before_run
 
 EPILOG = "Example: greaterbay compare joint_fund one_programme --against baseline --replicates 32 --jobs 2 --synergy"
 
@@ -106,6 +106,8 @@ def compare(
         if len(loaded.get(against, [against])) > 1:
             raise RunsError(f"--against {against}: a sweep stands for {len(loaded[against])} scenarios; give one of them")
         entries = [one for name in names for one in loaded.get(name, [Path(name)])]
+        if not quiet and not as_json:
+            warn_before_run([one for ones in loaded.values() for one in ones], lang)
         numbers = range(max((one.run.replicates for ones in loaded.values() for one in ones), default=0))
         found = _answer(entries, question, out, jobs, numbers, quiet or as_json)
     except (RunsError, RunError, StoreError) as error:

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from greaterbay import outputs as declared
 from greaterbay.comparison import spread, synergy, values
-from greaterbay.comparison.study import ALONE, HIGHER, LOWER, SAME, UNCLEAR, Effect, Study, label_of
+from greaterbay.comparison.paired import ALONE, HIGHER, LOWER, SAME, UNCLEAR, Effect
+from greaterbay.comparison.study import Study, label_of
+from greaterbay.digits import UNKNOWN, digits, known
 from greaterbay.plots import units
 from greaterbay.plots.words import FLOWS
 
@@ -75,8 +77,8 @@ WORDS = {
     ),
     "ranks": ("Order of policies in {year}: {outcome}", "{year} 年政策排序:{outcome}"),
     "ranks_caption": (
-        "The whole order is as shown in {stable:.0%} of samples; mean rank correlation (Kendall) {agreement:.2f}.",
-        "样本中有 {stable:.0%} 的完整排序与此一致;平均秩相关(Kendall){agreement:.2f}。",
+        "The whole order is as shown in {stable} of samples; mean rank correlation (Kendall) {agreement}.",
+        "样本中有 {stable} 的完整排序与此一致;平均秩相关(Kendall){agreement}。",
     ),
     "prices": ("Public money up to {year}, and what it bought: {outcome}", "截至 {year} 年的公共资金及其效果:{outcome}"),
     "prices_caption": (
@@ -238,7 +240,7 @@ def _main(screen: _Screen, year: int) -> None:
             one = study.effect(policy, outcome, year)
             if one is None:
                 continue
-            share = "–" if one.share_parameters is None else f"{one.share_parameters:.0%} [{one.share_low:.0%}, {one.share_high:.0%}]"
+            share = _with_bounds(one.share_parameters, one.share_low, one.share_high, ".0%")
             cells = {
                 "outcome": label_of(outcome, screen.lang),
                 "mean": change(one, one.mean),
@@ -295,9 +297,9 @@ def factor_of(one: Effect) -> tuple[float, str]:
 def change(one: Effect, value: float | None) -> str:
     """A mean effect as a signed change, with its Monte Carlo error."""
     factor, unit = factor_of(one)
-    if value is None:
-        return "–"
-    error = f" ± {one.error * factor:.2g}" if one.error is not None else ""
+    if not known(value):
+        return UNKNOWN
+    error = f" ± {one.error * factor:.2g}" if known(one.error) else ""
     return f"{signed(value * factor)}{error}{' ' + unit if unit else ''}"
 
 
@@ -309,30 +311,38 @@ def _short_change(one: Effect) -> str:
 def span(one: Effect, low: float | None, high: float | None) -> str:
     """An interval in the unit of ``change``."""
     factor, _ = factor_of(one)
-    return "–" if low is None or high is None else f"[{signed(low * factor)}, {signed(high * factor)}]"
+    return f"[{signed(low * factor)}, {signed(high * factor)}]" if known(low) and known(high) else UNKNOWN
 
 
 def short(value: float | None) -> str:
     """Two or three digits without an exponent."""
-    return "–" if value is None else f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
+    return digits(value, ",.0f" if known(value) and value >= 10 else ".2g")
 
 
 def signed(value: float) -> str:
     """A signed number of two or three digits; zero bears no sign."""
     if value == 0.0:
         return "0"
-    return f"{value:+,.0f}" if abs(value) >= 100 else f"{value:+.2g}"
+    return digits(value, "+,.0f" if known(value) and abs(value) >= 100 else "+.2g")
+
+
+def _with_bounds(value: float | None, low: float | None, high: float | None, form: str) -> str:
+    """A number with its interval, where there is one."""
+    bounds = f" [{digits(low, form)}, {digits(high, form)}]" if known(low) or known(high) else ""
+    return digits(value, form) + bounds if known(value) else UNKNOWN
 
 
 def _part(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
+    return digits(value, ".2f")
 
 
 def _p(value: float | None) -> str:
-    return "–" if value is None else ("<0.001" if value < 0.001 else f"{value:.3f}")
+    return "<0.001" if known(value) and value < 0.001 else digits(value, ".3f")
 
 
-def _amount(value: float, outcome: str, lang: str) -> str:
+def _amount(value: float | None, outcome: str, lang: str) -> str:
+    if not known(value):
+        return UNKNOWN
     output = declared.get(outcome)
     scale = units.scale(output, abs(value), lang)
     number = value * scale.factor
@@ -340,14 +350,14 @@ def _amount(value: float, outcome: str, lang: str) -> str:
 
 
 def _money(value: float | None, lang: str) -> str:
-    return "–" if value is None else _amount(value, "public_cost", lang)
+    return _amount(value, "public_cost", lang)
 
 
 def _ranks(screen: _Screen, outcome: str, year: int) -> None:
     places = [one for one in screen.study.places if (one.outcome, one.horizon) == (outcome, year)]
     rows = [[str(one.rank), screen.title(one.policy), _part(one.best), _amount(one.regret, outcome, screen.lang)] for one in places]
     if rows:
-        caption = screen.word("ranks_caption", stable=places[0].stable, agreement=places[0].agreement)
+        caption = screen.word("ranks_caption", stable=digits(places[0].stable, ".0%"), agreement=digits(places[0].agreement, ".2f"))
         screen.table(
             screen.word("ranks", year=year, outcome=label_of(outcome, screen.lang)),
             ("rank", "policy", "best", "regret"),
@@ -364,7 +374,7 @@ def _prices(screen: _Screen, year: int) -> None:
         unit = declared.get(outcome).unit_zh if screen.lang == "zh" else declared.get(outcome).unit
         rows = []
         for one in found:
-            per = "–" if one.per_unit is None else f"{one.per_unit:.3g} [{one.per_unit_low:.3g}, {one.per_unit_high:.3g}]"
+            per = _with_bounds(one.per_unit, one.per_unit_low, one.per_unit_high, ".3g")
             rows.append(
                 [
                     screen.title(one.policy),
@@ -372,7 +382,7 @@ def _prices(screen: _Screen, year: int) -> None:
                     f"{_money(one.economic, screen.lang)} ({screen.word(one.financing)})",
                     _amount(one.effect, outcome, screen.lang),
                     per,
-                    f"{screen.word('yes' if one.frontier else 'no')} ({one.frontier_chance:.0%})",
+                    f"{screen.word('yes' if one.frontier else 'no')} ({digits(one.frontier_chance, '.0%')})",
                 ]
             )
         caption = screen.word("prices_caption", against=study.against)
@@ -384,7 +394,7 @@ def _prices(screen: _Screen, year: int) -> None:
 
 def _targets(screen: _Screen) -> None:
     rows = [
-        [one.target, str(one.horizon), screen.title(one.policy), f"{one.share:.0%} [{one.low:.0%}, {one.high:.0%}]"]
+        [one.target, str(one.horizon), screen.title(one.policy), _with_bounds(one.share, one.low, one.high, ".0%")]
         for one in screen.study.targets
     ]
     screen.table(screen.word("targets"), ("target", "horizon", "policy", "share"), rows, left=3)
@@ -411,7 +421,7 @@ def _winners(screen: _Screen, year: int) -> None:
                 for kind in (HIGHER, LOWER)
             }
             rest = sum(one.verdict not in (HIGHER, LOWER) for one in cities)
-            rows.append([screen.title(policy), named[HIGHER] or "–", named[LOWER] or "–", str(rest)])
+            rows.append([screen.title(policy), named[HIGHER] or UNKNOWN, named[LOWER] or UNKNOWN, str(rest)])
         screen.table(
             screen.word("winners", year=year, outcome=label_of(outcome, screen.lang)),
             ("policy", "gain", "lose", "unclear"),
@@ -436,11 +446,11 @@ def _spread(screen: _Screen) -> None:
                 one = found.get((technology, measure, group))
                 if one is None:
                     continue
-                reached = "–" if one.reached is None else f"{one.reached} ({one.reached_reference}) / {one.pairs}"
-                bounds = "–" if one.low90 is None else f"{signed(one.mean)} [{signed(one.low90)}, {signed(one.high90)}]"
+                reached = UNKNOWN if one.reached is None else f"{one.reached} ({one.reached_reference}) / {one.pairs}"
+                bounds = UNKNOWN if one.low90 is None else f"{signed(one.mean)} [{signed(one.low90)}, {signed(one.high90)}]"
                 name = screen.word(technology) if technology == spread.TRACKED else screen.name(technology)
                 rows.append(
-                    [name, screen.word(measure), screen.word(group), f"{one.reference:.3g}", bounds, reached, screen.verdict(one.verdict)]
+                    [name, screen.word(measure), screen.word(group), digits(one.reference), bounds, reached, screen.verdict(one.verdict)]
                 )
         screen.table(screen.title(policy), heads, rows, left=3)
 
@@ -452,7 +462,7 @@ def _flows(screen: _Screen) -> None:
         for a, b in cells:
             bounds = f"{signed(item.mean[a, b])} [{signed(item.low[a, b])}, {signed(item.high[a, b])}]"
             places = f"{screen.name(item.places[a])} → {screen.name(item.places[b])}"
-            rows.append([item.policy, FLOWS[item.flow][screen.lang == "zh"], places, f"{item.reference[a, b]:,.1f}", bounds])
+            rows.append([item.policy, FLOWS[item.flow][screen.lang == "zh"], places, digits(item.reference[a, b], ",.1f"), bounds])
     if rows:
         first = screen.study.flows[0]
         title = screen.word("flows", years=f"{first.first}–{first.last}")
@@ -462,11 +472,10 @@ def _flows(screen: _Screen) -> None:
 def _synergy(screen: _Screen) -> None:
     rows: list = []
     for one in screen.study.synergy:
-        bounds = "" if one.low is None else f" [{one.low:.4f}, {one.high:.4f}]"
         if one.low is None and one.group == "macao":
             continue  # one small jurisdiction says nothing without its interval
         group = screen.word(one.group) if one.group in WORDS else screen.name(one.group)
-        rows.append([one.policy, label_of(one.measure, screen.lang), group, f"{one.index:.4f}{bounds}"])
+        rows.append([one.policy, label_of(one.measure, screen.lang), group, _with_bounds(one.index, one.low, one.high, ".4f")])
     screen.table(screen.word("synergy"), ("policy", "outcome", "group", "index"), rows, left=3)
 
 

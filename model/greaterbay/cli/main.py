@@ -33,6 +33,7 @@ COMMANDS = {
     "levers": ("greaterbay.cli.catalogues:levers", "List the policy levers, or describe one."),
     "outputs": ("greaterbay.cli.catalogues:outputs", "List the outputs of a run."),
     "parameters": ("greaterbay.cli.catalogues:parameters", "List the parameters of the model."),
+    "mechanisms": ("greaterbay.cli.mechanisms:mechanisms", "List the mechanisms of the model, or describe one."),
     "figures": ("greaterbay.cli.figures:figures", "List the figures of the sources and what reads them."),
     "calibrate": ("greaterbay.cli.calibrate:calibrate", "Estimate the free parameters from the figures."),
     "sensitivity": ("greaterbay.cli.sensitivity:sensitivity", "Say which parameters drive the effect of a policy."),

@@ -14,6 +14,10 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON f
 lang_option = click.option(
     "--lang", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Language of the labels."
 )
+warning_lang_option = click.option(
+    "--lang", type=click.Choice(["en", "zh"]), default="en", show_default=True,
+    help="Language of warnings about levers that do not act.",
+)
 set_option = click.option(
     "--set",
     "overrides",
@@ -21,6 +25,14 @@ set_option = click.option(
     metavar="KEY=VALUE",
     help="Set one value over the file, as in levers.shared_facilities.value=0.3 (TOML). Repeatable.",
 )
+
+
+def warn_before_run(scenarios, lang: str) -> None:
+    """Say on standard error what runs will leave out: levers that cannot act, ramps cut off, probes and events after the end."""
+    from greaterbay.scenario.notices import before_run
+
+    for line in before_run(scenarios, lang):
+        click.echo(f"{'警告:' if lang == 'zh' else 'warning: '}{line}", err=True)
 
 
 class WrongValue(click.ClickException):
@@ -42,8 +54,10 @@ class RunFailed(click.ClickException):
 
 
 def print_json(value: Any) -> None:
-    """Print ``value`` as indented JSON; a number that is not finite is refused, JSON has no name for it."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False))
+    """Print ``value`` as indented JSON; a number that is not finite is null, JSON has no name for it."""
+    from greaterbay.digits import plain
+
+    click.echo(json.dumps(plain(value), ensure_ascii=False, indent=2, allow_nan=False))
 
 
 def console():

@@ -73,10 +73,14 @@ def plot(
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder with the pictures of these files; the ones to open first are named.",
 )
+@lang_option
 @quiet_option
 @json_option
-def summary(files: tuple[Path, ...], pictures: Path | None, quiet: bool, as_json: bool) -> None:
-    """Say in a few lines what result files hold: each against the first, replicate by replicate."""
+def summary(files: tuple[Path, ...], pictures: Path | None, lang: str, quiet: bool, as_json: bool) -> None:
+    """Say in a few lines what result files hold: each against the first, replicate by replicate.
+
+    What a run left out of its scenario is named: levers that did not act, ramps that were cut off, probes after its end.
+    """
     from greaterbay.plots.summary import summarise
     from greaterbay.runner.results import RunsError, opened
 
@@ -88,4 +92,4 @@ def summary(files: tuple[Path, ...], pictures: Path | None, quiet: bool, as_json
     if as_json:
         print_json(found.as_dict())
     elif not quiet:
-        click.echo(found.text(pictures))
+        click.echo(found.text(pictures, lang))

@@ -8,7 +8,16 @@ from pathlib import Path
 
 import click
 
-from greaterbay.cli.options import RunFailed, WrongValue, json_option, print_json, quiet_option, set_option
+from greaterbay.cli.options import (
+    RunFailed,
+    WrongValue,
+    json_option,
+    print_json,
+    quiet_option,
+    set_option,
+    warn_before_run,
+    warning_lang_option,
+)
 from greaterbay.cli.progress import progress
 
 MOST_JOBS = 1024  # processes of one machine; more is a slip of the pen
@@ -25,6 +34,8 @@ EPILOG = "Example: greaterbay run baseline joint_fund --replicates 4 --out out -
 @click.option("--until", metavar="DATE", help="Last day of the run, a quarter's last, as in 2030-12-31.")
 @click.option("--posterior", metavar="ID", help='Draws of the parameters: an id, a folder, or "none" for central values.')
 @set_option
+@click.option("--mechanism", "forms", multiple=True, metavar="NAME=FORM",
+              help='Another form of a mechanism: "off", or MODULE:NAME of a function of your own. Repeatable.')
 @click.option(
     "--out", type=click.Path(path_type=Path), default="runs", show_default=True, metavar="DIR",
     help="The store: finished replicates are kept and reused here.",
@@ -35,10 +46,11 @@ EPILOG = "Example: greaterbay run baseline joint_fund --replicates 4 --out out -
     help="Who computes: processes of this machine, or a Dask cluster.",
 )
 @click.option("--scheduler", metavar="ADDRESS", help="Scheduler of the cluster, as in tcp://10.0.0.7:8786.")
+@warning_lang_option
 @quiet_option
 @json_option
 def run(
-    scenarios, replicates, only, seed, scale, until, posterior, overrides, out, jobs, executor, scheduler, quiet, as_json
+    scenarios, replicates, only, seed, scale, until, posterior, overrides, forms, out, jobs, executor, scheduler, lang, quiet, as_json
 ) -> None:
     """Run scenarios, each a path or an id of the library, and write one DIR/<id>.nc for each.
 
@@ -52,13 +64,16 @@ def run(
     from greaterbay.runner import ensemble
     from greaterbay.runner.store import StoreError
     from greaterbay.runner.tasks import RunError
+    from greaterbay.scenario import notices
 
     texts = [*ensemble.overrides_of(replicates, seed, scale, until), *overrides]
     if posterior is not None:
         texts.append(f"run.posterior={json.dumps(posterior)}")
-    loaded = _load_all(scenarios, texts)
+    loaded = _with_forms(_load_all(scenarios, texts), forms)
     numbers = None if only is None else [only]
     cluster = {"scheduler": scheduler} if scheduler else {}
+    if not quiet and not as_json:
+        warn_before_run(loaded, lang)
     with progress(hidden=quiet) as watch:
         try:
             runs = ensemble.run_scenarios(loaded, numbers, out, jobs or 1, watch, **cluster)
@@ -68,7 +83,7 @@ def run(
             click.echo(f"What is finished is kept in {out}; the same command continues from there.", err=True)
             raise
     if as_json:
-        print_json([_plain(run) for run in runs])
+        print_json([_plain(run) | notices.stored(scenario) for run, scenario in zip(runs, loaded, strict=True)])
     elif not quiet:
         for run in runs:
             if run.path:
@@ -99,6 +114,28 @@ def _check_executor(executor: str, scheduler: str | None, jobs: int | None) -> N
     host, _, port = place.rpartition(":")
     if kind not in ("tcp", "tls") or not host or not port.isdecimal() or not 0 < int(port) < 65536:
         raise WrongValue(f"--scheduler: {scheduler!r} is not an address; allowed: tcp://HOST:PORT or tls://HOST:PORT")
+
+
+def _with_forms(loaded: list, forms: tuple[str, ...]) -> list:
+    """The scenarios with the forms of mechanisms that options ask for."""
+    if not forms:
+        return loaded
+    import sys
+
+    from greaterbay.mechanisms import MechanismError
+    from greaterbay.runner.ensemble import with_mechanisms
+
+    given = {}
+    for text in forms:
+        name, equals, form = text.partition("=")
+        if not equals or name in given:
+            raise WrongValue(f"--mechanism {text}: " + ("given twice" if equals else "not NAME=FORM, as in adoption=rules:threshold"))
+        given[name] = form
+    sys.path.insert(0, os.getcwd())  # where somebody's own module lies
+    try:
+        return [with_mechanisms(scenario, given) for scenario in loaded]
+    except MechanismError as error:
+        raise WrongValue(f"--mechanism: {error}") from error
 
 
 def _load_all(names: tuple[str, ...], overrides: list[str]) -> list:

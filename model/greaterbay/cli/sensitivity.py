@@ -10,6 +10,7 @@ import click
 
 from greaterbay.cli.options import WrongValue, json_option, lang_option, print_json, quiet_option, set_option
 from greaterbay.cli.progress import counted
+from greaterbay.digits import digits
 
 MOST_SHOWN = 12
 
@@ -80,7 +81,7 @@ def sensitivity(scenario, against, outcomes, which, trajectories, study, scale, 
     elif not quiet:
         for name in names:
             first = results["outcomes"][name]["rows"][:3]
-            listed = ", ".join(f"{row['parameter']} ({row['mu_star']:.3g})" for row in first)
+            listed = ", ".join(f"{row['parameter']} ({digits(row['mu_star'], '.3g')})" for row in first)
             unit = "points × 100" if contrasts.in_points(name) else "percent"
             click.echo(f"{name}: {listed}  [mean effect of the range on the policy's effect, {unit}]")
         if results["not_varied"]:

@@ -17,6 +17,7 @@ from greaterbay.scenario.words import (
     event_words,
     lever_title,
     lever_words,
+    mechanism_words,
     probe_words,
     run_value,
 )
@@ -32,6 +33,7 @@ _HEADINGS = {
         "probes": "probes",
         "events": "events",
         "parameters": "parameters",
+        "mechanisms": "mechanisms",
         "drawn": "parameters drawn: median [5 %, 95 %] of the {n} draws of posterior {id}",
         "same": " in every draw",
         "wins": "{value} (the file wins over the draws: {drawn})",
@@ -44,6 +46,7 @@ _HEADINGS = {
         "probes": "探测技术",
         "events": "事件",
         "parameters": "模型参数",
+        "mechanisms": "机制",
         "drawn": "抽样参数:后验{id}的{n}组参数的中位数 [5 %, 95 %]",
         "same": "(各组相同)",
         "wins": "{value}(以文件取值为准,不用抽样{drawn})",
@@ -56,6 +59,7 @@ _HEADINGS = {
 @click.argument("file", required=False)
 @click.option("--against", metavar="FILE", help="Say in plain words what sets FILE apart from this scenario.")
 @click.option("--timeline", is_flag=True, help="Print the phases of a quarter in their order.")
+@click.option("--state", "of_state", is_flag=True, help="Print what a bay consists of: every member of state, and who writes it.")
 @click.option("--timed", is_flag=True, help="With --timeline: play a small run and print each phase's share of the time.")
 @set_option
 @lang_option
@@ -67,6 +71,7 @@ def show(
     file: str | None,
     against: str | None,
     timeline: bool,
+    of_state: bool,
     timed: bool,
     overrides: tuple[str, ...],
     lang: str,
@@ -78,6 +83,11 @@ def show(
     FILE is a path or the id of a scenario of the library. With --quiet the scenario is told in words. --set
     changes FILE, not the scenario it is held against.
     """
+    if of_state:
+        if file or against or timeline or timed:
+            raise click.UsageError("--state stands alone.", ctx)
+        _show_state(lang, quiet, as_json)
+        return
     if timeline:
         if file or against:
             raise click.UsageError("--timeline takes no scenario.", ctx)
@@ -86,7 +96,7 @@ def show(
     if timed:
         raise click.UsageError("--timed goes with --timeline.", ctx)
     if file is None:
-        raise click.UsageError("Missing argument 'FILE' (or --timeline).", ctx)
+        raise click.UsageError("Missing argument 'FILE' (or --timeline, or --state).", ctx)
     scenario = load_scenario(file, overrides)
     if against is not None:
         _show_difference(scenario, load_scenario(against), lang, quiet, as_json)
@@ -130,6 +140,9 @@ def _show_scenario(scenario: Scenario, lang: str, quiet: bool) -> None:
         screen.table(
             [(name, amount(value), f"parameters.{name}") for name, value in scenario.parameters.items()]
         )
+    if scenario.mechanisms:
+        screen.heading(headings["mechanisms"])
+        screen.table([("", mechanism_words(name, form, lang), f"mechanisms.{name}") for name, form in scenario.forms().items()])
     drawn = scenario.posterior()
     if drawn is not None:
         screen.heading(headings["drawn"].format(n=drawn.count, id=drawn.id))
@@ -162,6 +175,7 @@ def _print_in_words(scenario: Scenario, screen: _Screen, lang: str) -> None:
     sentences += [probe_words(probe, lang) for probe in scenario.probes.values()]
     sentences += [event_words(event, lang) for event in scenario.events]
     sentences += [f"{name} = {amount(value)}" for name, value in scenario.parameters.items()]
+    sentences += [mechanism_words(name, form, lang) for name, form in scenario.forms().items()]
     drawn = scenario.posterior()
     if drawn is not None:
         headings = _HEADINGS[lang]
@@ -236,20 +250,55 @@ def _phase_seconds() -> dict[int, float]:
 
 
 def _show_timeline(lang: str, quiet: bool, as_json: bool, seconds: dict[int, float] | None = None) -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
     from greaterbay.timeline import PHASES
 
     if as_json:
         print_json(
             [
-                {"number": number, "title": title, "title_zh": title_zh, "calls": list(names)}
-                | ({} if seconds is None else {"seconds": seconds[number], "share": seconds[number] / sum(seconds.values())})
-                for number, title, title_zh, names in PHASES
+                {"number": p.number, "title": p.title, "title_zh": p.title_zh,
+                 "calls": [{"name": c.name, "reads": c.reads.split(), "writes": c.writes.split()} for c in p.calls]}
+                | ({} if seconds is None else {"seconds": seconds[p.number], "share": seconds[p.number] / sum(seconds.values())})
+                for p in PHASES
             ]
         )
         return
-    for number, title, title_zh, names in PHASES:
-        share = "" if seconds is None else f"{seconds[number] / sum(seconds.values()):>5.0%}  "
-        click.echo(f"{number:>2}. {share}{title_zh if lang == 'zh' else title}")
-        if not quiet:
-            for name in names:
-                click.echo(f"      {name}")
+    screen, (reads, writes) = console(), ("读取", "写入") if lang == "zh" else ("reads", "writes")
+    for phase in PHASES:
+        share = "" if seconds is None else f"{seconds[phase.number] / sum(seconds.values()):>5.0%}  "
+        screen.print(Text(f"{phase.number:>2}. {share}{phase.title_zh if lang == 'zh' else phase.title}", style="bold"))
+        for call in () if quiet else phase.calls:
+            screen.print(Text(f"      {call.name}"))
+            for word, names in ((reads, call.reads), (writes, call.writes)):
+                screen.print(Padding(Text(f"{word} {', '.join(names.split())}", style="dim"), (0, 0, 0, 8)))
+
+
+_STATE_HEADS = {"en": ("member", "meaning", "unit", "stored as", "written in phase"), "zh": ("成员", "含义", "单位", "存储", "写入阶段")}
+
+
+def _show_state(lang: str, quiet: bool, as_json: bool) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from greaterbay import state, timeline
+
+    writers = timeline.writers()
+    if as_json:
+        print_json([asdict(m) | {"written_in": writers[m.id]} for group in state.table().values() for m in group.values()])
+        return
+    screen = console()
+    for group, titles in state.TITLES.items():
+        title = titles[1] if lang == "zh" else titles[0]
+        if quiet:
+            click.echo(f"{group}: {', '.join(state.table()[group])}")
+            continue
+        table = Table(title=f"bay.{group}: {title}", title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
+        for k, head in enumerate(_STATE_HEADS[lang]):
+            table.add_column(head, overflow="fold", no_wrap=k == 0, header_style="dim")
+        for m in state.table()[group].values():
+            stored = f"{m.stored} ({m.shape})" if m.shape else m.stored
+            table.add_row(*map(Text, (m.name, m.meaning_zh if lang == "zh" else m.meaning, m.unit, stored,
+                                      ", ".join(map(str, writers[m.id])) or "–")))
+        screen.print(table)

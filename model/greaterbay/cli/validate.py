@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 
 from greaterbay.cli.options import WRONG_VALUE, RunFailed, console, json_option, lang_option, print_json, quiet_option
+from greaterbay.digits import digits
 
-SUITES = ("literature", "gravity", "regularities", "claims", "invariants")
+SUITES = ("literature", "gravity", "regularities", "claims", "invariants", "null")
 
 
 @click.command(epilog="Example: greaterbay validate --suite literature --seeds 8 --jobs 2")
@@ -49,7 +50,7 @@ def validate(suites: tuple[str, ...], seeds: int, jobs: int, out: Path | None, s
     elif quiet:
         for answer in outcome.answers:
             if answer.status == FAIL:
-                click.echo(f"{answer.check.id}: {report.shown(answer.measured.value)}, accepted {accepted_text(answer.check)}")
+                click.echo(f"{answer.check.id}: {digits(answer.measured.value)}, accepted {accepted_text(answer.check)}")
     else:
         _print(outcome.answers, lang)
     for one in outcome.failed:

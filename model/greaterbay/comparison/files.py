@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from greaterbay.comparison.study import Study
+from greaterbay.digits import cell, plain
 
 TABLES = ("effects", "places", "prices", "targets", "spread", "synergy", "budget")
 
@@ -29,7 +30,7 @@ def as_dict(study: Study) -> dict:
         "equal": list(study.equal),
         "notes": [english for english, _ in study.notes],
     }
-    return head | {name: [asdict(row) for row in getattr(study, name)] for name in TABLES}
+    return plain(head | {name: [asdict(row) for row in getattr(study, name)] for name in TABLES})
 
 
 def flow_rows(study: Study) -> list[dict]:
@@ -75,7 +76,8 @@ def write(study: Study, folder: Path) -> list[Path]:
 
 
 def _csv(table: Iterable[dict], mixed: tuple[str, ...]) -> str:
-    table = [{key: "|".join(map(str, value)) if isinstance(value, (tuple, list)) else value for key, value in row.items()} for row in table]
+    table = [{key: "|".join(map(str, value)) if isinstance(value, (tuple, list)) else cell(value) for key, value in row.items()}
+             for row in table]
     if mixed:
         table = [row | {"mixed": "; ".join(mixed)} for row in table]
     text = io.StringIO()

@@ -22,14 +22,22 @@ from pathlib import Path
 
 import numpy as np
 
-from greaterbay import clock, outputs
+from greaterbay import checked, clock, outputs
+from greaterbay.digits import cell, known
 from greaterbay.evidence.posteriors import CENTRAL
 from greaterbay.policy import catalogue
 
 START, END, SCALE, REPLICATES = date(2021, 1, 1), date(2028, 12, 31), 0.05, 16
 EFFECT, AGAINST, BELOW = "effect", "against expectation", "below detection"
 COLUMNS = ("lever", "type", "value", "outcome", "expected", "replicates", "baseline", "effect", "low", "high", "relative", "p", "p_holm",
-           "status", "smallest_seen", "variance_ratio", "public_cost", "short")
+           "status", "smallest_seen", "variance_ratio", "public_cost", "short", "note")
+# why a cell of a line is empty, by what is missing
+NOTES = {
+    "baseline": "the outcome is defined in no pair",
+    "relative": "no relative effect: the outcome is zero without the lever",
+    "low": "no interval: one pair",
+    "variance_ratio": "no variance ratio: fewer than four pairs, or differences that are all equal",
+}
 
 
 def scenario_of(baseline, lever=None, start: date = START):
@@ -72,6 +80,8 @@ def measure(levers: Sequence[str] = (), replicates: int = REPLICATES, scale: flo
     """Measure levers (all of the catalogue where none is named); rows of the table in the catalogue's order."""
     from greaterbay.scenario.load import load_scenario
 
+    replicates, jobs = checked.integer("replicates", replicates, 1), checked.jobs(jobs)
+    checked.scale(scale)
     chosen = [catalogue.levers()[name] for name in levers] or list(catalogue.levers().values())
     order = list(catalogue.levers())
     baseline = load_scenario("baseline", overrides=[f"run.scale={scale}", f"run.end={until}", CENTRAL])
@@ -120,17 +130,17 @@ def _row(lever, base: np.ndarray, runs: np.ndarray) -> dict:
     from greaterbay.comparison import effects
 
     with_lever, cost, short = runs.T
-    known = np.isfinite(base) & np.isfinite(with_lever)
-    difference = (with_lever - base)[known]
+    both = np.isfinite(base) & np.isfinite(with_lever)
+    difference = (with_lever - base)[both]
     interval = effects.mean_interval(difference, effects.OUTER) or effects.Interval(math.nan, math.nan)
-    ratio = effects.variance_ratio(with_lever[known], base[known])
+    ratio = effects.variance_ratio(with_lever[both], base[both])
     error = effects.mean_error(difference)
     seen = (effects.reach(difference.size, 0.95) + effects.reach(difference.size, 0.60)) * error if difference.size > 1 else math.nan
-    middle = float(base[known].mean()) if known.any() else math.nan
+    middle, change = (float(values.mean()) if both.any() else math.nan for values in (base[both], difference))
     return {
         "lever": lever.id, "type": lever.type, "value": lever.strong_value, "outcome": lever.primary_outcome,
-        "expected": lever.expected_sign, "replicates": int(known.sum()), "baseline": middle, "effect": float(difference.mean()),
-        "low": interval.low, "high": interval.high, "relative": float(difference.mean()) / middle if middle else math.nan,
+        "expected": lever.expected_sign, "replicates": int(both.sum()), "baseline": middle, "effect": change,
+        "low": interval.low, "high": interval.high, "relative": change / middle if middle else math.nan,
         "p": effects.p_value(difference), "smallest_seen": seen, "variance_ratio": ratio[0] if ratio else math.inf,
         "public_cost": float(cost.mean()), "short": float(short.mean()),
     }
@@ -148,6 +158,11 @@ def _judged(rows: list[dict]) -> list[dict]:
     return rows
 
 
+def note(row: dict) -> str:
+    """Why a line has empty cells; empty for a whole one."""
+    return "; ".join([words for key, words in NOTES.items() if not known(row[key])][: 1 if not known(row["baseline"]) else None])
+
+
 def text(rows: list[dict], replicates: int, scale: float, until: date) -> str:
     """The table as CSV, headed by how it was made."""
     from greaterbay.runner.manifest import source_digest
@@ -158,7 +173,7 @@ def text(rows: list[dict], replicates: int, scale: float, until: date) -> str:
     table = csv.DictWriter(lines, COLUMNS, lineterminator="\n")
     table.writeheader()
     for row in rows:
-        table.writerow({key: f"{row[key]:.6g}" if isinstance(row[key], float) else row[key] for key in COLUMNS})
+        table.writerow({key: cell(value, ".6g") for key, value in (row | {"note": note(row)}).items() if key in COLUMNS})
     return lines.getvalue()
 
 

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from greaterbay import checked
 from greaterbay.comparison import effects, values
+from greaterbay.digits import digits
 from greaterbay.runner.results import RunsError
 
 FIRST, GROWTH = 32, 1.5
@@ -23,6 +25,9 @@ class Precision:
 
     outcome: str
     width: float
+
+    def __post_init__(self) -> None:
+        checked.number(f"the width of {self.outcome}", self.width, 0, above=True)
 
     @classmethod
     def read(cls, text: str) -> Precision:
@@ -64,9 +69,10 @@ def run_until(most: int, widths: Callable[[int], dict[str, tuple[float, float]]]
         if not wide:
             say(f"{count} pairs: every contrast is precise enough")
             break
-        worst = max(wide, key=lambda name: wide[name][0] / wide[name][1])
+        worst = max(wide, key=lambda name: wide[name][0] / wide[name][1])  # infinite where one pair says nothing of the width
         say(
-            f"{count} pairs: {len(wide)} contrasts are too wide; the worst, {worst}: {wide[worst][0]:.4g}, wanted {wide[worst][1]:.4g}"
+            f"{count} pairs: {len(wide)} contrasts are too wide; the worst, {worst}: {digits(wide[worst][0], '.4g')}, "
+            f"wanted {wide[worst][1]:.4g}"
             + ("; the maximum is reached" if count == most else "")
         )
     return used

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
+from greaterbay import checked
 from greaterbay.comparison import budget, effects, precise, synergy, values
 from greaterbay.comparison.pairs import Pairing, opened
 from greaterbay.comparison.study import Study, compare, horizons_of, label_of
 from greaterbay.runner import ensemble, store
 from greaterbay.runner.results import RunsError, StoredRun
+from greaterbay.scenario import notices
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +49,7 @@ class Runner:
     """Runs scenarios into a store and remembers what failed."""
 
     def __init__(self, out: Path, jobs: int, on_progress: Callable | None, scheduler: str | None = None) -> None:
-        self.out, self.jobs, self.on_progress, self.scheduler = out, jobs, on_progress, scheduler
+        self.out, self.jobs, self.on_progress, self.scheduler = out, checked.jobs(jobs), on_progress, scheduler
         self.failed: dict[str, list[int]] = {}
 
     def run(self, scenarios: Sequence, numbers: Sequence[int]) -> list[Path]:
@@ -104,6 +106,7 @@ def answer(
         pairing = stack.enter_context(opened(paths[1:], paths[0], question.mixed))
         study = compare(pairing, question.outcomes, question.horizons, question.targets)
         study.budget = matches
+        study.notes += _left_out(study, pairing)
         for name, run, twin in zip((study.against, *study.policies), pairing.runs, twins, strict=False):
             data = stack.enter_context(store.open_result(twin))
             cut = StoredRun.of(data, twin)
@@ -118,6 +121,15 @@ def answer(
                 for measure, group in synergy.left_out(found, run)
             ]
         return Answer(study, pairing, stack.pop_all(), runner.failed, matches)
+
+
+def _left_out(study: Study, pairing: Pairing) -> list[tuple[str, str]]:
+    """What the runs left out of their scenarios, as their manifests keep it: levers that did not act, ramps that were cut off."""
+    said = [(name, notices.of_manifest(run.manifest)) for name, run in zip((study.against, *study.policies), pairing.runs, strict=True)]
+    english, chinese = (
+        notices.gathered([(name, [pair[at] for pair in pairs]) for name, pairs in said], lang) for at, lang in enumerate(("en", "zh"))
+    )
+    return list(zip(english, chinese, strict=True))
 
 
 def _wish(policy) -> str:

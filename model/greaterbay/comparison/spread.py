@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from greaterbay.comparison import values
+from greaterbay.comparison.paired import effect_of
 from greaterbay.comparison.pairs import Pairing
 from greaterbay.runner import series
 from greaterbay.runner.results import StoredRun
@@ -133,8 +134,6 @@ def _row(
     hit: np.ndarray | None = None,
     hit_reference: np.ndarray | None = None,
 ) -> Row:
-    from greaterbay.comparison.study import effect_of
-
     one = effect_of(ours, theirs, pairing.draw)
     assert one is not None  # times and areas are defined in every pair
     counts = (None, None) if hit is None or hit_reference is None else (int(hit.sum()), int(hit_reference.sum()))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from greaterbay import checked
 from greaterbay import outputs as declared
 from greaterbay.outputs import Output
 from greaterbay.parameters import Parameters
@@ -46,6 +47,9 @@ class Target:
     outcome: str
     sign: str
     value: float
+
+    def __post_init__(self) -> None:
+        checked.number(f"the target of {self.outcome}", self.value)
 
     @classmethod
     def read(cls, text: str) -> Target:

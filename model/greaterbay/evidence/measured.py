@@ -1,4 +1,7 @@
-"""Measured effects of levers: the committed table ``calibration/lever_effects.csv``, made by ``greaterbay levers --measure``."""
+"""Measured effects of levers: the committed table ``calibration/lever_effects.csv``, made by ``greaterbay levers --measure``.
+
+A cell that is not known is empty, and ``note`` says why.
+"""
 
 from __future__ import annotations
 

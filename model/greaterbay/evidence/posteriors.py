@@ -21,6 +21,7 @@ from functools import cache, cached_property
 from pathlib import Path
 
 import greaterbay
+from greaterbay import checked
 from greaterbay.locations import shipped_folder
 
 NONE = "none"
@@ -82,11 +83,11 @@ class Posterior:
 
     def draw(self, replicate: int) -> int:
         """Number of the draw that a replicate uses."""
-        return self.draws[replicate % len(self.rows)]
+        return self.draws[checked.replicate(replicate) % len(self.rows)]
 
     def values(self, replicate: int) -> dict[str, float]:
         """Parameters of a replicate."""
-        return dict(zip(self.parameters, self.rows[replicate % len(self.rows)], strict=True))
+        return dict(zip(self.parameters, self.rows[checked.replicate(replicate) % len(self.rows)], strict=True))
 
 
 def schedule(count: int) -> list[int]:

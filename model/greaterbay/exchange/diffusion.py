@@ -32,12 +32,16 @@ import numpy as np
 from greaterbay.actors.invention import MARKET
 from greaterbay.clock import WARM_UP_QUARTERS
 from greaterbay.exchange.services import demonstrated
-from greaterbay.kernels import inlined, lean
+from greaterbay.kernels import inlined, kernel
 from greaterbay.policy import instruments
 from greaterbay.streams import combine, identity_of, normal, uniform
 
 VINTAGES = 2
 CHAIN_STEPS = 5  # steps of the chain from upstream (position 0) to downstream (1)
+Offer = namedtuple("Offer", [
+    "slots", "fields", "ages", "identities", "gains", "costs", "risks", "start", "useful", "outside", "city_share", "chain_share",
+    "bay_share", "aid_rate", "aid_left",
+])
 Technology = namedtuple("Technology", ["bit", "field", "launch", "gain", "name", "kind"])
 Adopters = namedtuple("Adopters", [
     "alive", "id", "city", "field", "kind", "chain", "weight", "absorptive", "adopted", "sales", "cash", "rd_paid",
@@ -45,7 +49,7 @@ Adopters = namedtuple("Adopters", [
 Keys = namedtuple("Keys", ["hear", "taste"])
 
 
-@lean
+@kernel
 def hazard(outside, partner_share, city_share, chain_share, p):
     """Chance of hearing of a technology in a quarter (Bass-like, at most one)."""
     return min(1.0, outside + p.imitation * partner_share + p.city_imitation * city_share + p.chain_imitation * chain_share)
@@ -57,13 +61,13 @@ def chain_step(position):
     return min(CHAIN_STEPS - 1, int(position * CHAIN_STEPS))
 
 
-@lean
+@kernel
 def worth(gain, absorptive, cost, aversion, risk, peers, p):
     """Economic test of adoption: expected gain over the horizon, cost, risk and peers (as shares of yearly sales)."""
     return p.horizon * gain * absorptive - cost - aversion * risk + p.peers * peers
 
 
-@lean
+@kernel
 def spread(firms, adjacency, institutes, bits, identities, start, useful, outside, gains, costs, risks, cover, city_share, chain_share,
            bay_share, core_city, aid_rate, aid_left, keys, p, new, from_core):
     """First adoptions of the quarter: ``new`` (rows,) bit mask of technologies taken up.
@@ -113,7 +117,7 @@ def spread(firms, adjacency, institutes, bits, identities, start, useful, outsid
                     from_core[r] += 1
 
 
-@lean
+@kernel
 def numba_u64(x):
     """A 64-bit mask operand."""
     return np.uint64(x)
@@ -123,7 +127,7 @@ def count_users(bay) -> tuple[np.ndarray, np.ndarray]:
     """Weighted users and possible users by city and technology (C, T) of real firms."""
     firms, region = bay.firms, bay.region
     cities = len(region.city_ids)
-    field = np.array([-1 if t is None or t.launch > bay.quarter else t.field for t in bay.technologies], np.int64)
+    field = np.array([-1 if t is None or t.launch > bay.quarter else t.field for t in bay.technologies.tracked], np.int64)
     users, possible = np.zeros((cities, field.size)), np.zeros((cities, field.size))
     _count_users(firms.part(Adopters), *listed(useful_to(bay, field) & (field >= 0)), users, possible)
     return users, possible
@@ -139,7 +143,7 @@ def listed(useful: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(([0], np.cumsum(useful.sum(axis=1)))), np.ascontiguousarray(np.nonzero(useful)[1])
 
 
-@lean
+@kernel
 def _count_users(firms, start, useful, users, possible):
     for r in range(firms.alive.shape[0]):
         if firms.alive[r] == 0:
@@ -152,7 +156,7 @@ def _count_users(firms, start, useful, users, possible):
             users[c, t] += weight if (adopted >> numba_u64(t)) & numba_u64(1) else 0.0
 
 
-@lean
+@kernel
 def _count_steps(firms, bits, useful, users, possible):
     for r in range(firms.alive.shape[0]):
         if firms.alive[r] == 0:
@@ -206,7 +210,7 @@ def launch_vintages(bay) -> None:
     fields = len(bay.region.field_ids)
     for f in range(fields):
         slots = [f * VINTAGES + v for v in range(VINTAGES)]
-        current = [bay.technologies[s] for s in slots]
+        current = [bay.technologies.tracked[s] for s in slots]
         # launches of different fields are staggered, so that vintages do not turn over together
         first = bay.start - WARM_UP_QUARTERS + int(f * 4 * p.vintage_years / fields)
         newest = max((t.launch for t in current if t is not None), default=first - int(4 * p.vintage_years))
@@ -220,14 +224,14 @@ def launch_vintages(bay) -> None:
             continue
         best = mine[np.lexsort((inventions.id[mine], -inventions.quality[mine]))[0]]
         slot = slots[0] if current[0] is None else slots[1] if current[1] is None else min(
-            slots, key=lambda s: bay.technologies[s].launch)
+            slots, key=lambda s: bay.technologies.tracked[s].launch)
         mask = np.uint64(1) << np.uint64(slot)
         firms.adopted[:] &= ~mask
-        bay.technologies[slot] = Technology(slot, f, bay.quarter, p.gain * bay.region.adoption_gain_field[f],
-                                            bay.technology_names[slot], "field")
+        bay.technologies.tracked[slot] = Technology(slot, f, bay.quarter, p.gain * bay.region.adoption_gain_field[f],
+                                            bay.technologies.names[slot], "field")
         row = inventions.developer[best] - bay.institutes.capacity
         # one real firm starts it: of a row that stands for many the chance that a user of it is met
-        pair = technology_identity(bay.technology_names[slot], bay.quarter) ^ firms.id[row: row + 1]
+        pair = technology_identity(bay.technologies.names[slot], bay.quarter) ^ firms.id[row: row + 1]
         if bay.streams.uniforms("probe", 0, pair)[0] < 1.0 / firms.weight[row]:
             firms.adopted[row] |= mask
 
@@ -235,7 +239,7 @@ def launch_vintages(bay) -> None:
 def launch_probes(bay) -> None:
     """A probe starts among a fixed share of the firms of its field in its city (at least one), by identity."""
     p, firms, region = bay.parameters.diffusion, bay.firms, bay.region
-    for probe in bay.probes:
+    for probe in bay.technologies.probes:
         if probe.launch != bay.quarter:
             continue
         rows = np.flatnonzero((firms.alive == 1) & (firms.city == probe.city)
@@ -247,7 +251,7 @@ def launch_probes(bay) -> None:
         order = rows[np.argsort(draw, kind="stable")]
         reached = np.cumsum(firms.weight[order])
         chosen = order[: int(np.searchsorted(reached, p.seed_share * reached[-1])) + 1]
-        bay.technologies[probe.slot] = Technology(probe.slot, probe.field, bay.quarter,
+        bay.technologies.tracked[probe.slot] = Technology(probe.slot, probe.field, bay.quarter,
                                                   p.gain * region.adoption_gain_field[probe.field], probe.name, "probe")
         firms.adopted[chosen] |= np.uint64(1) << np.uint64(probe.slot)
 
@@ -265,54 +269,97 @@ def pay_adoption_aid(bay, new: np.ndarray, bits: np.ndarray, costs: np.ndarray, 
     instruments.settle(bay, rows[~waits], aid[~waits], payer[~waits])
 
 
+def offer_of(bay, slots: list[int], users: np.ndarray, possible: np.ndarray) -> Offer:
+    """What firms know of the T technologies in these slots at the beginning of the quarter.
+
+    ``slots`` (T,) bits of the adoption mask, ``fields`` (T,), ``ages`` (T,) quarters since launch, ``identities`` (T,) for keyed draws,
+    ``gains`` (T,) log productivity, ``costs`` (T,) and ``risks`` (T,) shares of yearly sales; technologies of use to a field f are
+    ``useful[start[f]:start[f + 1]]``; ``outside`` (C, T) chance of hearing from outside a quarter; ``city_share``, ``bay_share``
+    (C, T) and ``chain_share`` (C, F, steps, T) shares of users; ``aid_rate``, ``aid_left`` (rows of firms,) public help with the cost,
+    its share and its limit in million CNY.
+    """
+    p, region = bay.parameters.diffusion, bay.region
+    bits = np.array(slots, np.int64)
+    technology = [bay.technologies.tracked[t] for t in slots]
+    fields = np.array([t.field for t in technology], np.int64)
+    age = np.array([bay.quarter - t.launch for t in technology], float)
+    costs = p.cost * region.adoption_gain_field[fields] * np.exp(-p.cost_fall * age)
+    share = np.ascontiguousarray(users[:, slots] / np.maximum(possible[:, slots], 1e-12))
+    outside = np.full(share.shape, p.outside)
+    if bay.values.demonstration.any():
+        # visitors of a demonstration project see its technology at work
+        outside += p.demonstration_visits * demonstrated(bay)[:, fields] / np.maximum(possible[:, slots], 1e-12)
+    identities = np.array([technology_identity(t.name, t.launch) for t in technology], np.uint64)
+    return Offer(bits, fields, age, identities, np.array([t.gain for t in technology]), costs, np.full(bits.size, p.risk),
+                 *listed(useful_to(bay, fields)), outside, share, bay.mechanisms.chain_imitation(bay, bits, fields),
+                 experience(bay, users[:, slots], possible[:, slots]), *instruments.relief(bay, "adoption"))
+
+
+def experience(bay, users: np.ndarray, possible: np.ndarray) -> np.ndarray:
+    """Share of users among all firms in reach of a city (C, T): of the whole bay, unless the run is cut apart."""
+    of_city = bay.world.side_city
+    side = of_city[:, None] == np.arange(int(of_city.max()) + 1)[None, :]
+    share = np.stack([users[at].sum(axis=0) / np.maximum(possible[at].sum(axis=0), 1e-12) for at in side.T])
+    return np.ascontiguousarray(share[of_city])
+
+
+def adopt(bay, offer: Offer) -> tuple[np.ndarray, np.ndarray]:
+    """First adoptions by hazard and worth: bit masks of technologies taken up (rows of firms,), and how many of them by who
+    has a partner in a core city that uses it (rows of firms,)."""
+    firms = bay.firms
+    keys = Keys(bay.streams.key("adopt", bay.quarter), bay.streams.key("adopt_risk", 0))
+    new, from_core = np.zeros(firms.capacity, np.uint64), np.zeros(firms.capacity)
+    spread(firms.part(Adopters), bay.network.adjacency, bay.institutes.capacity, offer.slots, offer.identities, offer.start, offer.useful,
+           offer.outside, offer.gains, offer.costs, offer.risks, bay.values.first_use_cover_firm, offer.city_share, offer.chain_share,
+           offer.bay_share, bay.region.core_city, offer.aid_rate, offer.aid_left, keys, bay.parameters.diffusion, new, from_core)
+    return new, from_core
+
+
+def nobody_adopts(bay, offer: Offer) -> tuple[np.ndarray, np.ndarray]:
+    """Off: no firm takes up anything."""
+    return np.zeros(bay.firms.capacity, np.uint64), np.zeros(bay.firms.capacity)
+
+
+def no_chain(bay, bits: np.ndarray, fields: np.ndarray) -> np.ndarray:
+    """Off: nobody hears from suppliers or customers."""
+    return np.zeros((len(bay.region.city_ids), len(bay.region.field_ids), CHAIN_STEPS, bits.size))
+
+
+def no_vintages(bay) -> None:
+    """Off: no vintage is launched any more; those in use stay."""
+
+
+def take_up(bay, new: np.ndarray, from_core: np.ndarray, offer: Offer) -> None:
+    """Who adopts pays, gains productivity and is booked."""
+    firms = bay.firms
+    rows = np.flatnonzero(new)
+    took = ((new[rows, None] >> offer.slots.astype(np.uint64)) & np.uint64(1)) == 1
+    count = took.sum(axis=1).astype(float)
+    gain, cost = np.cumsum(took * offer.gains, axis=1)[:, -1], np.cumsum(took * offer.costs, axis=1)[:, -1]
+    price = np.minimum(cost * 4.0 * firms.sales[rows], np.maximum(firms.cash[rows], 0.0))
+    firms.adopted[rows] |= new[rows]
+    firms.cash[rows] -= price
+    city, weight = firms.city[rows].astype(np.int64), firms.weight[rows]
+    bay.ledger.pay("adoption", "firm", city, "outside", city, price * weight)
+    firms.productivity[rows] += gain * firms.absorptive[rows]
+    gained = np.bincount(city, weights=gain * firms.absorptive[rows] * weight, minlength=len(bay.region.city_ids))
+    bay.economy.adoption_gain_city += gained / np.maximum(bay.reference.firms_start, 1e-12)
+    bay.tally.add("adoptions", city, count * weight)
+    bay.tally.add("adoptions_from_core", city, from_core[rows] * weight)
+
+
 def spread_technologies(bay) -> None:
     """Phase 9: launches, first adoptions, their costs and gains, and the books of diffusion."""
-    p, firms, region, quarter = bay.parameters.diffusion, bay.firms, bay.region, bay.quarter
-    launch_vintages(bay)
+    bay.mechanisms.vintages(bay)
     launch_probes(bay)
     users, possible = count_users(bay)
-    active = [t for t, technology in enumerate(bay.technologies) if technology is not None and technology.launch <= quarter]
+    active = [t for t, technology in enumerate(bay.technologies.tracked) if technology is not None and technology.launch <= bay.quarter]
     if active:
-        bits = np.array(active, np.int64)
-        technology = [bay.technologies[t] for t in active]
-        fields = np.array([t.field for t in technology], np.int64)
-        gains = np.array([t.gain for t in technology])
-        age = np.array([quarter - t.launch for t in technology], float)
-        costs = p.cost * region.adoption_gain_field[fields] * np.exp(-p.cost_fall * age)
-        risks = np.full(len(active), p.risk)
-        share = np.ascontiguousarray(users[:, active] / np.maximum(possible[:, active], 1e-12))
-        # experience of all firms in reach: of the whole bay, unless the run is cut apart
-        side = bay.side_city[:, None] == np.arange(int(bay.side_city.max()) + 1)[None, :]
-        bay_share = np.stack([users[at][:, active].sum(axis=0) / np.maximum(possible[at][:, active].sum(axis=0), 1e-12) for at in side.T])
-        bay_share = np.ascontiguousarray(bay_share[bay.side_city])
-        outside = np.full(share.shape, p.outside)
-        if bay.values.demonstration.any():
-            # visitors of a demonstration project see its technology at work
-            outside += p.demonstration_visits * demonstrated(bay)[:, fields] / np.maximum(possible[:, active], 1e-12)
-        keys = Keys(bay.streams.key("adopt", quarter), bay.streams.key("adopt_risk", 0))
-        new, from_core = np.zeros(firms.capacity, np.uint64), np.zeros(firms.capacity)
-        identities = np.array([technology_identity(t.name, t.launch) for t in technology], np.uint64)
-        aid_rate, aid_left = instruments.relief(bay, "adoption")
-        start, useful = listed(useful_to(bay, fields))
-        spread(firms.part(Adopters), bay.adjacency, bay.institutes.capacity, bits, identities, start, useful, outside, gains, costs,
-               risks, bay.values.first_use_cover_firm, share, chain_shares(bay, bits, fields), bay_share, region.core_city, aid_rate,
-               aid_left, keys, p, new, from_core)
-        if aid_rate.any():
-            pay_adoption_aid(bay, new, bits, costs, aid_rate, aid_left)
-        rows = np.flatnonzero(new)
-        took = ((new[rows, None] >> bits.astype(np.uint64)) & np.uint64(1)) == 1
-        count = took.sum(axis=1).astype(float)
-        gain, cost = np.cumsum(took * gains, axis=1)[:, -1], np.cumsum(took * costs, axis=1)[:, -1]
-        price = np.minimum(cost * 4.0 * firms.sales[rows], np.maximum(firms.cash[rows], 0.0))
-        firms.adopted[rows] |= new[rows]
-        firms.cash[rows] -= price
-        city, weight = firms.city[rows].astype(np.int64), firms.weight[rows]
-        bay.ledger.pay("adoption", "firm", city, "outside", city, price * weight)
-        firms.productivity[rows] += gain * firms.absorptive[rows]
-        gained = np.bincount(city, weights=gain * firms.absorptive[rows] * weight, minlength=len(region.city_ids))
-        bay.adoption_gain_city += gained / np.maximum(bay.firms_start, 1e-12)
-        bay.tally.add("adoptions", city, count * weight)
-        bay.tally.add("adoptions_from_core", city, from_core[rows] * weight)
+        offer = offer_of(bay, active, users, possible)
+        new, from_core = bay.mechanisms.adoption(bay, offer)
+        if offer.aid_rate.any():
+            pay_adoption_aid(bay, new, offer.slots, offer.costs, offer.aid_rate, offer.aid_left)
+        take_up(bay, new, from_core, offer)
         users, possible = count_users(bay)
     bay.tally.set("adopters_technology", users)
     bay.tally.set("potential_technology", possible)

@@ -27,10 +27,16 @@ from collections import namedtuple
 
 import numpy as np
 
-from greaterbay.actors.columns import add_rows
+from greaterbay.actors.alliance import join_alliances
+from greaterbay.actors.columns import add_rows, sums_by_cell
+from greaterbay.actors.firm import SMALL, STARTUP
 from greaterbay.actors.places import draw_place
+from greaterbay.actors.population import absorptive_base
+from greaterbay.exchange import location
+from greaterbay.exchange.demography import free_firm_rows, seat_firms
 from greaterbay.exchange.partnering import pick, remember
-from greaterbay.kernels import lean
+from greaterbay.exchange.productivity import mean_by_field, relative_cost
+from greaterbay.kernels import kernel
 from greaterbay.streams import combine, gumbel, uniform
 
 CHANNELS = ("spin_off", "leaver", "incubated", "institute", "outside")
@@ -41,7 +47,7 @@ Parents = namedtuple("Parents", ["id", "sales", "staff", "weight"])
 Trades = namedtuple("Trades", ["alive", "birth", "field", "weight", "capability"])
 
 
-@lean
+@kernel
 def _channel_cells(cell_ids, out):
     for h in range(out.shape[0]):
         for c in range(out.shape[1]):
@@ -58,7 +64,7 @@ def channel_cells(cell_ids: np.ndarray) -> np.ndarray:
 
 def near_institutes(bay) -> np.ndarray:
     """Researchers of institutes by city and field, shares that sum to one (C, F)."""
-    institutes, out = bay.institutes, np.zeros(bay.cell_ids.shape)
+    institutes, out = bay.institutes, np.zeros(bay.world.cell_ids.shape)
     add_rows(out, institutes.city, institutes.staff[:, None] * institutes.field_weight)
     return out / max(out.sum(), 1e-12)
 
@@ -75,8 +81,9 @@ def choice_of_outsiders(bay, number: np.ndarray, sales: np.ndarray, cost: np.nda
     place = np.zeros(cities)
     for origin, share in enumerate(origins):
         value = -p.cost_weight * cost + p.overseas_weight * region.overseas_links_city + p.zone_weight * zone
+        barrier = bay.world.base_barriers.technology[cities + origin, :cities]
         now = firms * np.exp(value + p.park_weight * bay.values.park_quality - bay.values.barrier_technology[cities + origin, :cities])
-        then = firms * np.exp(value + p.park_weight * region.park_quality_city - bay.base_barriers.technology[cities + origin, :cities])
+        then = firms * np.exp(value + p.park_weight * region.park_quality_city - barrier)
         place += share * now / max(then.sum(), 1e-12)
     market = sales.sum(axis=0) / max(sales.sum(), 1e-12)
     return place[:, None] * market[None, :]
@@ -101,7 +108,7 @@ def by_channel(bay, rate: np.ndarray, number: np.ndarray, sales: np.ndarray, cos
     ))
 
 
-@lean
+@kernel
 def _parents(slot, start, size, channel, cells, firms, ids, key, parent):
     for i in range(cells.shape[0]):
         parent[i] = -1
@@ -122,7 +129,7 @@ def _parents(slot, start, size, channel, cells, firms, ids, key, parent):
                 best, parent[i] = value, r
 
 
-@lean
+@kernel
 def _pick_institutes(channel, city, field, ids, at, weight, cumulative, key, institute):
     for i in range(ids.shape[0]):
         institute[i] = -1
@@ -146,7 +153,7 @@ def parents(bay, channel: np.ndarray, cell: np.ndarray, ids: np.ndarray) -> tupl
     return parent, institute
 
 
-@lean
+@kernel
 def _add_levels(firms, quarter, total, number):
     """Add capability levels (F, K) and firms (F,) by field, weighted, of all firms that entered before the quarter."""
     for r in range(firms.alive.shape[0]):
@@ -172,7 +179,7 @@ def capabilities(bay, channel: np.ndarray, field: np.ndarray, parent: np.ndarray
     return out
 
 
-@lean
+@kernel
 def _founders(people, entrant, key, lowest, founder):
     for i in range(people.alive.shape[0]):
         e = people.employer[i]
@@ -202,3 +209,96 @@ def part_from(bay, new: np.ndarray, channel: np.ndarray, parent: np.ndarray, ins
     child = np.flatnonzero(origin >= 0)
     remember(bay, new[child] + count, origin[child])
     remember(bay, origin[child], new[child] + count)
+
+
+def usual_rate(bay) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Entrants of the quarter if all followed firms, and real firms and yearly sales, by city and field (C, F each).
+
+    rate = entry_rate * firms * (sales per firm, relative) ** entry_sales * incubation * (parks, relative) ** park_weight
+    """
+    p, firms, region = bay.parameters.market, bay.firms, bay.region
+    cities, fields = len(region.city_ids), len(region.field_ids)
+    rows = firms.alive_rows()
+    number = sums_by_cell(firms.city[rows], firms.field[rows], firms.weight[rows], cities, fields)
+    sales = sums_by_cell(firms.city[rows], firms.field[rows], firms.sales[rows] * firms.weight[rows] * 4.0, cities, fields)
+    per_firm = sales / np.maximum(number, 1e-9) / (bay.reference.sales_per_firm_start * bay.economy.growth_level)
+    quality = bay.values.park_quality / bay.reference.base_park_quality
+    if bay.values.environment.any():
+        per_firm = per_firm / (1.0 - p.entry_relief * bay.values.environment)[:, None]
+    rate = (p.entry_rate * number * np.clip(per_firm, 0.05, 5.0) ** p.entry_sales * bay.world.incubation[:, None]
+            * (quality**p.park_weight)[:, None])
+    return rate, number, sales
+
+
+def nobody_enters(bay, rate: np.ndarray, number: np.ndarray, sales: np.ndarray, cost: np.ndarray) -> np.ndarray:
+    """Off: no firm enters (H, C, F)."""
+    return np.zeros((len(CHANNELS), *rate.shape))
+
+
+def drawn_entrants(bay, rate: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Simulated entrants of the quarter: channel, cell (city * F + field) and identity of each (n,), from rates (H, C, F)."""
+    cell_ids = channel_cells(bay.world.cell_ids)
+    count = np.floor(rate / bay.world.entry_weight + bay.streams.uniforms("entry", bay.quarter, cell_ids)).astype(int)
+    cell = np.repeat(np.arange(count.size), count.ravel())
+    ordinal = np.arange(cell.size) - np.repeat(np.cumsum(count.ravel()) - count.ravel(), count.ravel())
+    ids = np.empty(cell.size, np.uint64)
+    _entrant_ids(cell_ids.ravel()[cell], bay.quarter, ordinal, ids)
+    per_channel = bay.world.cell_ids.size
+    return cell // per_channel, cell % per_channel, ids
+
+
+def enter_market(bay) -> None:
+    """Entrants by channel, city and field: how many, their traits, what they bring along, and the books of entry."""
+    p, firms, region, quarter, fields = bay.parameters.market, bay.firms, bay.region, bay.quarter, len(bay.region.field_ids)
+    rate = bay.mechanisms.entry(bay, *usual_rate(bay), relative_cost(bay))
+    channel, cell, ids = drawn_entrants(bay, rate)
+    if cell.size == 0:
+        return
+    new = free_firm_rows(bay, cell.size)
+    city, field = cell // fields, cell % fields
+    parent, institute = parents(bay, channel, cell, ids)
+    attracted = channel == OUTSIDE
+    draws = [bay.streams.uniforms("entry_traits", quarter, ids, k) for k in range(4)]
+    chain = np.clip(region.chain_position_field[field] + 0.5 * (draws[1] - 0.5), 0.0, 1.0)
+    if bay.values.park_special.any() or bay.values.chain_parks.any():
+        city = location.settle_founders(bay, location.location_value(bay), city, field, chain, ids)
+    firms.alive[new], firms.id[new] = 1, ids
+    firms.city[new] = firms.production_city[new] = city
+    firms.home[new] = region.jurisdiction_city[city]
+    firms.field[new], firms.kind[new] = field, np.where(attracted, SMALL, STARTUP)
+    firms.weight[new] = bay.world.entry_weight.ravel()[cell]
+    firms.birth[new] = quarter
+    size = p.entry_size / 4.0 * bay.economy.growth_level * (0.5 + draws[0]) * np.where(attracted, p.outside_size, 1.0)
+    firms.sales[new] = size
+    firms.chain[new] = chain
+    usual = bay.world.rd_intensity_city[city] * region.rd_intensity_field[field]
+    firms.rd_intensity[new] = usual * np.where(attracted, 1.0, p.startup_research)
+    found = parent >= 0
+    capability = capabilities(bay, channel, field, parent, institute)
+    own = np.zeros_like(capability)
+    for k in range(4):
+        own[np.arange(cell.size), 4 * field + k] = bay.streams.uniforms("entry_traits", quarter, ids, 10 + k)
+    capability += 0.25 * own * (1.0 - capability)
+    firms.capability[new] = capability
+    mean = mean_by_field(bay, firms.productivity)
+    firms.productivity[new] = np.where(found, firms.productivity[parent], mean[field]) * 0.7 + mean[field] * 0.3 + 0.1 * (draws[2] - 0.5)
+    firms.adopted[new] = np.where(found, firms.adopted[parent], 0)  # founders bring the technologies they know
+    firms.absorptive[new] = absorptive_base(bay, ids)
+    firms.in_park[new] = draws[3] < p.park_share
+    firms.incubated[new] = channel == INCUBATED
+    firms.imports[new] = region.import_dependence_field[field]
+    join_alliances(bay, firms, new, field)
+    research = firms.rd_intensity[new] * firms.sales[new]
+    firms.rd_paid[new] = research
+    firms.cash[new] = bay.parameters.finance.founders * research
+    bay.ledger.pay("founders", "outside", city, "firm", city, firms.cash[new] * firms.weight[new])
+    bay.tally.add("firm_entries", city, firms.weight[new])
+    bay.tally.add("firm_entries_channel", (city, channel), firms.weight[new])
+    seat_firms(bay, new)
+    part_from(bay, new, channel, parent, institute)
+
+
+@kernel
+def _entrant_ids(cell_ids, quarter, ordinal, out):
+    for i in range(out.shape[0]):
+        out[i] = combine(combine(cell_ids[i], quarter), ordinal[i])

@@ -166,9 +166,9 @@ class Introductions:
         bay, nodes, value = self.bay, self.nodes, self.bay.values.cross_industry
         if not value.any():
             return
-        weight = np.where(bay.mainland_city[bay.institutes.city], 0.0, bay.institutes.staff)
+        weight = np.where(bay.world.mainland_city[bay.institutes.city], 0.0, bay.institutes.staff)
         able = np.zeros(nodes.alive.size, bool)
-        able[self.count:] = bay.mainland_city[np.maximum(bay.firms.city, 0)]
+        able[self.count:] = bay.world.mainland_city[np.maximum(bay.firms.city, 0)]
         rows = chosen(bay, nodes, value, able, CROSS)
         same = np.zeros(rows.size, np.int64)
         for k in range(self.times):

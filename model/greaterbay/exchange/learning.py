@@ -50,11 +50,11 @@ import numpy as np
 
 from greaterbay.actors.columns import add_rows, sums_by_cell
 from greaterbay.actors.firm import LEADER
-from greaterbay.actors.invention import FIRM_INSTITUTE, LABORATORY
-from greaterbay.actors.network import cognitive_distance, own_levels
+from greaterbay.actors.invention import FIRM_INSTITUTE, LABORATORY, invention_ids
+from greaterbay.actors.network import Adjacency, cognitive_distance, own_levels
 from greaterbay.actors.population import absorptive_base
-from greaterbay.kernels import inlined, lean
-from greaterbay.streams import combine, negative_binomial, uniform
+from greaterbay.kernels import inlined, kernel
+from greaterbay.streams import negative_binomial, uniform
 
 Partners = namedtuple("Partners", ["alive", "a", "b", "type", "explore", "shared"])
 Knowing = namedtuple("Knowing", ["city", "staff", "field_weight", "capability"])
@@ -70,7 +70,7 @@ def novelty_times_understanding(distance, optimum):
     return max(0.0, 4.0 * z * (1.0 - z))
 
 
-@lean
+@kernel
 def barter(one, two):
     """Volume that both sides of an unpaid exchange give: the smaller of the two (Cowan & Jonard 2004)."""
     return min(one, two)
@@ -129,7 +129,7 @@ def tie_speed(nodes, ties, t, p):
     return p.alpha * novelty_times_understanding(distance, best)
 
 
-@lean
+@kernel
 def learn_on_ties(rows, ties, nodes, levels, absorptive, near, core_city, p, one, two, change, learned, learned_core):
     """Permanent learning of both sides of every tie (old levels read, ``change`` (N, K) written; ``one``, ``two`` (K,) room)."""
     for t in rows:
@@ -149,7 +149,7 @@ def learn_on_ties(rows, ties, nodes, levels, absorptive, near, core_city, p, one
             learned_core[b] += cut_b * total_b
 
 
-@lean
+@kernel
 def access_of(nodes, adjacency, levels, basic_pool, barrier, access_share, spillover_border, members, out):
     """Effective capability of every node in its field, geometric mean of the four levels (shape (N,)).
 
@@ -183,7 +183,7 @@ def recombine(levels, field, count, gain):
         levels[weakest] += gain * (1.0 - levels[weakest])
 
 
-@lean
+@kernel
 def develop(nodes, levels, change, effort, spill, research_share, related, counts, weights, rate, loss, row, p):
     """Own research, learning on ties, spillovers and losses, then what inventions change; levels stay in [0, 1].
 
@@ -231,7 +231,7 @@ def invention_means(nodes, money, people, spill, access, real_scale, p, out) -> 
     _invention_means(nodes, money, people, spill, np.empty(spill.shape), access, real_scale, p, out)
 
 
-@lean
+@kernel
 def _invention_means(nodes, money, people, spill, pool, access, real_scale, p, out):
     for c in range(spill.shape[0]):
         for f in range(spill.shape[1]):
@@ -246,7 +246,7 @@ def _invention_means(nodes, money, people, spill, pool, access, real_scale, p, o
                   * pool[nodes.city[i], nodes.field[i]] * (max(access[i], 1e-6) / p.capability_reference) ** p.capability_elasticity)
 
 
-@lean
+@kernel
 def invention_counts(means, ids, key, size, out):
     """Counts by inversion of one uniform for each node."""
     for i in range(means.shape[0]):
@@ -259,7 +259,7 @@ def simulated_share(bay) -> np.ndarray:
     return np.concatenate((np.full(bay.institutes.capacity, bay.scale), np.where(bay.firms.kind == LEADER, bay.scale, 1.0)))
 
 
-@lean
+@kernel
 def _institute_sums(rows, institutes, mass, basic, stock):
     for n in range(rows.shape[0]):
         i = rows[n]
@@ -293,9 +293,9 @@ def spillover_pools(bay) -> np.ndarray:
         by_city = institute_sums(bay, np.flatnonzero(region.institute_state_lab))[2]
         far = bay.values.radiation[:, None] * (1.0 - np.exp(-region.distance_km / p.spillover_distance))
         pool += far * np.maximum(0.0, 1.0 - p.spillover_border * barrier) @ by_city @ region.relatedness_field
-    if bay.spillover_reference is None:
-        bay.spillover_reference = float(pool.mean())
-    return np.minimum(pool / bay.spillover_reference, 4.0)
+    if bay.reference.spillover_reference is None:
+        bay.reference.spillover_reference = float(pool.mean())
+    return np.minimum(pool / bay.reference.spillover_reference, 4.0)
 
 
 def basic_pools(bay) -> np.ndarray:
@@ -342,55 +342,157 @@ def learn_from_laboratories(bay, levels, change, learned, learned_core) -> None:
             learned_core[count + rows] += gain * region.core_city[there]
 
 
-def share_knowledge(bay) -> None:
-    """Learning, spillovers, research and inventions of the quarter."""
-    region, p, q = bay.region, bay.parameters.learning, bay.parameters.invention
-    firms, institutes, quarter = bay.firms, bay.institutes, bay.quarter
-    count, cities = institutes.capacity, len(region.city_ids)
-    related = region.relatedness_field
-    nodes, adjacency = bay.nodes, bay.adjacency
+def levels_of(bay) -> np.ndarray:
+    """Capability levels of all nodes (N, K), a copy."""
+    return np.concatenate((bay.institutes.capability, bay.firms.capability))
+
+
+def learn_from_partners(bay, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Permanent learning on ties: changes of levels (N, K), what each node learned in all and from core cities (N,)."""
+    p, nodes = bay.parameters.learning, bay.network.nodes
     n = nodes.alive.size
-    levels = np.concatenate((institutes.capability, firms.capability))
-    absorptive = np.concatenate((np.full(count, p.institute_absorptive), firms.absorptive.astype(float)))
-    barrier = bay.values.barrier_technology[:cities, :cities]
+    absorptive = np.concatenate((np.full(bay.institutes.capacity, p.institute_absorptive), bay.firms.absorptive.astype(float)))
     change, learned, learned_core = np.zeros(levels.shape), np.zeros(n), np.zeros(n)
-    one, two = np.empty(levels.shape[1]), np.empty(levels.shape[1])
-    tied = np.flatnonzero(bay.ties.alive.view(bool))
-    learn_on_ties(tied, bay.ties.part(Partners), nodes, levels, absorptive, fields_near(related, p), region.core_city, p, one, two, change,
-                  learned, learned_core)
+    learn_on_ties(bay.ties.alive_rows(), bay.ties.part(Partners), nodes, levels, absorptive, fields_near(bay.region.relatedness_field, p),
+                  bay.region.core_city, p, np.empty(levels.shape[1]), np.empty(levels.shape[1]), change, learned, learned_core)
+    return change, learned, learned_core
+
+
+def learn_nothing(bay, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Off: a tie teaches nothing that stays."""
+    return np.zeros(levels.shape), np.zeros(levels.shape[0]), np.zeros(levels.shape[0])
+
+
+def effective_levels(bay, levels: np.ndarray, basic: np.ndarray, members: np.ndarray) -> np.ndarray:
+    """Effective capability of every node in its field (N,) with what partners give access to; see ``access_of``."""
+    return _effective(bay, levels, basic, members, bay.network.adjacency)
+
+
+def own_levels_only(bay, levels: np.ndarray, basic: np.ndarray, members: np.ndarray) -> np.ndarray:
+    """Off: partners' levels do not count while a tie lasts; the basic pool and memberships still do."""
+    n = levels.shape[0]
+    return _effective(bay, levels, basic, members, Adjacency(np.zeros(n + 1, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64)))
+
+
+def _effective(bay, levels, basic, members, adjacency) -> np.ndarray:
+    p, cities, access = bay.parameters.learning, len(bay.region.city_ids), np.zeros(levels.shape[0])
+    access_of(bay.network.nodes, adjacency, levels, basic, bay.values.barrier_technology[:cities, :cities], p.access, p.spillover_border,
+              members, access)
+    return access
+
+
+def no_members(bay, levels: np.ndarray) -> np.ndarray:
+    """Off: memberships give access to nothing."""
+    return np.zeros(levels.shape[0])
+
+
+def spillovers(bay) -> tuple[np.ndarray, np.ndarray]:
+    """Spillover pool as it is learned from, and as it raises inventions (C, F each), relative to the bay's mean at release."""
+    pool = spillover_pools(bay)
+    return pool, pool
+
+
+def no_spillovers(bay) -> tuple[np.ndarray, np.ndarray]:
+    """Off: nothing is learned from the pools, and inventions come as at the mean pool."""
+    shape = len(bay.region.city_ids), len(bay.region.field_ids)
+    return np.zeros(shape), np.ones(shape)
+
+
+def science(bay) -> tuple[np.ndarray, np.ndarray]:
+    """Basic-knowledge level in reach, and the same relative to 2020 as it raises quality (C, F each)."""
+    basic, reference = basic_pools(bay), bay.reference.basic_reference
+    # without any access there is no pool to be above or below
+    return basic, np.maximum(basic, 0.02) / reference if reference > 0.0 else np.ones(basic.shape)
+
+
+def no_science(bay) -> tuple[np.ndarray, np.ndarray]:
+    """Off: no basic knowledge but one's own; quality as at the mean of 2020."""
+    shape = len(bay.region.city_ids), len(bay.region.field_ids)
+    return np.zeros(shape), np.ones(shape)
+
+
+def mean_inventions(bay, money: np.ndarray, people: np.ndarray, pool: np.ndarray, access: np.ndarray) -> np.ndarray:
+    """Mean number of simulated inventions of every node this quarter (N,): the knowledge production function.
+
+    ``money`` (N,) million CNY a quarter and ``people`` (N,) of one real actor, ``pool`` (C, F), ``access`` (N,) effective capability.
+    """
+    q, nodes, means = bay.parameters.invention, bay.network.nodes, np.zeros(money.size)
+    real = simulated_share(bay) * np.where(np.arange(money.size) < bay.institutes.capacity, q.institute_rate, 1.0)
+    invention_means(nodes._replace(degree=even_degrees(bay, nodes)), money, people, pool, access, real, q, means)
+    return means
+
+
+def no_inventions(bay, money: np.ndarray, people: np.ndarray, pool: np.ndarray, access: np.ndarray) -> np.ndarray:
+    """Off: nobody invents."""
+    return np.zeros(money.size)
+
+
+def research_effort(bay, money: np.ndarray, people: np.ndarray) -> np.ndarray:
+    """Research per head relative to the mean of 2020, with falling returns, as it raises own levels (N,)."""
+    per_head = money / np.maximum(people, 1e-9)
+    return np.minimum(2.0, np.sqrt(np.maximum(0.0, per_head / bay.reference.effort_reference)))
+
+
+def no_effort(bay, money: np.ndarray, people: np.ndarray) -> np.ndarray:
+    """Off: own research does not raise one's levels."""
+    return np.zeros(money.size)
+
+
+def recombinations(bay, means: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Inventions of the quarter that renew their makers' capabilities (N,).
+
+    Who is never thinned recombines with all its real inventions: their mean, rounded by a draw, not the few that are simulated.
+    """
+    whole = np.concatenate((np.ones(bay.institutes.capacity, bool), bay.firms.kind == LEADER))
+    draw = bay.streams.uniforms("recombine", bay.quarter, bay.network.nodes.id, 3)
+    return np.where(whole, np.floor(means / np.maximum(simulated_share(bay), 1e-12) + draw), counts).astype(np.int64)
+
+
+def no_recombination(bay, means: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Off: inventions do not change what their makers can do."""
+    return np.zeros(means.size, np.int64)
+
+
+def fields_of_research(bay) -> np.ndarray:
+    """Share of research on each field (N, F): of institutes over their fields, of firms on their own."""
+    count, firms = bay.institutes.capacity, bay.firms
+    share = np.zeros((count + firms.capacity, len(bay.region.field_ids)))
+    share[:count] = bay.institutes.field_weight
+    live = firms.alive_rows()
+    share[count + live, firms.field[live]] = 1.0
+    return share
+
+
+def share_knowledge(bay) -> None:
+    """Phase 4 in order: learning on ties, pools in reach, effective capability, inventions, new levels, absorptive capacity."""
+    p, q, mechanisms = bay.parameters.learning, bay.parameters.invention, bay.mechanisms
+    firms, institutes, nodes = bay.firms, bay.institutes, bay.network.nodes
+    count = institutes.capacity
+    levels = levels_of(bay)
+    change, learned, learned_core = mechanisms.learning_on_ties(bay, levels)
     if bay.values.radiation.any():
         learn_from_laboratories(bay, levels, change, learned, learned_core)
 
-    spill, basic = spillover_pools(bay), basic_pools(bay)
-    access = np.zeros(n)
-    access_of(nodes, adjacency, levels, basic, barrier, p.access, p.spillover_border, member_levels(bay, levels), access)
+    spill, pool = mechanisms.spillovers(bay)
+    basic, known = mechanisms.science_pool(bay)
+    access = mechanisms.access(bay, levels, basic, mechanisms.alliance_use(bay, levels))
     people = np.concatenate((institutes.staff, firms.staff / np.maximum(firms.weight, 1e-12)))
     money = np.concatenate((institutes.rd_paid, firms.rd_paid + firms.rd_granted))
-    simulated = simulated_share(bay)
-    real = simulated * np.where(np.arange(n) < count, q.institute_rate, 1.0)
-    means, counts = np.zeros(n), np.zeros(n, np.int64)
-    invention_means(nodes._replace(degree=even_degrees(bay, nodes)), money, people, spill, access, real, q, means)
-    invention_counts(means, nodes.id, bay.streams.key("invention", quarter), q.dispersion, counts)
+    means, counts = mechanisms.invention(bay, money, people, pool, access), np.zeros(levels.shape[0], np.int64)
+    invention_counts(means, nodes.id, bay.streams.key("invention", bay.quarter), q.dispersion, counts)
 
-    per_head = money / np.maximum(people, 1e-9)
-    effort = np.minimum(2.0, np.sqrt(np.maximum(0.0, per_head / bay.effort_reference)))
-    share = np.zeros((n, len(region.field_ids)))
-    share[:count] = institutes.field_weight
-    live = firms.alive_rows()
-    share[count + live, firms.field[live]] = 1.0
     weight = np.concatenate((np.full(count, 0.2), np.ones(firms.capacity)))
-    # who is never thinned recombines with all its real inventions: their mean, rounded by a draw, not the few that are simulated
-    whole = np.concatenate((np.ones(count, bool), firms.kind == LEADER))
-    draw = bay.streams.uniforms("recombine", quarter, nodes.id, 3)
-    made = np.where(whole, np.floor(means / np.maximum(simulated, 1e-12) + draw), counts).astype(np.int64)
-    develop(nodes, levels, change, effort, spill, share, related, made, weight, one, two, np.empty_like(one), p)
+    rate, loss, row = np.empty((3, levels.shape[1]))
+    develop(nodes, levels, change, mechanisms.own_research(bay, money, people), spill, fields_of_research(bay),
+            bay.region.relatedness_field, mechanisms.recombination(bay, means, counts), weight, rate, loss, row, p)
     institutes.capability[:] = levels[:count]
     firms.capability[:] = levels[count:]
     firms.access[:], institutes.access[:] = access[count:], access[:count]
     firms.learned[:], firms.learned_core[:] = learned[count:], learned_core[count:]
     institutes.inventions[:], firms.inventions[:] = counts[:count], counts[count:]
-    make_inventions(bay, nodes, counts, basic, simulated)
+    make_inventions(bay, nodes, counts, known)
     build_absorption(bay)
+    live = firms.alive_rows()
     city, weight = firms.city[live], firms.weight[live]
     bay.tally.add("learning", city, firms.learned[live] * weight)
     bay.tally.add("learning_from_core", city, firms.learned_core[live] * weight)
@@ -417,13 +519,24 @@ def absorption_target(base, intensity, skill, p):
     return np.clip(base + p.absorptive_response * (x - 1.0) / (x + 1.0), 0.0, 1.0)
 
 
-def build_absorption(bay) -> None:
-    """Absorptive capacity moves a step towards what the firm's research and staff of this quarter lead to."""
+def absorption_of_research(bay, rows: np.ndarray) -> np.ndarray:
+    """Absorptive capacity that a firm's research and staff of this quarter lead to (n,)."""
     firms, p = bay.firms, bay.parameters.learning
-    rows = firms.alive_rows()
     skill = np.where(firms.staff[rows] > 0.0, firms.skill[rows] / np.maximum(firms.staff[rows], 1e-12), 1.0)
     intensity = (firms.rd_paid[rows] + firms.rd_granted[rows]) / np.maximum(firms.sales[rows], 1e-12)
-    target = absorption_target(absorptive_base(bay, firms.id[rows]), intensity, skill, p)
+    return absorption_target(absorptive_base(bay, firms.id[rows]), intensity, skill, p)
+
+
+def absorption_as_born(bay, rows: np.ndarray) -> np.ndarray:
+    """Off: absorptive capacity returns to the firm's trait, whatever it spends on research."""
+    return absorptive_base(bay, bay.firms.id[rows])
+
+
+def build_absorption(bay) -> None:
+    """Absorptive capacity moves a step towards its target."""
+    firms, p = bay.firms, bay.parameters.learning
+    rows = firms.alive_rows()
+    target = bay.mechanisms.absorptive_capacity(bay, rows)
     firms.absorptive[rows] += (p.absorptive_speed * (target - firms.absorptive[rows])).astype(np.float32)
 
 
@@ -434,14 +547,16 @@ def member_levels(bay, levels: np.ndarray) -> np.ndarray:
     bits = np.concatenate((bay.institutes.alliances, bay.firms.alliances))
     city = np.concatenate((bay.institutes.city, bay.firms.city))
     own = np.concatenate((bay.institutes.main_field, bay.firms.field))
-    sides = int(bay.side_city.max()) + 1  # one, unless the run is cut apart
-    best, members = np.zeros((bay.alliance_count.size, sides)), np.zeros((bay.alliance_count.size, sides), np.int64)
-    _share_levels(bits, city, own, bay.side_city, bay.values.alliance_sharing, levels, bay.parameters.learning.access, best, members, out)
-    consortium = bay.consortium_node
+    sides = int(bay.world.side_city.max()) + 1  # one, unless the run is cut apart
+    count = bay.network.alliance_count.size
+    best, members = np.zeros((count, sides)), np.zeros((count, sides), np.int64)
+    _share_levels(bits, city, own, bay.world.side_city, bay.values.alliance_sharing, levels, bay.parameters.learning.access, best,
+                  members, out)
+    consortium = bay.network.consortium_node
     for field in range(len(bay.region.field_ids) if consortium.any() else 0):
         everyone = np.flatnonzero((consortium >> np.uint64(field)) & np.uint64(1))
         for side in range(sides):
-            members = everyone[bay.side_city[city[everyone]] == side]
+            members = everyone[bay.world.side_city[city[everyone]] == side]
             if members.size >= 2:
                 best = levels[members, 4 * field: 4 * field + 4].astype(float).mean(axis=1).max()
                 mine = members[own[members] == field]
@@ -449,7 +564,7 @@ def member_levels(bay, levels: np.ndarray) -> np.ndarray:
     return out
 
 
-@lean
+@kernel
 def _share_levels(bits, city, own, side_city, used, levels, access, best, members, out):
     """``best`` level and number of ``members`` of each alliance and side (A, S), and what members may use of it (N,)."""
     for i in range(bits.shape[0]):
@@ -467,15 +582,15 @@ def _share_levels(bits, city, own, side_city, used, levels, access, best, member
                 out[i] = max(out[i], access * best[alliance, side_city[city[i]]] * used[city[i]])
 
 
-def make_inventions(bay, nodes, counts: np.ndarray, basic: np.ndarray, simulated: np.ndarray) -> None:
-    """Write the new inventions: field, quality, partner and owner."""
+def make_inventions(bay, nodes, counts: np.ndarray, known: np.ndarray) -> None:
+    """Write the new inventions: field, quality, partner and owner. ``known`` (C, F) basic knowledge in reach relative to 2020."""
     q, inventions, quarter = bay.parameters.invention, bay.inventions, bay.quarter
     number = int(counts.sum())
     if number == 0:
         return
     makers, ordinal, identity = np.empty(number, np.int64), np.empty(number, np.int64), np.empty(number, np.uint64)
     _list_makers(counts, makers, ordinal)
-    _invention_ids(nodes.id[makers], quarter, ordinal, identity)
+    invention_ids(nodes.id[makers], quarter, ordinal, identity)
     rows = inventions.free_rows(makers.size)
     city, field = nodes.city[makers], nodes.field[makers]
     count = bay.institutes.capacity
@@ -486,17 +601,16 @@ def make_inventions(bay, nodes, counts: np.ndarray, basic: np.ndarray, simulated
     field[wide] = (draw_field[wide, None] * cumulative[:, -1:] > cumulative).sum(axis=1)
     draw = bay.streams.uniforms("quality", quarter, identity)
     tail = np.minimum(1.0 / np.maximum(draw, 1e-4) ** (1.0 / q.quality_tail), 400.0) * (q.quality_tail - 1.0) / q.quality_tail
-    known = np.maximum(basic[city, field], 0.02) / bay.basic_reference
     ties = partner_of_invention(bay, makers, identity)
-    weight = nodes.weight[makers] / simulated[makers]
-    quality = tail * known**q.quality_basic
+    weight = nodes.weight[makers] / simulated_share(bay)[makers]
+    quality = tail * known[city, field]**q.quality_basic
     _write_inventions(inventions.part(NewInventions), rows, identity, field, city, makers, ties, weight, quality, count, quarter)
     bay.tally.add("inventions", city, weight)
     bay.tally.add("inventions_field", (city, field), weight)
     bay.tally.add("science_output", city[wide], weight[wide])
 
 
-@lean
+@kernel
 def _list_makers(counts, makers, ordinal):
     n = 0
     for i in range(counts.shape[0]):
@@ -505,13 +619,7 @@ def _list_makers(counts, makers, ordinal):
             n += 1
 
 
-@lean
-def _invention_ids(maker_id, quarter, ordinal, out):
-    for i in range(out.shape[0]):
-        out[i] = combine(combine(maker_id[i], quarter), ordinal[i])
-
-
-@lean
+@kernel
 def _write_inventions(inventions, rows, identity, field, city, makers, partner, weight, quality, institutes, quarter):
     for n in range(rows.shape[0]):
         i = rows[n]
@@ -526,7 +634,7 @@ def _write_inventions(inventions, rows, identity, field, city, makers, partner, 
 
 def partner_of_invention(bay, makers: np.ndarray, identity: np.ndarray) -> np.ndarray:
     """Partner with whom an invention was made: one of the maker's ties, drawn, or -1 (chance ties / (1 + ties))."""
-    adjacency = bay.adjacency
+    adjacency = bay.network.adjacency
     degree = adjacency.offset[makers + 1] - adjacency.offset[makers]
     draw = bay.streams.uniforms("member", bay.quarter, identity)
     at = np.floor(draw * (degree + 1)).astype(int)

@@ -20,6 +20,7 @@ import numpy as np
 
 from greaterbay.actors.columns import sums_by_cell
 from greaterbay.actors.firm import LEADER
+from greaterbay.exchange.productivity import relative_cost
 
 THIRDS = 3  # positions of a chain that are told apart
 
@@ -136,7 +137,7 @@ def tax_rate(bay, rows: np.ndarray) -> np.ndarray:
     """Profit tax rate of firms (n,): that of the city; a recognised firm from elsewhere keeps a lower one of where it was recognised."""
     firms, region = bay.firms, bay.region
     city = firms.city[rows]
-    rate = bay.profit_tax_city[city]
+    rate = bay.world.profit_tax_city[city]
     recognition = bay.values.firm_recognition
     if recognition.any():
         kept = np.minimum(rate, region.profit_tax_jurisdiction[firms.home[rows]])
@@ -161,3 +162,12 @@ def answer_sites(bay, value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     rows, chosen = rows[moving], chosen[moving]
     paid = bay.budgets.pay_for_service("site_support", chosen, p.site_cost * support[chosen] * firms.weight[rows], firms.id[rows])
     return rows[paid], chosen[paid]
+
+
+def location_value(bay) -> np.ndarray:
+    """Value of a city for firms of a field (C, F): parks, costs, firms of the field, overseas links."""
+    p, firms, region = bay.parameters.market, bay.firms, bay.region
+    live = firms.alive_rows()
+    number = sums_by_cell(firms.city[live], firms.field[live], firms.weight[live], len(region.city_ids), len(region.field_ids))
+    return (p.park_weight * bay.values.park_quality[:, None] - p.cost_weight * relative_cost(bay)[:, None]
+            + p.cluster_weight * np.log1p(number) + p.overseas_weight * region.overseas_links_city[:, None])

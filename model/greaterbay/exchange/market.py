@@ -27,18 +27,19 @@ from collections import namedtuple
 
 import numpy as np
 
-from greaterbay.actors.columns import sums_by_cell
 from greaterbay.actors.firm import LEADER, SMALL, STARTUP
-from greaterbay.actors.places import draw_place
-from greaterbay.actors.population import absorptive_base
-from greaterbay.exchange import entry, location
+from greaterbay.actors.network import end_ties, see_ties
+from greaterbay.exchange import location
+from greaterbay.exchange.demography import move_firms, remove_firms
+from greaterbay.exchange.entry import enter_market
 from greaterbay.exchange.mobility import count_staff
-from greaterbay.kernels import lean
-from greaterbay.policy.coordination import eased
-from greaterbay.streams import combine, gumbel, normal, uniform
+from greaterbay.exchange.productivity import Weighed, effective_productivity, mean_by_field, productivity_by_city, relative_cost
+from greaterbay.kernels import kernel
+from greaterbay.measures import city_sales
+from greaterbay.policy.coordination import barrier_to_role
+from greaterbay.streams import gumbel, normal, uniform
 
 Sellers = namedtuple("Sellers", ["alive", "id", "field", "sales"])
-Weighed = namedtuple("Weighed", ["alive", "field", "sales", "weight"])
 Accounts = namedtuple("Accounts", ["city", "production_city", "field", "weight", "sales", "skill", "rd_paid", "rd_granted", "rd_intensity",
                                    "cash", "arrears"])
 Booked = namedtuple("Booked", ["sales", "costs", "wages", "research", "ties", "tax_city", "tax_rest", "short", "back", "dividend",
@@ -47,13 +48,13 @@ Leavers = namedtuple("Leavers", ["alive", "id", "kind", "incubated", "sales", "a
 Movers = namedtuple("Movers", ["id", "city", "field"])
 
 
-@lean
+@kernel
 def growth_spread(sales, p):
     """Yearly standard deviation of log growth at yearly sales (million CNY)."""
     return p.growth_sd * (1.0 + sales / p.size_reference) ** (-p.growth_size)
 
 
-@lean
+@kernel
 def grow(firms, fitness, mean_fitness, year_key, shock_key, p):
     """Move sales by selection and a Laplace growth shock (variance by firm and year, Gaussian by quarter)."""
     for r in range(firms.alive.shape[0]):
@@ -65,24 +66,9 @@ def grow(firms, fitness, mean_fitness, year_key, shock_key, p):
         firms.sales[r] *= math.exp(min(1.0, max(-1.0, p.selection * (fitness[r] - mean_fitness[firms.field[r]]) + shock)))
 
 
-def effective_productivity(bay) -> np.ndarray:
-    """Log productivity less what the staff's skill cannot use (rows,)."""
-    firms, p = bay.firms, bay.parameters.market
-    skill = np.where(firms.staff > 0, firms.skill / np.maximum(firms.staff, 1e-12), 1.0)
-    return firms.productivity + p.skill_limit * np.minimum(0.0, np.log(np.maximum(skill, 0.05)))
-
-
-def relative_cost(bay) -> np.ndarray:
-    """Log of wages and rents of each city relative to the bay's mean (C,)."""
-    weight = bay.talent_start
-    wage = np.log(bay.wage_city / ((bay.wage_city * weight).sum() / weight.sum()))
-    rent = np.log(bay.rent_city / ((bay.rent_city * weight).sum() / weight.sum()))
-    return 0.7 * wage + 0.3 * rent
-
-
 def overseas_reach(bay, barrier: np.ndarray) -> float:
     """Overseas links in reach of the bay's sales: links of each city, through the technology barrier to it."""
-    cities, sales = len(bay.region.city_ids), bay.city_sales()
+    cities, sales = len(bay.region.city_ids), city_sales(bay)
     open_share = np.clip(1.0 - barrier[:cities, :cities], 0.0, 1.0)
     links = (open_share * bay.region.overseas_links_city[None, :]).max(axis=1)
     return float(np.average(links, weights=np.maximum(sales, 1e-12)))
@@ -91,15 +77,15 @@ def overseas_reach(bay, barrier: np.ndarray) -> float:
 def market_sizes(bay) -> np.ndarray:
     """Sales of the bay's firms by field this quarter (F,), million CNY."""
     p, region = bay.parameters.market, bay.region
-    relative = mean_by_field(bay, np.exp(bay.effective)) / bay.productivity_reference / bay.frontier_field
+    relative = mean_by_field(bay, np.exp(bay.economy.effective)) / bay.reference.productivity_reference / bay.economy.frontier_field
     cities = len(region.city_ids)
-    now = overseas_reach(bay, eased(bay, bay.values.open_technology[:cities, :cities], "overseas"))
-    then = overseas_reach(bay, bay.base_barriers.technology)
+    now = overseas_reach(bay, barrier_to_role(bay, bay.values.open_technology[:cities, :cities], "overseas"))
+    then = overseas_reach(bay, bay.world.base_barriers.technology)
     gain = 1.0 + p.overseas * region.export_share_field * (now / max(then, 1e-12) - 1.0)
-    return bay.market_start * bay.market_growth * np.maximum(relative, 0.2) ** p.demand_elasticity * gain
+    return bay.reference.market_start * bay.economy.market_growth * np.maximum(relative, 0.2) ** p.demand_elasticity * gain
 
 
-@lean
+@kernel
 def _scale(firms, sizes, total):
     for r in range(firms.alive.shape[0]):
         if firms.alive[r]:
@@ -117,66 +103,63 @@ def scale_to_market(bay, sizes: np.ndarray) -> None:
 
 def decide_markets(bay) -> None:
     """Phase 8 in order: demand, shares, accounts, entry, exit, relocation."""
-    firms, p = bay.firms, bay.parameters.market
-    bay.effective = effective_productivity(bay)
+    firms, mechanisms = bay.firms, bay.mechanisms
+    bay.economy.effective = effective_productivity(bay)
     if not bay.warming:
         cost = relative_cost(bay)
         rows = firms.alive_rows()
-        fitness = bay.effective.copy()
+        fitness = bay.economy.effective.copy()
         fitness[rows] -= bay.parameters.finance.margin_cost / bay.parameters.finance.margin_productivity * cost[firms.production_city[rows]]
         mean = mean_by_field(bay, fitness)
-        sizes = bay.market_now = market_sizes(bay)
-        grow(firms.part(Sellers), fitness, mean, bay.streams.key("growth_variance", bay.quarter // 4),
-             bay.streams.key("growth_shock", bay.quarter), p)
+        sizes = bay.economy.market_now = market_sizes(bay)
+        mechanisms.growth(bay, fitness, mean)
         scale_to_market(bay, sizes)
-        # imitation inside a field: leads and lags shrink
-        gap = firms.productivity[rows] - mean_by_field(bay, firms.productivity)[firms.field[rows]]
-        firms.productivity[rows] -= p.catch_up * gap
-        bay.productivity_city = productivity_by_city(bay)
-    apply_conversions(bay)
+        mechanisms.imitation(bay)
+        bay.economy.productivity_city = productivity_by_city(bay)
+    mechanisms.value_of_results(bay)
     keep_accounts(bay)
     if not bay.warming:
         leave_market(bay)
         enter_market(bay)
-        relocate(bay)
+        mechanisms.relocation(bay)
         grow_up(bay)
         scale_to_market(bay, sizes)
-        bay.see_ties()
+        see_ties(bay)
     else:
         renew_start_ups(bay)
     count_staff(bay)
 
 
-def productivity_by_city(bay) -> np.ndarray:
-    """Sales-weighted effective productivity relative to the field's (C,); one where a city has no firm."""
+def grow_by_fitness(bay, fitness: np.ndarray, mean: np.ndarray) -> None:
+    """Sales of the quarter by selection and Laplace shocks; ``fitness`` (rows,) and its mean by field (F,)."""
+    grow(bay.firms.part(Sellers), fitness, mean, bay.streams.key("growth_variance", bay.quarter // 4),
+         bay.streams.key("growth_shock", bay.quarter), bay.parameters.market)
+
+
+def no_growth(bay, fitness: np.ndarray, mean: np.ndarray) -> None:
+    """Off: firms keep their shares of the market."""
+
+
+def imitate(bay) -> None:
+    """Imitation inside a field: leads and lags in log productivity shrink by ``catch_up`` a quarter."""
     firms = bay.firms
-    total, weighed = np.zeros((2, len(bay.region.city_ids)))
-    level = np.exp(bay.effective) / bay.productivity_reference[firms.field] / bay.frontier_field[firms.field]
-    _add_weighed(firms.part(Weighed), firms.city, level, total, weighed)
-    return np.where(total > 0, weighed / np.maximum(total, 1e-12), 1.0)
+    rows = firms.alive_rows()
+    gap = firms.productivity[rows] - mean_by_field(bay, firms.productivity)[firms.field[rows]]
+    firms.productivity[rows] -= bay.parameters.market.catch_up * gap
 
 
-@lean
-def _add_weighed(firms, group, values, total, weighed):
-    """Add sales, and values weighed by sales, to the firms' groups (cities or fields)."""
-    for r in range(firms.alive.shape[0]):
-        if firms.alive[r]:
-            weight = firms.sales[r] * firms.weight[r]
-            total[group[r]] += weight
-            weighed[group[r]] += weight * values[r]
+def no_imitation(bay) -> None:
+    """Off: leads and lags last."""
 
 
-def mean_by_field(bay, values: np.ndarray) -> np.ndarray:
-    """Sales-weighted mean of a firm column by field (F,)."""
-    total, weighed = np.zeros((2, len(bay.region.field_ids)))
-    _add_weighed(bay.firms.part(Weighed), bay.firms.field, values, total, weighed)
-    return weighed / np.maximum(total, 1e-12)
+def no_value(bay) -> None:
+    """Off: a result in the market is worth nothing to its developer."""
 
 
 def apply_conversions(bay) -> None:
     """A conversion raises the developer's log productivity by innovation_gain * ln(1 + quality) * share of its sales renewed."""
     p, inventions, firms, count = bay.parameters.market, bay.inventions, bay.firms, bay.institutes.capacity
-    rows = bay.market_arrivals
+    rows = bay.technologies.arrivals
     developer = inventions.developer[rows] - count
     valid = developer >= 0
     rows, developer = rows[valid], developer[valid]
@@ -187,7 +170,7 @@ def apply_conversions(bay) -> None:
     np.add.at(firms.productivity, developer, gain)
 
 
-@lean
+@kernel
 def _account(rows, firms, effective, mean, cost, wage, ties, tax_rate, f, booked):
     """The accounts of one real firm after the other (``rows``); what is booked is that of all firms of a row."""
     for i in range(rows.shape[0]):
@@ -226,7 +209,8 @@ def keep_accounts(bay) -> None:
     city, production, weight = firms.city[rows].astype(np.int64), firms.production_city[rows].astype(np.int64), firms.weight[rows]
     booked = Booked(*np.empty((len(Booked._fields), rows.size)))
     ties = firms.degree[rows] * bay.parameters.partnering.tie_cost
-    _account(rows, firms.part(Accounts), bay.effective, mean_by_field(bay, bay.effective), relative_cost(bay), bay.wage_city, ties,
+    effective = bay.economy.effective
+    _account(rows, firms.part(Accounts), effective, mean_by_field(bay, effective), relative_cost(bay), bay.prices.wage_city, ties,
              location.tax_rate(bay, rows), f, booked)
     bay.instruments.note("profit_tax", rows, booked.tax)
     bay.instruments.note("taxed_research", rows, booked.own_research)
@@ -238,7 +222,7 @@ def keep_accounts(bay) -> None:
     ledger.pay("tie", "firm", city, "outside", city, booked.ties)
     ledger.pay("tax", "firm", city, "government", city, booked.tax_city)
     ledger.pay("tax", "firm", city, "outside", city, booked.tax_rest)
-    bay.government_cash += np.bincount(city, weights=booked.tax_city, minlength=bay.government_cash.size)
+    bay.public_money.government_cash += np.bincount(city, weights=booked.tax_city, minlength=bay.public_money.government_cash.size)
     ledger.pay("trade_credit", "outside", city, "firm", city, booked.short)
     ledger.pay("trade_repayment", "firm", city, "outside", city, booked.back)
     ledger.pay("dividend", "firm", city, "outside", city, booked.dividend)
@@ -246,7 +230,7 @@ def keep_accounts(bay) -> None:
     bay.tally.add("rd_private", city, booked.own_research * weight)
     bay.tally.add("rd_public", city, firms.rd_granted[rows] * weight)
     bay.tally.add("sales", city, booked.sales)
-    bay.tally.add("productivity_weight", city, np.exp(bay.effective[rows]) * firms.sales[rows] * weight)
+    bay.tally.add("productivity_weight", city, np.exp(bay.economy.effective[rows]) * firms.sales[rows] * weight)
     # research of the next quarter: less when money is below the buffer
     firms.rd_granted[rows] = firms.grant_cash[rows]
     firms.grant_cash[rows] = 0.0
@@ -255,7 +239,7 @@ def keep_accounts(bay) -> None:
     firms.grant_response[rows] = 0.0
 
 
-@lean
+@kernel
 def _leaves(firms, key, p, leaves):
     """Which firms exit: those whose keyed draw is below their hazard."""
     for r in range(firms.alive.shape[0]):
@@ -269,112 +253,27 @@ def _leaves(firms, key, p, leaves):
         leaves[r] = uniform(key, firms.id[r], 0) < hazard
 
 
+def leaving(bay) -> np.ndarray:
+    """Firms that exit this quarter (rows,) bool, by hazard: any firm, more when small, more with unpaid bills."""
+    leaves = np.zeros(bay.firms.capacity, bool)
+    _leaves(bay.firms.part(Leavers), bay.streams.key("exit", bay.quarter), bay.parameters.market, leaves)
+    return leaves
+
+
+def nobody_leaves(bay) -> np.ndarray:
+    """Off: no firm exits."""
+    return np.zeros(bay.firms.capacity, bool)
+
+
 def leave_market(bay) -> None:
     """Exit by hazard; what a firm leaves behind is booked, its people look for posts, its results may lapse."""
     firms = bay.firms
-    leaves = np.zeros(firms.capacity, bool)
-    _leaves(firms.part(Leavers), bay.streams.key("exit", bay.quarter), bay.parameters.market, leaves)
-    gone = np.flatnonzero(leaves)
+    gone = np.flatnonzero(bay.mechanisms.exit(bay))
     bay.tally.add("firm_exits", firms.city[gone], firms.weight[gone])
-    bay.remove_firms(gone)
+    remove_firms(bay, gone)
 
 
-def enter_market(bay) -> None:
-    """Entrants by channel, city and field: how many, their traits, what they bring along, and the books of entry."""
-    p, firms, region, quarter = bay.parameters.market, bay.firms, bay.region, bay.quarter
-    cities, fields = len(region.city_ids), len(region.field_ids)
-    rows = firms.alive_rows()
-    number = sums_by_cell(firms.city[rows], firms.field[rows], firms.weight[rows], cities, fields)
-    sales = sums_by_cell(firms.city[rows], firms.field[rows], firms.sales[rows] * firms.weight[rows] * 4.0, cities, fields)
-    per_firm = sales / np.maximum(number, 1e-9) / (bay.sales_per_firm_start * bay.growth_level)
-    quality = bay.values.park_quality / bay.base_park_quality
-    if bay.values.environment.any():
-        per_firm = per_firm / (1.0 - p.entry_relief * bay.values.environment)[:, None]
-    rate = (p.entry_rate * number * np.clip(per_firm, 0.05, 5.0) ** p.entry_sales * bay.incubation[:, None]
-            * (quality**p.park_weight)[:, None])
-    weight = bay.entry_weight
-    rate = entry.by_channel(bay, rate, number, sales, relative_cost(bay))
-    cell_ids = entry.channel_cells(bay.cell_ids)
-    count = np.floor(rate / weight + bay.streams.uniforms("entry", quarter, cell_ids)).astype(int)
-    cell = np.repeat(np.arange(count.size), count.ravel())
-    if cell.size == 0:
-        return
-    ordinal = np.arange(cell.size) - np.repeat(np.cumsum(count.ravel()) - count.ravel(), count.ravel())
-    ids = np.empty(cell.size, np.uint64)
-    _entrant_ids(cell_ids.ravel()[cell], quarter, ordinal, ids)
-    new = bay.free_firm_rows(cell.size)
-    channel, cell = cell // (cities * fields), cell % (cities * fields)
-    city, field = cell // fields, cell % fields
-    parent, institute = entry.parents(bay, channel, cell, ids)
-    attracted = channel == entry.OUTSIDE
-    draws = [bay.streams.uniforms("entry_traits", quarter, ids, k) for k in range(4)]
-    chain = np.clip(region.chain_position_field[field] + 0.5 * (draws[1] - 0.5), 0.0, 1.0)
-    if bay.values.park_special.any() or bay.values.chain_parks.any():
-        city = location.settle_founders(bay, location_value(bay), city, field, chain, ids)
-    firms.alive[new], firms.id[new] = 1, ids
-    firms.city[new] = firms.production_city[new] = city
-    firms.home[new] = region.jurisdiction_city[city]
-    firms.field[new], firms.kind[new] = field, np.where(attracted, SMALL, STARTUP)
-    firms.weight[new] = weight.ravel()[cell]
-    firms.birth[new] = quarter
-    size = p.entry_size / 4.0 * bay.growth_level * (0.5 + draws[0]) * np.where(attracted, p.outside_size, 1.0)
-    firms.sales[new] = size
-    firms.chain[new] = chain
-    firms.rd_intensity[new] = bay.rd_intensity_city[city] * region.rd_intensity_field[field] * np.where(attracted, 1.0, p.startup_research)
-    found = parent >= 0
-    capability = entry.capabilities(bay, channel, field, parent, institute)
-    own = np.zeros_like(capability)
-    for k in range(4):
-        own[np.arange(cell.size), 4 * field + k] = bay.streams.uniforms("entry_traits", quarter, ids, 10 + k)
-    capability += 0.25 * own * (1.0 - capability)
-    firms.capability[new] = capability
-    mean = mean_by_field(bay, firms.productivity)
-    firms.productivity[new] = np.where(found, firms.productivity[parent], mean[field]) * 0.7 + mean[field] * 0.3 + 0.1 * (draws[2] - 0.5)
-    firms.adopted[new] = np.where(found, firms.adopted[parent], 0)  # founders bring the technologies they know
-    firms.absorptive[new] = absorptive_base(bay, ids)
-    firms.in_park[new] = draws[3] < p.park_share
-    firms.incubated[new] = channel == entry.INCUBATED
-    firms.imports[new] = region.import_dependence_field[field]
-    bay.join_alliances(firms, new, field)
-    research = firms.rd_intensity[new] * firms.sales[new]
-    firms.rd_paid[new] = research
-    firms.cash[new] = bay.parameters.finance.founders * research
-    bay.ledger.pay("founders", "outside", city, "firm", city, firms.cash[new] * firms.weight[new])
-    bay.tally.add("firm_entries", city, firms.weight[new])
-    bay.tally.add("firm_entries_channel", (city, channel), firms.weight[new])
-    bay.seat_firms(new)
-    entry.part_from(bay, new, channel, parent, institute)
-
-
-@lean
-def _entrant_ids(cell_ids, quarter, ordinal, out):
-    for i in range(out.shape[0]):
-        out[i] = combine(combine(cell_ids[i], quarter), ordinal[i])
-
-
-@lean
-def _parents(slot, start, size, cells, ids, key, parent):
-    for i in range(cells.shape[0]):
-        parent[i] = draw_place(slot, start, size, cells[i], key, ids[i], 60)
-
-
-def draw_firms(bay, cells: np.ndarray, ids: np.ndarray, key) -> np.ndarray:
-    """A firm (row) of each cell (city * F + field), by place; -1 where there is none."""
-    out = np.empty(ids.size, np.int64)
-    _parents(bay.places.slot, bay.places.start, bay.places.size, cells, ids, key, out)
-    return out
-
-
-def location_value(bay) -> np.ndarray:
-    """Value of a city for firms of a field (C, F): parks, costs, firms of the field, overseas links."""
-    p, firms, region = bay.parameters.market, bay.firms, bay.region
-    live = firms.alive_rows()
-    number = sums_by_cell(firms.city[live], firms.field[live], firms.weight[live], len(region.city_ids), len(region.field_ids))
-    return (p.park_weight * bay.values.park_quality[:, None] - p.cost_weight * relative_cost(bay)[:, None]
-            + p.cluster_weight * np.log1p(number) + p.overseas_weight * region.overseas_links_city[:, None])
-
-
-@lean
+@kernel
 def choose_city(rows, firms, at, value, travel_log, barrier, allowed, bonus, key, chosen):
     """City with the highest utility for each considering firm: value (C, F), travel from the present city, barrier; allowed (n, C)."""
     for i in range(rows.shape[0]):
@@ -399,7 +298,7 @@ def relocate(bay) -> None:
     rows = firms.alive_rows()
     rows = rows[firms.kind[rows] != LEADER]
     draw = bay.streams.uniforms("relocate", quarter, firms.id[rows])
-    value = location_value(bay)
+    value = location.location_value(bay)
     travel_log = np.log1p(bay.values.travel_minutes[:cities, :cities] / 30.0)
     barrier = bay.values.barrier_technology[:cities, :cities]
     key = bay.streams.key("relocate_city", quarter)
@@ -413,11 +312,15 @@ def relocate(bay) -> None:
                 p.relocate_bonus, key, anywhere)
     move_production(bay, production, anywhere)
     movers = research[chosen != firms.city[research]]
-    bay.move_firms(movers, chosen[chosen != firms.city[research]])
+    move_firms(bay, movers, chosen[chosen != firms.city[research]])
     if values.park_special.any() or values.chain_parks.any():
-        bay.move_firms(*location.answer_parks(bay, value))
+        move_firms(bay, *location.answer_parks(bay, value))
     if values.site_support.any():
         move_production(bay, *location.answer_sites(bay, value))
+
+
+def nobody_moves(bay) -> None:
+    """Off: research and production stay where they are."""
 
 
 def move_production(bay, rows: np.ndarray, city: np.ndarray) -> None:
@@ -438,13 +341,13 @@ def renew_start_ups(bay) -> None:
     old = rows[(firms.kind[rows] == STARTUP) & (bay.quarter - firms.birth[rows] >= 4 * bay.parameters.market.startup_years)]
     ended = np.zeros(count + firms.capacity, bool)
     ended[old + count] = True
-    bay.end_ties(ended)
+    end_ties(bay, ended)
     firms.past[old] = -1
     firms.birth[old] = bay.quarter
     firms.grants_before[old] = 0
     fresh = old[firms.invested[old] == 0.0]
     firms.rounds[fresh] = 0
-    bay.see_ties()
+    see_ties(bay)
 
 
 def grow_up(bay) -> None:

@@ -29,18 +29,16 @@ from collections import namedtuple
 
 import numpy as np
 
-from greaterbay.actors.person import skill_of
+from greaterbay.actors.person import Dismissed, skill_of
 from greaterbay.exchange import talent
 from greaterbay.exchange.partnering import pick, remember
-from greaterbay.kernels import inlined, jit, lean
+from greaterbay.kernels import inlined, jit, kernel
 from greaterbay.streams import combine, gumbel, gumbel_below, uniform
 
 Seekers = namedtuple("Seekers", ["alive", "id", "city", "field", "home", "weight", "employer", "idle"])
 Ageing = namedtuple("Ageing", ["alive", "id", "employer", "age", "idle"])
 Residents = namedtuple("Residents", ["alive", "city", "field", "weight", "employer"])
-Skilled = namedtuple("Skilled", ["alive", "city", "employer", "weight", "skill"])
 Staff = namedtuple("Staff", ["alive", "employer", "weight", "skill"])
-Dismissed = namedtuple("Dismissed", ["alive", "id", "employer", "former", "idle"])
 Learners = namedtuple("Learners", ["staff", "capability"])
 Posts = namedtuple("Posts", ["table", "start", "size", "city_cum", "register", "register_cum"])
 Keys = namedtuple("Keys", ["look", "offer", "city", "utility", "leave", "age"])
@@ -52,7 +50,7 @@ LOCAL_TRIES = 6
 FULL = 64  # places tried for a post before the table counts as full
 
 
-@lean
+@kernel
 def _post_tables(vacancies, city, ids, table, start, size):
     """Open posts at hashed places: (employer, ordinal) decides the place, holes stay holes."""
     for e in range(vacancies.shape[0]):
@@ -95,7 +93,7 @@ def _offer_value(s, p, response, home, field, skill_city, city, employer_city, e
     return value
 
 
-@lean
+@kernel
 def choose_posts(people, employer_city, employer_field, posts, s, keys, p, choice, expected):
     """Best post of every looking person: node in ``choice`` (rows,), -1 to stay, -2 to leave for outside.
 
@@ -182,7 +180,7 @@ def settle(choice, ids, vacancies, key, accepted):
                 accepted[order[a + best[q]]] = 1
 
 
-@lean
+@kernel
 def _headcounts(people, staff, skill, heads):
     for i in range(people.alive.shape[0]):
         e = people.employer[i]
@@ -202,30 +200,12 @@ def count_staff(bay) -> None:
         table.staff[:], table.skill[:], table.heads[:] = staff[part], skill[part], heads[part]
 
 
-@lean
-def add_skills(people, skills):
-    """Efficiency units of people at work, added by city (C,)."""
-    for i in range(people.alive.shape[0]):
-        if people.alive[i] and people.employer[i] >= 0:
-            skills[people.city[i]] += people.weight[i] * people.skill[i]
-
-
-@lean
-def dismiss(people, gone):
-    """Everybody who works for a node that is ``gone`` (N,) is out of work; nobody remembers it as the employer before."""
-    for i in range(people.alive.shape[0]):
-        e = people.employer[i]
-        if people.alive[i] and e >= 0 and gone[e]:
-            people.employer[i] = people.former[i] = -1
-            people.idle[i] = 0
-
-
 def open_posts(bay) -> None:
     """Posts wanted follow the research budget; people too many are let go one by one."""
     firms, institutes, people, quarter = bay.firms, bay.institutes, bay.people, bay.quarter
     share = bay.parameters.economy.wage_share_rd
-    city_wage = bay.wage_city / 4.0  # million CNY a quarter
-    per_person = bay.person_weight_city
+    city_wage = bay.prices.wage_city / 4.0  # million CNY a quarter
+    per_person = bay.world.person_weight_city
     rows = firms.alive_rows()
     budget = firms.rd_intensity[rows] * firms.sales[rows] + firms.rd_granted[rows]
     budget = np.minimum(budget, np.maximum(firms.rd_paid[rows] * 1.05 + firms.rd_granted[rows], 0.0))
@@ -249,7 +229,7 @@ def open_posts(bay) -> None:
         count_staff(bay)
 
 
-@lean
+@kernel
 def _let_go(people, share, key):
     """Every employee of a firm with too many goes with the same keyed chance, so the order of rows does not matter."""
     for i in range(people.alive.shape[0]):
@@ -260,7 +240,7 @@ def _let_go(people, share, key):
             people.idle[i] = 0
 
 
-@lean
+@kernel
 def _age(people, key, retirement, attrition, idle_exit, gone):
     """Everybody ages, people out of work wait; fill ``gone`` with the rows that retire or leave and return their number."""
     n = 0
@@ -285,7 +265,7 @@ def age_and_retire(bay) -> None:
     gone = np.empty(people.capacity, np.int64)
     gone = gone[: _age(people.part(Ageing), bay.streams.key("age", quarter), p.retirement, p.attrition, p.idle_exit, gone)]
     bay.tally.add("retired", people.city[gone], people.weight[gone])
-    bay.people_out += people.weight[gone].sum()
+    bay.stocks.people_out += people.weight[gone].sum()
     people.clear(gone)
 
 
@@ -295,7 +275,7 @@ def graduate(bay):
     Returns who has a second supervisor: rows of people, firms (nodes), institutes; None when nobody has.
     """
     people, institutes, region, quarter = bay.people, bay.institutes, bay.region, bay.quarter
-    weight = bay.person_weight_city[institutes.city]
+    weight = bay.world.person_weight_city[institutes.city]
     number = institutes.graduates / 4.0 / weight
     draw = bay.streams.uniforms("graduates", quarter, institutes.id)
     count = np.floor(number + draw).astype(int)
@@ -311,11 +291,11 @@ def graduate(bay):
     enter(bay, rows, ids, institutes.city[origin], (draw[:, None] * fields[:, -1:] > fields).sum(axis=1),
           region.jurisdiction_city[institutes.city[origin]], weight[origin], 25.0)
     bay.tally.add("graduates", people.city[rows], people.weight[rows])
-    bay.people_in += people.weight[rows].sum()
+    bay.stocks.people_in += people.weight[rows].sum()
     return talent.train_jointly(bay, rows, origin) if bay.values.joint_training.any() else None
 
 
-@lean
+@kernel
 def _new_ids(origin, quarter, ordinal, out):
     for i in range(out.shape[0]):
         out[i] = combine(combine(origin[i], quarter), ordinal[i])
@@ -336,31 +316,32 @@ def bring_newcomers(bay, posts, setting) -> tuple[np.ndarray, np.ndarray]:
     p, people, region, quarter = bay.parameters.mobility, bay.people, bay.region, bay.quarter
     cities = len(region.city_ids)
     # the number of those who look follows the starting stock, so that policy does not change who they are
-    number = p.newcomers * bay.newcomers_start / bay.person_weight_city
-    count = np.floor(number + bay.streams.uniforms("newcomers", quarter, bay.newcomer_cells)).astype(int).ravel()
+    number = p.newcomers * bay.world.newcomers_start / bay.world.person_weight_city
+    count = np.floor(number + bay.streams.uniforms("newcomers", quarter, bay.world.newcomer_cells)).astype(int).ravel()
     cell = np.repeat(np.arange(count.size), count)
     if cell.size == 0:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     place, city = cities + cell // cities, cell % cities
     ids = np.empty(cell.size, np.uint64)
-    _new_ids(bay.newcomer_ids.ravel()[cell], quarter, np.arange(cell.size) - np.repeat(np.cumsum(count) - count, count), ids)
-    cumulative = bay.field_cum_city[city]
+    _new_ids(bay.world.newcomer_ids.ravel()[cell], quarter, np.arange(cell.size) - np.repeat(np.cumsum(count) - count, count), ids)
+    cumulative = bay.world.field_cum_city[city]
     fields = (bay.streams.uniforms("newcomers", quarter, ids, 1)[:, None] * cumulative[:, -1:] > cumulative).sum(axis=1)
     # of those abroad some once left the bay: they hold titles of the place they look in
     back = (place > cities) & (bay.streams.uniforms("newcomers", quarter, ids, 4) < p.returnees)
     home = np.where(back, region.jurisdiction_city[city], len(region.jurisdiction_ids) + place - cities)
     post = np.empty(cell.size, np.int64)
-    _newcomer_posts(ids, fields, city, place, home, back, posts, setting, bay.employer_field, p, bay.outside_response[place - cities],
-                    np.log(region.outside_wage * bay.growth_level), bay.streams.key("newcomers", quarter), post)
+    response = bay.world.outside_response[place - cities]
+    _newcomer_posts(ids, fields, city, place, home, back, posts, setting, bay.labour.employer_field, p, response,
+                    np.log(region.outside_wage * bay.economy.growth_level), bay.streams.key("newcomers", quarter), post)
     keep = post >= 0
     ids, fields, city, place, home, post = ids[keep], fields[keep], city[keep], place[keep], home[keep], post[keep]
     rows = people.free_rows(ids.size)
-    enter(bay, rows, ids, city, fields, home, bay.person_weight_city[city], 32.0)
+    enter(bay, rows, ids, city, fields, home, bay.world.person_weight_city[city], 32.0)
     people.former[rows] = -2 - (place - cities)  # origin kept until the move is booked
     return rows, post
 
 
-@lean
+@kernel
 def _newcomer_posts(ids, fields, city, place, home, back, posts, s, employer_field, p, response, outside_wage, key, post):
     for i in range(ids.shape[0]):
         post[i] = -1
@@ -383,7 +364,7 @@ def _newcomer_posts(ids, fields, city, place, home, back, posts, s, employer_fie
                 post[i] = e
 
 
-@lean
+@kernel
 def _clusters(people, cluster):
     """People (weighted) by city and field."""
     for i in range(people.alive.shape[0]):
@@ -394,39 +375,30 @@ def _clusters(people, cluster):
 def city_setting(bay) -> Setting:
     """What a person compares between cities."""
     p, region, values, people = bay.parameters.mobility, bay.region, bay.values, bay.people
-    cities = len(region.city_ids)
+    prices, reference, cities = bay.prices, bay.reference, len(region.city_ids)
     amenity = 0.5 * (region.schooling_city + region.medical_city)
-    net = bay.wage_city * (1.0 - bay.personal_tax_city)
-    value = (p.wage_weight * np.log(net / bay.wage_reference) - p.rent_weight * np.log(bay.rent_city / bay.rent_reference)
-             + p.amenity_weight * (amenity - bay.amenity_reference))
+    net = prices.wage_city * (1.0 - bay.world.personal_tax_city)
+    value = (p.wage_weight * np.log(net / reference.wage_reference) - p.rent_weight * np.log(prices.rent_city / reference.rent_reference)
+             + p.amenity_weight * (amenity - reference.amenity_reference))
     cluster = np.zeros((cities, len(region.field_ids)))
     _clusters(people.part(Residents), cluster)
-    home = np.concatenate((bay.jurisdiction_seat, np.arange(cities, cities + 2)))
+    home = np.concatenate((bay.world.jurisdiction_seat, np.arange(cities, cities + 2)))
     return Setting(value, np.log1p(cluster / 100.0), np.log1p(values.travel_minutes / 30.0), values.barrier_talent,
-                   values.unrecognised, region.relatedness_field, bay.wage_city, home, talent.pair_terms(bay), talent.origin_terms(bay))
+                   values.unrecognised, region.relatedness_field, prices.wage_city, home, talent.pair_terms(bay), talent.origin_terms(bay))
 
 
-def move_people(bay) -> None:
-    """Phase 2 in order: age, graduates, posts, choices, hires, wages and rents."""
-    p, people, region, quarter, tally = bay.parameters.mobility, bay.people, bay.region, bay.quarter, bay.tally
-    cities, count = len(region.city_ids), bay.institutes.capacity
-    age_and_retire(bay)
-    if bay.warming:
-        replace_leavers(bay)
-        trained = None
-    else:
-        trained = graduate(bay)
-    count_staff(bay)
-    open_posts(bay)
+def employers(bay) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """City (-1 for empty rows), field (-1 for institutes) and open posts of every employer (N,)."""
     firms, institutes = bay.firms, bay.institutes
-    employer_city = np.concatenate((institutes.city, np.where(firms.alive == 1, firms.city, -1))).astype(np.int64)
-    talent.open_quarter(bay)
-    if trained is not None:
-        talent.place_trained(bay, trained, hire, employer_city)
-    vacancies = np.concatenate((institutes.vacancies, firms.vacancies)).astype(np.int64)
-    bay.employer_field = np.concatenate((np.full(count, -1), firms.field)).astype(np.int64)
-    ids = np.concatenate((institutes.id, firms.id))
-    size = bay.post_places
+    city = np.concatenate((institutes.city, np.where(firms.alive == 1, firms.city, -1))).astype(np.int64)
+    field = np.concatenate((np.full(institutes.capacity, -1), firms.field)).astype(np.int64)
+    return city, field, np.concatenate((institutes.vacancies, firms.vacancies)).astype(np.int64)
+
+
+def lay_out_posts(bay, employer_city: np.ndarray, vacancies: np.ndarray) -> Posts:
+    """Open posts at hashed places by city, and the weights of other cities for whoever looks there."""
+    cities, size = len(bay.region.city_ids), bay.world.post_places
+    ids = np.concatenate((bay.institutes.id, bay.firms.id))
     start = np.concatenate(([0], np.cumsum(size)[:-1])).astype(np.int64)
     table = np.full(int(size.sum()), -1, np.int64)
     _post_tables(vacancies, employer_city, ids, table, start, size)
@@ -437,33 +409,71 @@ def move_people(bay) -> None:
     pull = near * np.exp(-barrier)
     hidden = (near - pull).sum(axis=1, keepdims=True)
     listed = open_city[None, :] * (1.0 - np.eye(cities))
-    posts = Posts(table, start, size, np.cumsum(np.concatenate((pull, hidden), axis=1), axis=1), bay.values.register_reach,
-                  np.cumsum(listed, axis=1))
-    setting = city_setting(bay)
-    keys = Keys(*(bay.streams.key(name, 0 if name == "age" else quarter)
+    return Posts(table, start, size, np.cumsum(np.concatenate((pull, hidden), axis=1), axis=1), bay.values.register_reach,
+                 np.cumsum(listed, axis=1))
+
+
+def choose_everywhere(bay, posts: Posts, setting: Setting, employer_city: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Post chosen by every person (rows,): a node, -1 to stay, -2 to leave the bay; and expected moves between places (P, P)."""
+    return _choose(bay, posts, setting, employer_city, bay.parameters.mobility)
+
+
+def choose_at_home(bay, posts: Posts, setting: Setting, employer_city: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Off (and during the warm-up): people look at posts of their own city only, and nobody leaves the bay."""
+    p = bay.parameters.mobility._replace(local_share=1.0, local_share_idle=1.0, outside_option=-1e9)
+    return _choose(bay, posts, setting, employer_city, p)
+
+
+def _choose(bay, posts, setting, employer_city, p) -> tuple[np.ndarray, np.ndarray]:
+    keys = Keys(*(bay.streams.key(name, 0 if name == "age" else bay.quarter)
                   for name in ("look", "offer", "offer_city", "job_utility", "leave", "age")))
+    choice, expected = np.empty(bay.people.capacity, np.int64), np.zeros((len(bay.region.place_ids),) * 2)
+    choose_posts(bay.people.part(Seekers), employer_city, bay.labour.employer_field, posts, setting, keys, p, choice, expected)
+    return choice, expected
+
+
+def no_newcomers(bay, posts: Posts, setting: Setting) -> tuple[np.ndarray, np.ndarray]:
+    """Off (and during the warm-up): nobody comes from outside."""
+    return np.zeros(0, np.int64), np.zeros(0, np.int64)
+
+
+def no_graduates(bay) -> None:
+    """Off: no graduate enters skilled work."""
+
+
+def move_people(bay) -> None:
+    """Phase 2 in order: age, graduates, posts, choices, hires, wages and rents."""
+    people, tally, mechanisms = bay.people, bay.tally, bay.mechanisms
+    age_and_retire(bay)
     if bay.warming:
-        p = p._replace(local_share=1.0, local_share_idle=1.0, outside_option=-1e9)
-    arrivals, arrival_posts = (np.zeros(0, np.int64),) * 2
-    if not bay.warming:
-        arrivals, arrival_posts = bring_newcomers(bay, posts, setting)
-    choice = np.empty(people.capacity, np.int64)
-    expected = np.zeros((len(region.place_ids),) * 2)
-    choose_posts(people.part(Seekers), employer_city, bay.employer_field, posts, setting, keys, p, choice, expected)
+        replace_leavers(bay)
+        trained = None
+    else:
+        trained = mechanisms.graduates(bay)
+    count_staff(bay)
+    open_posts(bay)
+    talent.open_quarter(bay)
+    employer_city, bay.labour.employer_field, vacancies = employers(bay)
+    if trained is not None:
+        talent.place_trained(bay, trained, hire, employer_city)
+        vacancies = employers(bay)[2]
+    posts, setting = lay_out_posts(bay, employer_city, vacancies), city_setting(bay)
+    newcomers, choose = (no_newcomers, choose_at_home) if bay.warming else (mechanisms.newcomers, mechanisms.moves)
+    arrivals, arrival_posts = newcomers(bay, posts, setting)
+    choice, expected = choose(bay, posts, setting, employer_city)
     choice[arrivals] = arrival_posts
     tally.matrix("expected_talent")[:] += expected
     accepted = np.empty(people.capacity, np.int8)
-    settle(choice, people.id, vacancies, bay.streams.key("job_rank", quarter), accepted)
+    settle(choice, people.id, vacancies, bay.streams.key("job_rank", bay.quarter), accepted)
     leave_bay(bay, np.flatnonzero(choice == -2))
-    turned_away = arrivals[accepted[arrivals] == 0]
-    people.clear(turned_away)
+    people.clear(arrivals[accepted[arrivals] == 0])
     hire(bay, np.flatnonzero(accepted == 1), choice, employer_city)
     if bay.values.team_share.any():
         welcome_teams(bay, setting, employer_city)
     if bay.values.named_talents.any():
         talent.learn_from_named(bay)
     count_staff(bay)
-    set_wages_and_rents(bay, vacancies, employer_city)
+    set_wages_and_rents(bay, employer_city)
 
 
 def welcome_teams(bay, setting, employer_city: np.ndarray) -> None:
@@ -480,14 +490,14 @@ def welcome_teams(bay, setting, employer_city: np.ndarray) -> None:
 
 def replace_leavers(bay) -> None:
     """Warm-up: whoever retires is replaced by a graduate of the same city, field and weight, so stocks stand still."""
-    people, start = bay.people, bay.people_start
+    people, start = bay.people, bay.world.people_start
     gone = np.flatnonzero((people.alive == 0) & (start["weight"] > 0))
     if gone.size == 0:
         return
     ids = np.empty(gone.size, np.uint64)
     _new_ids(start["id"][gone], bay.quarter, np.zeros(gone.size, np.int64), ids)
     enter(bay, gone, ids, start["city"][gone], start["field"][gone], start["home"][gone], start["weight"][gone], 25.0)
-    bay.people_in += people.weight[gone].sum()
+    bay.stocks.people_in += people.weight[gone].sum()
     bay.tally.add("graduates", people.city[gone], people.weight[gone])
 
 
@@ -495,10 +505,10 @@ def leave_bay(bay, rows: np.ndarray) -> None:
     """People out of work leave for the rest of China or abroad, by home."""
     people, region = bay.people, bay.region
     cities = len(region.city_ids)
-    mainland = bay.mainland_city[people.city[rows]]
+    mainland = bay.world.mainland_city[people.city[rows]]
     place = np.where(mainland, cities, cities + 1)
     bay.tally.flow("flow_talent_person_person", people.city[rows], place, people.weight[rows])
-    bay.people_out += people.weight[rows].sum()
+    bay.stocks.people_out += people.weight[rows].sum()
     people.clear(rows)
 
 
@@ -512,7 +522,7 @@ def hire(bay, rows: np.ndarray, choice: np.ndarray, employer_city: np.ndarray) -
     moved = origin != there
     _book_moves(origin, there, weight, former, new, count, *(tally.matrix(name) for name in TALENT_FLOWS))
     from_outside = origin >= cities
-    bay.people_in += weight[from_outside].sum()
+    bay.stocks.people_in += weight[from_outside].sum()
     inside = moved & ~from_outside
     tally.add("talent_newcomers", there[from_outside], weight[from_outside])
     tally.add("talent_moves_in", there[inside], weight[inside])
@@ -520,13 +530,7 @@ def hire(bay, rows: np.ndarray, choice: np.ndarray, employer_city: np.ndarray) -
     cross[inside] = region.jurisdiction_city[origin[inside]] != region.jurisdiction_city[there[inside]]
     tally.add("talent_border", there[cross], weight[cross])
     register_moves(bay, rows[cross], there[cross])
-    # knowledge moves with people who leave an employer for a firm
-    carry = (former >= 0) & (new >= count)
-    if not bay.warming and carry.any():
-        _carry(bay.firms.part(Learners), bay.institutes.capability, former[carry], new[carry], count, people.field[rows][carry],
-               weight[carry], bay.parameters.learning.mover)
-        remember(bay, new[carry], former[carry])
-        remember(bay, former[carry], new[carry])
+    bay.mechanisms.movers(bay, rows, former, new)
     people.former[rows] = np.where(former >= 0, former, np.maximum(people.former[rows], -1))
     people.employer[rows] = new
     people.city[rows] = there
@@ -534,7 +538,23 @@ def hire(bay, rows: np.ndarray, choice: np.ndarray, employer_city: np.ndarray) -
     talent.settle_arrivals(bay, rows[moved], origin[moved], there[moved])
 
 
-@lean
+def carry_knowledge(bay, rows: np.ndarray, former: np.ndarray, new: np.ndarray) -> None:
+    """Knowledge moves with people (rows) who leave an employer (nodes ``former``) for a firm (``new``), and a tie stays behind."""
+    count = bay.institutes.capacity
+    carry = (former >= 0) & (new >= count)
+    if bay.warming or not carry.any():
+        return
+    _carry(bay.firms.part(Learners), bay.institutes.capability, former[carry], new[carry], count, bay.people.field[rows][carry],
+           bay.people.weight[rows][carry], bay.parameters.learning.mover)
+    remember(bay, new[carry], former[carry])
+    remember(bay, former[carry], new[carry])
+
+
+def carry_nothing(bay, rows: np.ndarray, former: np.ndarray, new: np.ndarray) -> None:
+    """Off: movers bring no knowledge and leave no tie behind."""
+
+
+@kernel
 def _book_moves(origin, there, weight, former, new, count, firm_firm, firm_institute, institute_firm, institute_institute, person_firm,
                 person_institute):
     """Moves between places, by what one worked for before (nobody: a person) and works for now."""
@@ -551,7 +571,7 @@ def _book_moves(origin, there, weight, former, new, count, firm_firm, firm_insti
         flow[a, b] += weight[k]
 
 
-@lean
+@kernel
 def _carry(firms, institute_levels, former, new, count, field, weight, share):
     """Arrivals close a part of the gap to the former employer in their field, in proportion to their number."""
     for i in range(former.shape[0]):
@@ -575,7 +595,7 @@ def register_moves(bay, rows: np.ndarray, there: np.ndarray) -> None:
     bay.budgets.pay_by_city("recognition", np.bincount(there, weights=cost, minlength=len(bay.region.city_ids)))
 
 
-@lean
+@kernel
 def _residents(people, talent, heads, idle_heads):
     """People by city: weighted, rows, rows out of work."""
     for i in range(people.alive.shape[0]):
@@ -587,23 +607,43 @@ def _residents(people, talent, heads, idle_heads):
                 idle_heads[c] += 1
 
 
-def set_wages_and_rents(bay, vacancies: np.ndarray, employer_city: np.ndarray) -> None:
-    """Wages by tightness and growth, rents by skilled people; both stand still during the warm-up."""
-    p, people, region = bay.parameters.mobility, bay.people, bay.region
-    cities = len(region.city_ids)
-    bay.talent_city, heads, idle_heads = np.zeros(cities), np.zeros(cities, np.int64), np.zeros(cities, np.int64)
-    _residents(people.part(Residents), bay.talent_city, heads, idle_heads)
+def wages_by_tightness(bay, tightness: np.ndarray) -> np.ndarray:
+    """Wages of the quarter (C,): tightness, growth of the economy, and a pull back to the city's productivity."""
+    p, productive = bay.parameters.mobility, bay.economy.productivity_city / bay.reference.productivity_city_start
+    gap = np.log(bay.prices.wage_city / (bay.reference.wage_start * bay.economy.growth_level * productive))
+    return bay.prices.wage_city * np.exp(
+        p.wage_response * np.clip(tightness, -1.5, 1.5) + bay.economy.growth_now - p.wage_anchor * gap)
+
+
+def wages_with_growth(bay, tightness: np.ndarray) -> np.ndarray:
+    """Off: wages follow the economy's growth and nothing else."""
+    return bay.prices.wage_city * np.exp(bay.economy.growth_now)
+
+
+def rents_by_people(bay) -> np.ndarray:
+    """Rents of the quarter (C,): skilled people relative to the start, the more the less elastic housing supply is."""
+    ratio = bay.labour.talent_city / bay.reference.talent_start
+    power = bay.parameters.mobility.rent_response / bay.region.housing_elasticity_city
+    return bay.reference.rent_start * bay.economy.growth_level * np.maximum(ratio, 0.05) ** power
+
+
+def rents_with_growth(bay) -> np.ndarray:
+    """Off: rents follow the economy's growth and nothing else."""
+    return bay.reference.rent_start * bay.economy.growth_level
+
+
+def set_wages_and_rents(bay, employer_city: np.ndarray) -> None:
+    """People and open posts by city are counted; wages and rents follow, or stand still during the warm-up."""
+    labour, cities = bay.labour, len(bay.region.city_ids)
+    labour.talent_city, heads, idle_heads = np.zeros(cities), np.zeros(cities, np.int64), np.zeros(cities, np.int64)
+    _residents(bay.people.part(Residents), labour.talent_city, heads, idle_heads)
     filled = np.concatenate((bay.institutes.heads, bay.firms.heads))
     wanted = np.concatenate((bay.institutes.posts, bay.firms.posts))
     valid = employer_city >= 0
     open_now = np.bincount(employer_city[valid], weights=np.maximum(wanted - filled, 0.0)[valid], minlength=cities)
-    bay.tally.set("vacancies", open_now * bay.person_weight_city)
+    bay.tally.set("vacancies", open_now * bay.world.person_weight_city)
     if bay.warming:
         return
     tightness = np.log((open_now + 0.02 * heads + 1.0) / (idle_heads + 0.02 * heads + 1.0))
-    productive = bay.productivity_city / bay.productivity_city_start
-    gap = np.log(bay.wage_city / (bay.wage_start * bay.growth_level * productive))
-    bay.wage_city *= np.exp(p.wage_response * np.clip(tightness, -1.5, 1.5) + bay.growth_now - p.wage_anchor * gap)
-    ratio = bay.talent_city / bay.talent_start
-    growth = bay.growth_level
-    bay.rent_city = bay.rent_start * growth * np.maximum(ratio, 0.05) ** (p.rent_response / region.housing_elasticity_city)
+    bay.prices.wage_city[:] = bay.mechanisms.wages(bay, tightness)
+    bay.prices.rent_city = bay.mechanisms.rents(bay)

@@ -28,15 +28,15 @@ import numpy as np
 from greaterbay.actors.columns import sums_by_cell
 from greaterbay.actors.firm import LEADER
 from greaterbay.actors.invention import FIRM_FIRM, FIRM_INSTITUTE, INSTITUTE_INSTITUTE
-from greaterbay.actors.network import cognitive_distance, update_degrees
+from greaterbay.actors.network import cognitive_distance, see_network, see_ties, update_degrees
 from greaterbay.actors.places import draw_place
 from greaterbay.exchange.introductions import consortium_members, further_places, introduce
-from greaterbay.kernels import inlined, jit, lean
+from greaterbay.kernels import inlined, jit, kernel
 from greaterbay.streams import combine, gumbel, pair_identity, rounded, uniform
 
 CHOICES = 3  # partners an actor can propose to in a quarter, best first
 SEEN = 96  # room for candidates
-SHORT = 24
+SHORT = 24  # below so many weights counting them all is quicker than a search whose every step is a guess
 
 Search = namedtuple("Search", [
     "slot", "start", "size", "far_cum", "wide_cum", "field_cum", "institute_cum", "wide_institute_cum", "local_mass",
@@ -98,7 +98,7 @@ def pick(cumulative, u):
         return -1
     low, high, wanted = 0, cumulative.shape[0] - 1, u * total
     # first place whose cumulative weight is above the wanted one
-    if high < SHORT:  # counting all is quicker than a search whose every step is a guess
+    if high < SHORT:
         for k in range(high):
             low += cumulative[k] <= wanted
         return low
@@ -111,7 +111,7 @@ def pick(cumulative, u):
     return low
 
 
-@lean
+@kernel
 def pick_two(first, second, u):
     """Two indices drawn by one uniform: the row by ``first`` (R,), then by ``second`` (R, S), both cumulative weights.
 
@@ -202,7 +202,7 @@ def _candidates(nodes, s, adjacency, institutes, i, keys, p, seen, origin):
     return found
 
 
-@lean
+@kernel
 def seek(nodes, s, adjacency, institutes, keys, p, seen, origin, cost, known, target, mine, theirs, expected):
     """Every looking actor's best candidates above its reservation.
 
@@ -319,7 +319,7 @@ def deferred_acceptance(target, theirs, quota, chosen):
                 break
 
 
-@lean
+@kernel
 def _cumulate(first, at, second, out):
     for i in range(out.shape[0]):
         for j in range(out.shape[1]):
@@ -364,16 +364,16 @@ def search_tables(bay, nodes) -> Search:
         saved = p_market.environment_travel * 0.5 * (values.environment[:, None] + values.environment[None, :])
         travel_log = travel_log * (1.0 - saved * other)
     institute_cum = cumulative_products(near, weight, institutes.city)
-    # without regard to travel only platforms and chain leaders' programmes show institutes
+    # without regard to travel only platforms and chain leaders' programmes show institutes; else nobody is found in the table
     wide = platform.any() or values.bottleneck_focus.any()
-    wide_institute_cum = cumulative_products(visible, weight, institutes.city) if wide else institute_cum
+    wide_institute_cum = cumulative_products(visible, weight, institutes.city) if wide else np.zeros_like(institute_cum)
     return Search(
         bay.places.slot, bay.places.start, bay.places.size, cumulative_products(near * other, mass.T),
         cumulative_products(visible, mass.T), cumulative_products(count, related), institute_cum, wide_institute_cum, mass,
         travel_log, barrier, platform,
-        values.alliance_sharing, values.joint_fund_chance, bay.alliance_member, bay.alliance_count,
+        values.alliance_sharing, values.joint_fund_chance, bay.network.alliance_member, bay.network.alliance_count,
         np.concatenate((institutes.alliances, firms.alliances)), np.concatenate((institutes.past, firms.past)), park,
-        *introduce(bay, nodes, bay.consortium_node, institute_cum, wide_institute_cum),
+        *introduce(bay, nodes, bay.network.consortium_node, institute_cum, wide_institute_cum),
     )
 
 
@@ -390,33 +390,50 @@ def look(bay, nodes, adjacency) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return target, theirs, expected
 
 
+def nobody_looks(bay, nodes, adjacency) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Off: nobody looks for partners; ties run out."""
+    places, n = len(bay.region.place_ids), nodes.alive.size
+    return np.full((n, CHOICES), -1, np.int64), np.zeros((n, CHOICES)), np.zeros((places, places))
+
+
+def accept(bay, target: np.ndarray, theirs: np.ndarray, quota: np.ndarray) -> np.ndarray:
+    """Accepted partner of every proposer or -1 (N,), by deferred acceptance; arguments as in ``deferred_acceptance``."""
+    chosen = np.empty(quota.size, np.int64)
+    deferred_acceptance(target, theirs, quota, chosen)
+    return chosen
+
+
+def accept_everyone(bay, target: np.ndarray, theirs: np.ndarray, quota: np.ndarray) -> np.ndarray:
+    """Off: every first choice is granted, whatever places there are."""
+    return target[:, 0].copy()
+
+
 def find_partners(bay) -> None:
     """Ties end, actors look, pairs agree."""
     p, ties, quarter = bay.parameters.partnering, bay.ties, bay.quarter
     over = np.flatnonzero((ties.alive == 1) & (ties.end <= quarter))
     ties.clear(over)
     update_degrees(ties, bay.institutes, bay.firms)
-    bay.see_network()
-    nodes = bay.nodes
-    bay.consortium_node = consortium_members(bay, nodes)
+    see_network(bay)
+    nodes = bay.network.nodes
+    bay.network.consortium_node = consortium_members(bay, nodes)
     n = nodes.alive.size
-    target, theirs, expected = look(bay, nodes, bay.adjacency)
+    target, theirs, expected = bay.mechanisms.partner_search(bay, nodes, bay.network.adjacency)
     quota = np.ones(n, np.int64)
     # a place not taken is kept for the next who asks, so that the parts of a place that a small scale leaves add up
     count, places = bay.institutes.capacity, p.institute_ties * bay.institutes.researchers * bay.scale * further_places(bay)
     bay.institutes.tie_places[:] = np.minimum(bay.institutes.tie_places, 1.0) + places
     quota[:count] = np.floor(bay.institutes.tie_places)
-    chosen = np.empty(n, np.int64)
-    deferred_acceptance(target, theirs, quota, chosen)
+    chosen = bay.mechanisms.partner_acceptance(bay, target, theirs, quota)
     taken = chosen[(chosen >= 0) & (chosen < count)]
     bay.institutes.tie_places[:] -= np.bincount(taken, minlength=count)
     make_ties(bay, nodes, np.flatnonzero(chosen >= 0), chosen)
     update_degrees(ties, bay.institutes, bay.firms)
-    bay.see_ties()
+    see_ties(bay)
     bay.tally.matrix("expected_ties")[:] += expected
 
 
-@lean
+@kernel
 def _identities(ids, a, b, out):
     for k in range(a.shape[0]):
         out[k] = pair_identity(ids[a[k]], ids[b[k]])
@@ -451,9 +468,9 @@ def make_ties(bay, nodes, seekers: np.ndarray, chosen: np.ndarray) -> None:
     bits = np.concatenate((bay.institutes.alliances, bay.firms.alliances))
     used = bay.streams.uniforms("alliance", quarter, identity, 9) < bay.values.alliance_sharing[nodes.city[a]]
     ties.shared[rows] = ((bits[a] & bits[b]) > 0) & used
-    if bay.consortium_node.any():
+    if bay.network.consortium_node.any():
         used = bay.streams.uniforms("introduction", quarter, identity) < bay.parameters.partnering.consortium_used
-        ties.shared[rows] |= ((bay.consortium_node[a] & bay.consortium_node[b]) > 0) & used
+        ties.shared[rows] |= ((bay.network.consortium_node[a] & bay.network.consortium_node[b]) > 0) & used
     for one, two in ((a, b), (b, a)):
         remember(bay, one, two)
 
@@ -466,7 +483,7 @@ def remember(bay, nodes: np.ndarray, partners: np.ndarray) -> None:
         _remember(table.past, rows, new)
 
 
-@lean
+@kernel
 def _remember(past, rows, partners):
     for k in range(rows.shape[0]):
         r = rows[k]

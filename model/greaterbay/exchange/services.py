@@ -21,6 +21,7 @@ import numpy as np
 
 from greaterbay.actors.firm import LEADER
 from greaterbay.actors.invention import ABANDONED, FIRST_USE, PILOT, PROOF
+from greaterbay.actors.network import kind_of_node
 from greaterbay.exchange.introductions import bound
 
 CHAIN, CHAIN_WHO, SHELF, DEMONSTRATION = 800, 801, 802, 803  # numbers of draws in the stream "introduction"
@@ -122,9 +123,9 @@ def own_lead_users(bay) -> np.ndarray:
     users that have a tie with a leader downstream."""
     inventions, count = bay.inventions, bay.institutes.capacity
     led = inventions.demonstrates.copy()
-    firms = bound(bay, bay.nodes)
+    firms = bound(bay, bay.network.nodes)
     if firms.size:
-        ties, nodes = bay.ties, bay.nodes
+        ties, nodes = bay.ties, bay.network.nodes
         lead, tied = bay.region.lead_field, np.zeros(nodes.alive.size, bool)
         live = np.flatnonzero((ties.alive == 1) & (ties.a >= count))
         for one, two in ((ties.a[live], ties.b[live]), (ties.b[live], ties.a[live])):
@@ -143,7 +144,7 @@ def shelved(bay) -> tuple[np.ndarray, np.ndarray]:
     """Results given up that still have an owner, and the kind of the owner."""
     inventions = bay.inventions
     rows = np.flatnonzero((inventions.alive == 1) & (inventions.stage == ABANDONED) & (inventions.owner >= 0))
-    return rows, bay.kind_of_node(inventions.owner[rows])
+    return rows, kind_of_node(bay, inventions.owner[rows])
 
 
 def on_sale(bay) -> np.ndarray:

@@ -26,10 +26,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from greaterbay.actors.person import named_rows
+from greaterbay.actors.places import draw_firms
 from greaterbay.exchange.partnering import remember
-from greaterbay.kernels import lean
+from greaterbay.kernels import kernel
 from greaterbay.policy.local_services import from_another_territory
-from greaterbay.streams import combine, normal_quantile, uniform
+from greaterbay.streams import combine, uniform
 
 TEAM_AGE = 38.0
 
@@ -44,7 +46,7 @@ def kept_amenities(schooling: np.ndarray, medical: np.ndarray, linked: np.ndarra
 
 def chance_of_home(bay) -> np.ndarray:
     """Homes left for each arrival of the quarter before (C,), at most one."""
-    return np.minimum(1.0, bay.homes_left / np.maximum(bay.arrivals_before, 1e-9))
+    return np.minimum(1.0, bay.labour.homes_left / np.maximum(bay.labour.arrivals_before, 1e-9))
 
 
 def pair_terms(bay) -> np.ndarray:
@@ -53,7 +55,7 @@ def pair_terms(bay) -> np.ndarray:
     cities = len(region.city_ids)
     out = np.zeros((len(region.place_ids), cities))
     if values.welfare_linked.any():
-        linked = values.welfare_linked * bay.welfare_paid_before
+        linked = values.welfare_linked * bay.labour.welfare_paid_before
         out[:cities] += p.amenity_weight * kept_amenities(region.schooling_city, region.medical_city, linked)
     if values.talent_homes.any():
         gain = -p.rent_weight * np.log(1.0 - p.home_relief) * chance_of_home(bay)
@@ -67,7 +69,7 @@ def origin_terms(bay) -> np.ndarray:
     values, region = bay.values, bay.region
     out = np.zeros((region.customs_pair.shape[0], len(region.city_ids)))
     if values.tax_cut.any():
-        net = np.maximum(1.0 - bay.personal_tax_city, 1e-6)
+        net = np.maximum(1.0 - bay.world.personal_tax_city, 1e-6)
         gain = bay.parameters.mobility.wage_weight * np.log(np.clip(net + values.tax_cut, 0.05, 1.0) / net)
         out += np.where(from_another_territory(region), gain[None, :], 0.0)
     return out
@@ -78,10 +80,10 @@ def origin_terms(bay) -> np.ndarray:
 
 def open_quarter(bay) -> None:
     """Arrivals are counted anew; homes of the quarter are added to those left, at most a year of them is kept."""
-    bay.arrivals_before, bay.arrivals_city = bay.arrivals_city, np.zeros_like(bay.arrivals_city)
-    bay.welfare_paid_before, bay.welfare_paid = bay.welfare_paid, np.ones_like(bay.welfare_paid)
-    supply = bay.values.talent_homes * bay.talent_start / 4.0
-    bay.homes_left = np.minimum(bay.homes_left + supply, 4.0 * supply)
+    bay.labour.arrivals_before, bay.labour.arrivals_city = bay.labour.arrivals_city, np.zeros_like(bay.labour.arrivals_city)
+    bay.labour.welfare_paid_before, bay.labour.welfare_paid = bay.labour.welfare_paid, np.ones_like(bay.labour.welfare_paid)
+    supply = bay.values.talent_homes * bay.reference.talent_start / 4.0
+    bay.labour.homes_left = np.minimum(bay.labour.homes_left + supply, 4.0 * supply)
 
 
 def within_left(city: np.ndarray, weight: np.ndarray, left: np.ndarray) -> np.ndarray:
@@ -98,24 +100,24 @@ def settle_arrivals(bay, rows: np.ndarray, origin: np.ndarray, there: np.ndarray
     people, region, p = bay.people, bay.region, bay.parameters.mobility
     cities = len(region.city_ids)
     weight = people.weight[rows]
-    bay.arrivals_city += np.bincount(there, weights=weight, minlength=cities)
+    bay.labour.arrivals_city += np.bincount(there, weights=weight, minlength=cities)
     if bay.values.talent_homes.any():
         order = np.argsort(people.id[rows], kind="stable")
-        order = order[within_left(there[order], weight[order], bay.homes_left)]
-        rent = bay.rent_city[there[order]] / bay.growth_level
+        order = order[within_left(there[order], weight[order], bay.labour.homes_left)]
+        rent = bay.prices.rent_city[there[order]] / bay.economy.growth_level
         paid = bay.budgets.pay_for_service("talent_homes", there[order], p.home_cost * rent * weight[order], people.id[rows[order]])
-        bay.homes_left -= np.bincount(there[order[paid]], weights=weight[order[paid]], minlength=cities)
-        bay.homes_left = np.maximum(bay.homes_left, 0.0)
+        bay.labour.homes_left -= np.bincount(there[order[paid]], weights=weight[order[paid]], minlength=cities)
+        bay.labour.homes_left = np.maximum(bay.labour.homes_left, 0.0)
     if bay.values.welfare_linked.any():
         inside = origin < cities
         cost = p.welfare_cost * np.bincount(there[inside], weights=weight[inside], minlength=cities) * bay.values.welfare_linked
-        bay.welfare_paid = np.minimum(bay.welfare_paid, bay.budgets.pay_by_city("welfare_linked", cost))
+        bay.labour.welfare_paid = np.minimum(bay.labour.welfare_paid, bay.budgets.pay_by_city("welfare_linked", cost))
 
 
 # ---------------------------------------------------------------- joint training
 
 
-@lean
+@kernel
 def _supervisors(institute, ids, offset, neighbour, count, key, out):
     """A firm tied to the institute by a keyed draw; -1 where the drawn partner is no firm."""
     for i in range(institute.shape[0]):
@@ -129,12 +131,10 @@ def _supervisors(institute, ids, offset, neighbour, count, key, out):
 
 def second_supervisors(bay, institute: np.ndarray, ids: np.ndarray, city: np.ndarray, field: np.ndarray) -> np.ndarray:
     """Firm (node) that supervises each graduate besides the institute; -1 when there is none."""
-    from greaterbay.exchange.market import draw_firms
-
     count = bay.institutes.capacity
     out = np.empty(ids.size, np.int64)
     key = bay.streams.key("training", bay.quarter)
-    _supervisors(institute.astype(np.int64), ids, bay.adjacency.offset, bay.adjacency.neighbour, count, key, out)
+    _supervisors(institute.astype(np.int64), ids, bay.network.adjacency.offset, bay.network.adjacency.neighbour, count, key, out)
     gone = (out >= 0) & (bay.firms.alive[np.maximum(out - count, 0)] == 0)
     out[gone] = -1
     alone = np.flatnonzero(out < 0)
@@ -193,27 +193,27 @@ def invite_teams(bay, setting) -> tuple[np.ndarray, np.ndarray]:
     """Members of teams that come this quarter enter (rows of people, employing institutes); their grants are paid."""
     p, values, region, people, institutes = bay.parameters.mobility, bay.values, bay.region, bay.people, bay.institutes
     cities, quarter = len(region.city_ids), bay.quarter
-    wanted = values.team_share * bay.science_budget_now / 4.0
-    left = bay.budgets.affordable("team_share", bay.team_left + wanted).sum(axis=1)
-    lacking = np.maximum(0.0, bay.team_left + wanted - left)
+    wanted = values.team_share * bay.public_money.science_budget_now / 4.0
+    left = bay.budgets.affordable("team_share", bay.labour.team_left + wanted).sum(axis=1)
+    lacking = np.maximum(0.0, bay.labour.team_left + wanted - left)
     each = p.team_grant / p.team_size
     staffed = np.bincount(institutes.city, weights=institutes.researchers, minlength=cities) > 0.0
-    places = np.where(staffed, np.floor(left / (each * bay.person_weight_city) + 1e-9), 0.0).astype(int)
+    places = np.where(staffed, np.floor(left / (each * bay.world.person_weight_city) + 1e-9), 0.0).astype(int)
     city = np.repeat(np.arange(cities), places)
     ids = np.empty(city.size, np.uint64)
-    _ids(bay.team_ids[city], quarter, np.arange(city.size) - np.repeat(np.cumsum(places) - places, places), ids)
-    mix = bay.field_cum_city[city]
+    _ids(bay.world.team_ids[city], quarter, np.arange(city.size) - np.repeat(np.cumsum(places) - places, places), ids)
+    mix = bay.world.field_cum_city[city]
     field = (bay.streams.uniforms("teams", quarter, ids, 1)[:, None] * mix[:, -1:] > mix).sum(axis=1)
     abroad = len(region.place_ids) - 1
     here = setting.city_value[city] + p.cluster_weight * setting.cluster[city, field] + p.wage_weight * p.team_package
-    value = (bay.outside_response[-1] * (here + setting.origin_value[-1, city] + setting.pair_value[abroad, city])
+    value = (bay.world.outside_response[-1] * (here + setting.origin_value[-1, city] + setting.pair_value[abroad, city])
              - p.border_weight * setting.barrier[abroad, city] - p.recognition_weight * setting.unrecognised[abroad, city]
-             - p.newcomer_reservation - p.wage_weight * np.log(region.outside_wage[-1] * bay.growth_level))
+             - p.newcomer_reservation - p.wage_weight * np.log(region.outside_wage[-1] * bay.economy.growth_level))
     come = bay.streams.uniforms("teams", quarter, ids, 2) < chance_to_come(value, p.team_applicants)
     city, ids, field = city[come], ids[come], field[come]
-    weight = bay.person_weight_city[city]
+    weight = bay.world.person_weight_city[city]
     spent = np.bincount(city, weights=each * weight, minlength=cities)
-    bay.team_left = np.minimum(left - spent, 8.0 * wanted)  # what is not called is kept for two years at most
+    bay.labour.team_left = np.minimum(left - spent, 8.0 * wanted)  # what is not called is kept for two years at most
     payers = bay.budgets.spend("team_share", spent, spent + lacking)
     rows = people.free_rows(ids.size)
     employer = draw_institutes(bay, city, ids)
@@ -226,7 +226,7 @@ def invite_teams(bay, setting) -> tuple[np.ndarray, np.ndarray]:
     return (rows, ids, city, field, weight), employer
 
 
-@lean
+@kernel
 def _ids(origin, quarter, ordinal, out):
     for i in range(out.shape[0]):
         out[i] = combine(combine(origin[i], quarter), ordinal[i])
@@ -247,16 +247,6 @@ def draw_institutes(bay, city: np.ndarray, ids: np.ndarray) -> np.ndarray:
 
 
 # ---------------------------------------------------------------- named talents
-
-
-def named_rows(bay) -> np.ndarray:
-    """People at work who are named talents (rows)."""
-    people, p = bay.people, bay.parameters.mobility
-    sd = p.skill_sd
-    threshold = np.exp(sd * normal_quantile(1.0 - min(p.named_top, 1.0 - 1e-9)) - 0.5 * sd * sd)
-    rows = np.flatnonzero((people.alive == 1) & (people.employer >= 0) & (people.skill >= threshold))
-    share = bay.values.named_talents[people.city[rows]] / p.named_top
-    return rows[bay.streams.uniforms("named", 0, people.id[rows]) < share]
 
 
 def learn_from_named(bay) -> None:

@@ -23,12 +23,15 @@ from collections import namedtuple
 
 import numpy as np
 
+from greaterbay.actors.columns import sorted_by_id
 from greaterbay.actors.invention import ABANDONED, MARKET
+from greaterbay.actors.network import city_of_node
 from greaterbay.exchange import services
 from greaterbay.exchange.introductions import in_bottleneck
 from greaterbay.exchange.partnering import cumulative_products, pick_two
-from greaterbay.kernels import lean
+from greaterbay.kernels import kernel
 from greaterbay.policy.coordination import platform_with_offers
+from greaterbay.region import cuts
 from greaterbay.streams import gumbel, uniform
 
 NOTHING, LICENCE, SALE, JOINT, IMPORT = range(5)
@@ -39,7 +42,7 @@ Offers = namedtuple("Offers", ["id", "owner", "city", "field", "quality", "stage
 Keys = namedtuple("Keys", ["need", "offer", "utility", "channel"])
 
 
-@lean
+@kernel
 def _take(firms, inventions, shelf, exchange, adjacency, institutes, travel_log, barrier, institute_barrier, related, dependence, further,
           rights, money, keys, p, channel, chosen):
     for r in range(firms.alive.shape[0]):
@@ -123,33 +126,7 @@ def _take(firms, inventions, shelf, exchange, adjacency, institutes, travel_log,
             chosen[r] = -1
 
 
-@lean
-def _sort_by_id(ids, rows, shift, start, key, out):
-    for k in range(rows.shape[0]):
-        start[(ids[rows[k]] >> shift) + np.uint64(1)] += 1
-    for g in range(1, start.shape[0]):
-        start[g] += start[g - 1]
-    for k in range(rows.shape[0]):
-        i = ids[rows[k]]
-        at = start[i >> shift]
-        start[i >> shift] += 1
-        key[at], out[at] = i, rows[k]
-    for k in range(1, rows.shape[0]):  # by insertion: no row is far from its place
-        i, row, at = key[k], out[k], k
-        while at > 0 and key[at - 1] > i:
-            key[at], out[at] = key[at - 1], out[at - 1]
-            at -= 1
-        key[at], out[at] = i, row
-
-
-def sorted_by_id(ids: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Rows in the order of identity. Identities are hashes, so their first bits put a row almost where it belongs."""
-    bits, out = max(1, rows.size.bit_length()), np.empty(rows.size, np.int64)
-    _sort_by_id(ids, rows, np.uint64(64 - bits), np.zeros((1 << bits) + 1, np.int64), np.empty(rows.size, np.uint64), out)
-    return out
-
-
-@lean
+@kernel
 def _lay_out(by_id, marketed, goods, row, start, node_row, node_start, stock, weight_cum):
     """Group rows in the order of identity by cell and by owner; ``start`` (cells + 2,) and ``node_start`` (N + 2,) end as where
     each group begins, ``stock`` (C, F) as the weight of each cell, ``weight_cum`` as the weight before each place of ``row``."""
@@ -205,7 +182,7 @@ def share_income(bay, rows: np.ndarray, income: np.ndarray, user_city: np.ndarra
     for node, amount in ((inventions.owner[rows], income * own), (partner, income * (1.0 - own))):
         valid = node >= 0
         node, amount, origin = node[valid], amount[valid], user_city[valid]
-        city = bay.city_of_node(node)
+        city = city_of_node(bay, node)
         firm = node >= count
         bay.ledger.pay("licence", "firm", origin[firm], "firm", city[firm], amount[firm])
         bay.ledger.pay("licence", "firm", origin[~firm], "institute", city[~firm], amount[~firm])
@@ -225,14 +202,14 @@ def further_offers(bay) -> tuple[np.ndarray, np.ndarray]:
         if value.any():
             draw = bay.streams.uniforms("transfer_offer", quarter, firms.id[rows], number)
             seen[rows] += np.where(draw < value[cell], int(offers), 0)
-    further[in_bottleneck(bay, bay.nodes) - bay.institutes.capacity] += int(p.bottleneck_offers)
+    further[in_bottleneck(bay, bay.network.nodes) - bay.institutes.capacity] += int(p.bottleneck_offers)
     return further, rights
 
 
-def transfer_technology(bay) -> None:
-    """Firms look for technology; owners are paid; users gain productivity."""
+def choose_technology(bay) -> tuple[np.ndarray, np.ndarray]:
+    """How each firm gets technology this quarter (channel) and which result (row of inventions, -1 none), by row of firms."""
     p, region, firms, inventions, quarter = bay.parameters.transfer, bay.region, bay.firms, bay.inventions, bay.quarter
-    cities, count = len(region.city_ids), bay.institutes.capacity
+    cities = len(region.city_ids)
     marketed = np.flatnonzero((inventions.alive == 1) & (inventions.stage == MARKET))
     shelf, given_up = _shelves(bay, marketed), services.on_sale(bay)
     exchange = _shelves(bay, given_up) if given_up.size else shelf
@@ -246,19 +223,31 @@ def transfer_technology(bay) -> None:
     # under uniform rules of disposal the results of a city's institutes lose less to the barrier
     barrier = institute_barrier = np.ascontiguousarray(bay.values.barrier_technology[:cities, :cities])
     if bay.values.disposal_uniform.any():
-        institute_barrier = bay.walled(barrier * (1.0 - bay.values.disposal_uniform)[None, :])
-    _take(firms.part(Users), inventions.part(Offers), shelf, exchange, bay.adjacency, count, np.log1p(minutes / 30.0), barrier,
-          institute_barrier, region.relatedness_field, region.import_dependence_field, further, rights, money, keys, p, channel, chosen)
+        institute_barrier = cuts.keep(bay.world.cut_pairs, barrier * (1.0 - bay.values.disposal_uniform)[None, :])
+    _take(firms.part(Users), inventions.part(Offers), shelf, exchange, bay.network.adjacency, bay.institutes.capacity,
+          np.log1p(minutes / 30.0), barrier, institute_barrier, region.relatedness_field, region.import_dependence_field, further, rights,
+          money, keys, p, channel, chosen)
+    return channel, chosen
+
+
+def one_buyer_each(bay, channel: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """One invention is sold once a quarter: to the buyer with the first identity, the others license it. Rows of firms that use one."""
+    firms, stage = bay.firms, bay.inventions.stage
     users = np.flatnonzero(chosen >= 0)
-    # one invention is sold once a quarter: the buyer with the first identity, the others license it
     buyers = users[channel[users] == SALE]
     buyers = buyers[np.argsort(firms.id[buyers], kind="stable")]
     _, first = np.unique(chosen[buyers], return_index=True)
     late = np.delete(buyers, first)
-    given_up = inventions.stage[chosen[late]] == ABANDONED
+    given_up = stage[chosen[late]] == ABANDONED
     channel[late[~given_up]] = LICENCE
     channel[late[given_up]], chosen[late[given_up]] = NOTHING, -1  # a result that was given up has one buyer
-    users = users[chosen[users] >= 0]
+    return users[chosen[users] >= 0]
+
+
+def use_licences(bay, channel: np.ndarray, chosen: np.ndarray) -> None:
+    """Licences, sales and joint uses: owners are paid, users gain productivity and depend less on imports."""
+    p, region, firms, inventions, count = bay.parameters.transfer, bay.region, bay.firms, bay.inventions, bay.institutes.capacity
+    users = one_buyer_each(bay, channel, chosen)
     rows = chosen[users]
     given_up = inventions.stage[rows] == ABANDONED
     owner, user_city, there = inventions.owner[rows], firms.city[users], inventions.city[rows]
@@ -282,15 +271,34 @@ def transfer_technology(bay) -> None:
     services.take_up(bay, rows[given_up], count + users[given_up])
     cross = region.jurisdiction_city[there] != region.jurisdiction_city[user_city]
     bay.tally.add("technology_border", user_city[cross], weight[cross])
+    own = users[channel[users] != NOTHING]
+    firms.imports[own] -= 0.1 * firms.imports[own]
 
+
+def import_technology(bay, channel: np.ndarray) -> None:
+    """Firms that import pay abroad, gain productivity and depend more on imports."""
+    p, firms, places = bay.parameters.transfer, bay.firms, len(bay.region.place_ids)
     importers = np.flatnonzero(channel == IMPORT)
     cost = p.import_price * firms.weight[importers]
     firms.cash[importers] -= p.import_price
-    abroad = np.full(importers.size, len(region.place_ids) - 1)
+    abroad = np.full(importers.size, places - 1)
     bay.ledger.pay("import", "firm", firms.city[importers], "outside", abroad, cost)
     firms.productivity[importers] += p.gain * firms.absorptive[importers] * math.log(2.0)
     firms.imports[importers] += 0.1 * (1.0 - firms.imports[importers])
-    own = users[channel[users] != NOTHING]
-    firms.imports[own] -= 0.1 * firms.imports[own]
     bay.tally.flow("flow_technology_import", abroad, firms.city[importers], firms.weight[importers])
     bay.tally.add("imports_cost", firms.city[importers], cost)
+
+
+def no_licences(bay, channel: np.ndarray, chosen: np.ndarray) -> None:
+    """Off: no result is licensed, sold or used jointly."""
+
+
+def no_imports(bay, channel: np.ndarray) -> None:
+    """Off: nothing is imported."""
+
+
+def transfer_technology(bay) -> None:
+    """Phase 6: firms look for technology; owners are paid; users gain productivity."""
+    channel, chosen = choose_technology(bay)
+    bay.mechanisms.licences(bay, channel, chosen)
+    bay.mechanisms.imports(bay, channel)

@@ -10,8 +10,9 @@ from matplotlib.lines import Line2D
 
 from greaterbay import outputs as declared
 from greaterbay.comparison import effects as statistics
+from greaterbay.comparison.paired import HIGHER, LOWER, Effect
 from greaterbay.comparison.pairs import Pairing
-from greaterbay.comparison.study import HIGHER, LOWER, Effect, Study, label_of
+from greaterbay.comparison.study import Study, label_of
 from greaterbay.plots import style, units
 from greaterbay.plots.words import word
 

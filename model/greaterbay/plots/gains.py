@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 from greaterbay import outputs as declared
 from greaterbay.comparison import effects as statistics
 from greaterbay.comparison import spread, values
+from greaterbay.comparison.paired import HIGHER, LOWER
 from greaterbay.comparison.pairs import Pairing
-from greaterbay.comparison.study import HIGHER, LOWER, Study, label_of
+from greaterbay.comparison.study import Study, label_of
 from greaterbay.plots import style, units
 from greaterbay.plots.effects import against, band_words, factor, legend, policy_name, title, unit_of, warnings
 from greaterbay.plots.words import FLOWS, word

@@ -9,7 +9,7 @@ reported; with draws, where the interval of the effect across parameters does.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,14 +18,40 @@ import numpy as np
 from greaterbay import clock
 from greaterbay import outputs as declared
 from greaterbay.comparison import effects, pairs
+from greaterbay.digits import digits, known
 from greaterbay.outputs import Output
 from greaterbay.plots import units
 from greaterbay.runner import series
 from greaterbay.runner.results import RunsError, StoredRun
+from greaterbay.scenario import notices
 
 WIDTH = 100
 HIGHER, LOWER, SAME = "higher", "lower", "no difference"
 UNCLEAR, ALONE = "not distinguishable", "one replicate, so nothing can be said about its certainty"
+WORDS = {
+    "en": {
+        "head": "{title}: {count} to {end}. All {cities} cities together {when}:",
+        "in_year": "in {}", "at_end": "at the end of {}",
+        "replicate": "{} replicate", "replicates": "{} replicates", "pair": "{} pair", "pairs": "{} pairs",
+        "draw": " ({} draw of {})", "draws": " ({} draws of {})",
+        "against": "{title}, against the above on the same random numbers ({pairs}):",
+        "brackets": "  (in brackets: 90 % interval of the mean effect over random numbers; parameters are held fixed)",
+        "brackets_draws": "  (in brackets: 90 % interval of the mean effect over random numbers and draws of the parameters)",
+        UNCLEAR: "not distinguishable: ", SAME: "no difference at all: ", ALONE: ALONE,
+        "comma": ", ", "all_years": ", all years", "points": "percentage points", "warning": "warning: ", "open": "Open first:",
+    },
+    "zh": {
+        "head": "{title}:{count},至{end}。{when}全部{cities}个城市合计:",
+        "in_year": "{}年", "at_end": "{}末",
+        "replicate": "{}次重复模拟", "replicates": "{}次重复模拟", "pair": "{}对", "pairs": "{}对",
+        "draw": "(后验{1}的{0}组抽样)", "draws": "(后验{1}的{0}组抽样)",
+        "against": "{title},与上述情景在相同随机数下比较({pairs}):",
+        "brackets": "  (方括号内:平均效应的90 %区间,仅含随机数;参数固定)",
+        "brackets_draws": "  (方括号内:平均效应的90 %区间,含随机数与参数抽样)",
+        UNCLEAR: "不宜报告方向:", SAME: "完全无差别:", ALONE: "仅一次重复,无从判断其确定性",
+        "comma": "、", "all_years": ",各年合计", "points": "个百分点", "warning": "警告:", "open": "建议先看:",
+    },
+}
 FIRST_PICTURES = (
     "diffusion",
     "output_conversions",
@@ -62,6 +88,7 @@ class Comparison:
 
     scenario: str
     title: str
+    title_zh: str
     pairs: int
     findings: tuple[Finding, ...]
 
@@ -70,11 +97,13 @@ class Comparison:
 class Summary:
     """What was found in some runs; ``levels`` describes the reference, ``comparisons`` all others.
 
+    ``notices`` says, in English and Chinese, what the runs left out of their scenarios: levers that did not act, ramps cut off.
     ``draws`` counts the draws of the parameters behind the reference's replicates (0: central values) of ``posterior``.
     """
 
     reference: str
     title: str
+    title_zh: str
     replicates: int
     cities: int
     end: str
@@ -83,41 +112,43 @@ class Summary:
     comparisons: tuple[Comparison, ...]
     draws: int
     posterior: str | None
+    notices: tuple[tuple[str, str], ...] = ()
 
     def as_dict(self) -> dict:
         """Plain values for programs."""
         return asdict(self)
 
-    def text(self, pictures: Path | None = None) -> str:
+    def text(self, pictures: Path | None = None, lang: str = "en") -> str:
         """Lines for a reader; ``pictures`` is a folder whose most useful pictures are named."""
-        when = f"in {self.year}" if self.year else f"at the end of {self.end}"
-        lines = [
-            f"{self.title}: {_count(self.replicates)}{self._drawn()} to {self.end}."
-            f" All {self.cities} cities together {when}:"
-        ]
-        lines += _columns([(_name(one), _amount(one.value, one)) for one in self.levels])
+        word = WORDS[lang]
+        when = word["in_year"].format(self.year) if self.year else word["at_end"].format(self.end)
+        title = self.title_zh if lang == "zh" else self.title
+        replicates = word["replicates" if self.replicates != 1 else "replicate"].format(self.replicates)
+        lines = [word["head"].format(title=title, count=replicates + self._drawn(word), end=self.end, cities=self.cities, when=when)]
+        lines += _columns([(_name(one, lang), _amount(one.value, one, lang)) for one in self.levels])
         for one in self.comparisons:
-            lines += ["", f"{one.title}, against the above on the same random numbers ({_pairs(one.pairs)}):"]
+            pairs = word["pairs" if one.pairs != 1 else "pair"].format(one.pairs)
+            lines += ["", word["against"].format(title=one.title_zh if lang == "zh" else one.title, pairs=pairs)]
             clear = [finding for finding in one.findings if finding.verdict in (HIGHER, LOWER, ALONE)]
-            lines += _columns([(_name(finding), _change(finding)) for finding in clear])
+            lines += _columns([(_name(finding, lang), _change(finding, lang)) for finding in clear])
             if clear and one.pairs > 1:
-                over = "random numbers and draws of the parameters" if self.draws else "random numbers; parameters are held fixed"
-                lines.append(f"  (in brackets: 90 % interval of the mean effect over {over})")
-            for verdict, words in ((UNCLEAR, "not distinguishable"), (SAME, "no difference at all")):
-                names = ", ".join(_name(finding) for finding in one.findings if finding.verdict == verdict)
+                lines.append(word["brackets_draws" if self.draws else "brackets"])
+            for verdict in (UNCLEAR, SAME):
+                names = word["comma"].join(_name(finding, lang) for finding in one.findings if finding.verdict == verdict)
                 if names:
-                    lines += textwrap.wrap(
-                        f"{words}: {names}", WIDTH, initial_indent="  ", subsequent_indent="    "
-                    )
+                    lines += textwrap.wrap(word[verdict] + names, WIDTH, initial_indent="  ", subsequent_indent="    ")
             if one.pairs == 1:
-                lines.append(f"  ({ALONE})")
+                lines.append(f"  ({word[ALONE]})")
+        if self.notices:
+            lines.append("")
+            for pair in self.notices:
+                lines += textwrap.wrap(word["warning"] + pair[lang == "zh"], WIDTH, subsequent_indent="    ")
         if pictures is not None:
-            lines += _pictures(self, pictures)
+            lines += _pictures(self, pictures, word["open"])
         return "\n".join(lines)
 
-
-    def _drawn(self) -> str:
-        return f" ({self.draws} draw{'s' if self.draws != 1 else ''} of {self.posterior})" if self.draws else ""
+    def _drawn(self, word: Mapping[str, str]) -> str:
+        return word["draws" if self.draws != 1 else "draw"].format(self.draws, self.posterior) if self.draws else ""
 
 
 def summarise(runs: Sequence[StoredRun]) -> Summary:
@@ -134,6 +165,7 @@ def summarise(runs: Sequence[StoredRun]) -> Summary:
     return Summary(
         reference=first.scenario,
         title=first.label("en"),
+        title_zh=first.label("zh"),
         replicates=first.replicates,
         cities=len(first.inside()),
         end=clock.label(int(first.quarters[-1])),
@@ -142,7 +174,15 @@ def summarise(runs: Sequence[StoredRun]) -> Summary:
         comparisons=tuple(_compared(first, other, shown) for other in others),
         draws=0 if drawn is None else len(np.unique(drawn)),
         posterior=first.posterior_name or None,
+        notices=_left_out(runs),
     )
+
+
+def _left_out(runs: Sequence[StoredRun]) -> tuple[tuple[str, str], ...]:
+    """What the manifests keep of levers, probes and events that the runs left out, each sentence once."""
+    said = [(run.scenario, notices.of_manifest(run.manifest)) for run in runs]
+    return tuple(zip(*(notices.gathered([(name, [pair[at] for pair in pairs]) for name, pairs in said], lang)
+                       for at, lang in enumerate(("en", "zh"))), strict=True))
 
 
 def at_end(run: StoredRun, output: Output) -> np.ndarray:
@@ -170,7 +210,7 @@ def _compared(first: StoredRun, other: StoredRun, shown: Sequence[Output]) -> Co
         for one in shown
         if _holds(first, one) and _holds(other, one)
     ]
-    return Comparison(other.scenario, other.label("en"), len(common), tuple(findings))
+    return Comparison(other.scenario, other.label("en"), other.label("zh"), len(common), tuple(findings))
 
 
 def _finding(output: Output, values: np.ndarray, reference: np.ndarray | None, draw: np.ndarray | None = None) -> Finding:
@@ -232,27 +272,27 @@ def _unpaired(first: StoredRun, other: StoredRun) -> list[str]:
     return found
 
 
-def _name(finding: Finding) -> str:
+def _name(finding: Finding, lang: str) -> str:
     """Label without what stands in brackets."""
-    label = finding.label.partition(" (")[0]
-    return f"{label}, all years" if finding.output == "public_cost" else label
+    label = units.label(declared.get(finding.output), lang).partition(" (")[0].partition("(")[0]
+    return f"{label}{WORDS[lang]['all_years']}" if finding.output == "public_cost" else label
 
 
-def _amount(value: float, finding: Finding) -> str:
+def _amount(value: float, finding: Finding, lang: str) -> str:
     """A value in the unit that keeps it short."""
-    scale = _scale(value, finding)
+    scale = _scale(value, finding, lang)
     number = _rounded(value * scale.factor)
     return number if finding.unit == "index" else f"{number} {scale.unit}"
 
 
-def _change(finding: Finding) -> str:
+def _change(finding: Finding, lang: str) -> str:
     """The difference in percent (shares: percentage points; from nothing: in units), with its interval."""
     if finding.unit == "%":
-        factor, unit = 100.0, "percentage points"
+        factor, unit = 100.0, WORDS[lang]["points"]
     elif finding.reference:
         factor, unit = 100.0 / abs(finding.reference), "%"
     else:
-        scale = _scale(finding.difference, finding)
+        scale = _scale(finding.difference, finding, lang)
         factor, unit = scale.factor, scale.unit
     change = f"{_signed(finding.difference * factor)} {unit}"
     if finding.low is None:
@@ -260,35 +300,29 @@ def _change(finding: Finding) -> str:
     return f"{change}  [{_signed(finding.low * factor)}, {_signed(finding.high * factor)}]"
 
 
-def _scale(value: float, finding: Finding) -> units.Scale:
-    return units.scale(declared.get(finding.output), abs(value), "en", yearly=finding.output != "public_cost")
+def _scale(value: float, finding: Finding, lang: str) -> units.Scale:
+    return units.scale(declared.get(finding.output), abs(value), lang, yearly=finding.output != "public_cost")
 
 
 def _rounded(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return digits(value, ",.0f" if known(value) and abs(value) >= 100 else ".3g")
 
 
 def _signed(value: float) -> str:
-    return f"{value:+,.0f}" if abs(value) >= 100 else f"{value:+.2g}"
+    return digits(value, "+,.0f" if known(value) and abs(value) >= 100 else "+.2g")
 
 
 def _columns(rows: Sequence[tuple[str, str]]) -> list[str]:
-    width = max((len(name) for name, _ in rows), default=0)
-    return [f"  {name:<{width}}  {text}" for name, text in rows]
+    from rich.cells import cell_len  # a Chinese character is two columns wide
+
+    width = max((cell_len(name) for name, _ in rows), default=0)
+    return [f"  {name}{' ' * (width - cell_len(name))}  {text}" for name, text in rows]
 
 
-def _count(replicates: int) -> str:
-    return f"{replicates} replicate{'s' if replicates != 1 else ''}"
-
-
-def _pairs(pairs: int) -> str:
-    return f"{pairs} pair{'s' if pairs != 1 else ''}"
-
-
-def _pictures(summary: Summary, folder: Path) -> list[str]:
+def _pictures(summary: Summary, folder: Path, heading: str) -> list[str]:
     """The pictures to open first, as far as they exist."""
     stems = [summary.reference, *(one.scenario for one in summary.comparisons)]
     together = "_vs_".join(stems)
     names = [f"{stem}_{plot}.png" for plot in FIRST_PICTURES for stem in dict.fromkeys((together, stems[-1]))]
     found = [folder / name for name in names if (folder / name).is_file()]
-    return ["", "Open first:", *(f"  {path}" for path in found)] if found else []
+    return ["", heading, *(f"  {path}" for path in found)] if found else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from greaterbay.actors.invention import FIRST_USE, MARKET
+from greaterbay.actors.network import node_city
 from greaterbay.policy.schedules import share_out
 
 NOTES = ("pilot", "adoption", "premium", "profit_tax", "taxed_research")  # what phases note for the engine, per real firm
@@ -18,9 +19,9 @@ def measure(bay, basis: str, rows: np.ndarray, t) -> np.ndarray:
     if basis == "investment":
         return f.investment_share * firms.sales[rows]
     if basis == "training":
-        return f.training_share * firms.skill[rows] / firms.weight[rows] * bay.wage_city[firms.city[rows]] / 4.0
+        return f.training_share * firms.skill[rows] / firms.weight[rows] * bay.prices.wage_city[firms.city[rows]] / 4.0
     if basis == "deduction":  # the tax on research that counts more than once, at most the tax that was paid
-        relief = state.spent("taxed_research", rows) * bay.profit_tax_city[firms.city[rows]]
+        relief = state.spent("taxed_research", rows) * bay.world.profit_tax_city[firms.city[rows]]
         return np.minimum(relief, state.spent("profit_tax", rows) / t.rate)
     if basis in NOTES:
         return state.spent(basis, rows)
@@ -40,7 +41,7 @@ def measure(bay, basis: str, rows: np.ndarray, t) -> np.ndarray:
         return found[rows] / firms.weight[rows]
     ties, count, outer = bay.ties, bay.institutes.capacity, ~bay.region.core_city
     new = np.flatnonzero((ties.alive == 1) & (ties.start == bay.quarter))
-    city = bay.node_city().astype(np.int64)
+    city = node_city(bay).astype(np.int64)
     for one, other in ((ties.a[new], ties.b[new]), (ties.b[new], ties.a[new])):
         counts = (one >= count) & (city[one] != city[other])
         if basis == "periphery_tie":

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from greaterbay.kernels import lean
+from greaterbay.kernels import kernel
 from greaterbay.policy import catalogue
 
 
@@ -33,7 +33,7 @@ class Budgets:
             "city": everywhere, "jurisdiction": np.where(alone, everywhere, cities + region.jurisdiction_city),
             "nation": np.full(cities, self.payers - 1)}
         nation = region.place_ids.index("rest_of_china") if "rest_of_china" in region.place_ids else cities
-        self.place_of_payer = np.concatenate((everywhere, bay.jurisdiction_seat, [nation])).astype(np.int64)
+        self.place_of_payer = np.concatenate((everywhere, bay.world.jurisdiction_seat, [nation])).astype(np.int64)
         self.payer_ids = [*region.city_ids, *(f"{name}_government" for name in region.jurisdiction_ids), "nation"]
         self.room = np.zeros(self.payers)
         self.used = np.zeros((self.payers, len(catalogue.levers())))
@@ -41,7 +41,7 @@ class Budgets:
 
     def open_quarter(self) -> None:
         """A new quarter: room from the science budgets, nothing used."""
-        p, cities, budget = self._bay.parameters.economy, self.cities, self._bay.science_budget_now / 4.0
+        p, cities, budget = self._bay.parameters.economy, self.cities, self._bay.public_money.science_budget_now / 4.0
         at = self._bay.region.jurisdiction_city
         self.room[:cities] = p.policy_room * budget
         self.room[cities:-1] = p.jurisdiction_room * np.bincount(at, weights=budget, minlength=self.payers - cities - 1)
@@ -176,7 +176,7 @@ class Budgets:
         tally.set("lever_short", np.where(wanted > 0.0, 1.0 - self.used.sum(axis=0) / np.maximum(wanted, 1e-300), 0.0))
 
 
-@lean
+@kernel
 def _serve(order, city, cost, parts, room, done):
     """In order, a service is paid when all payers of its city have room for their part; ``room`` (Q,) is used up."""
     for k in order:

@@ -19,13 +19,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from greaterbay.region import cuts
+
 ROLES = ("cultivate", "demonstrate", "overseas", "transfer")
 
 
 def execution(bay, level: int) -> np.ndarray:
     """Share of a joint lever that each city carries out (C,)."""
     p = bay.parameters.coordination
-    z = bay.streams.normals("execution", 0, bay.city_identity)
+    z = bay.streams.normals("execution", 0, bay.world.city_identity)
     spread = p.fidelity_sd * (1.0 - 0.3 * level)
     return np.clip(p.fidelity + p.fidelity_gain * level + spread * z, 0.1, 1.0)
 
@@ -36,24 +38,25 @@ def role_cities(region, role: str | None = None) -> np.ndarray:
     return np.array([float(name in names) for name in region.city_ids])
 
 
-def taken(bay, role: str) -> np.ndarray:
+def role_share(bay, role: str) -> np.ndarray:
     """Part of the role that each city takes (C,); zero where it has another role or none."""
     return bay.values.division * role_cities(bay.region, role)
 
 
-def eased(bay, barrier: np.ndarray, role: str) -> np.ndarray:
+def barrier_to_role(bay, barrier: np.ndarray, role: str) -> np.ndarray:
     """A barrier between cities (C, C) as it is met on the way to the cities of a role; the same array without a division of labour."""
     if not bay.values.division.any():
         return barrier
-    return barrier * (1.0 - bay.parameters.coordination.role_relief * taken(bay, role))[None, :]
+    return barrier * (1.0 - bay.parameters.coordination.role_relief * role_share(bay, role))[None, :]
 
 
 def cultivated(bay) -> np.ndarray:
     """Share of a city's results that each cultivating city serves with proof of concept (C, C): result here, service there."""
     p, values, cities = bay.parameters, bay.values, len(bay.region.city_ids)
     near = np.exp(-values.travel_minutes[:cities, :cities] / p.conversion.reach_travel)
-    through = np.clip(1.0 - bay.walled(eased(bay, values.barrier_technology[:cities, :cities], "cultivate")), 0.0, 1.0)
-    return p.coordination.cultivation * near * through * taken(bay, "cultivate")[None, :]
+    met = barrier_to_role(bay, values.barrier_technology[:cities, :cities], "cultivate")
+    through = np.clip(1.0 - cuts.keep(bay.world.cut_pairs, met), 0.0, 1.0)
+    return p.coordination.cultivation * near * through * role_share(bay, "cultivate")[None, :]
 
 
 def users_shown(bay, near: np.ndarray, lead: np.ndarray) -> np.ndarray:
@@ -64,7 +67,7 @@ def users_shown(bay, near: np.ndarray, lead: np.ndarray) -> np.ndarray:
     """
     cities = near.shape[0]
     through = np.clip(1.0 - bay.values.barrier_technology[:cities, :cities], 0.0, 1.0)
-    return ((1.0 - near) * through * taken(bay, "demonstrate")[None, :]) @ lead
+    return ((1.0 - near) * through * role_share(bay, "demonstrate")[None, :]) @ lead
 
 
 def platform_with_offers(bay) -> np.ndarray:
@@ -72,5 +75,5 @@ def platform_with_offers(bay) -> np.ndarray:
     platform = bay.values.matching_reach
     if not bay.values.division.any():
         return platform
-    reach = bay.parameters.coordination.transfer_reach * taken(bay, "transfer").max()
+    reach = bay.parameters.coordination.transfer_reach * role_share(bay, "transfer").max()
     return 1.0 - (1.0 - platform) * (1.0 - reach)

@@ -14,21 +14,22 @@ from __future__ import annotations
 import numpy as np
 
 from greaterbay.policy import instruments
+from greaterbay.policy.events import apply_events
 from greaterbay.policy.levers import charge_running_costs
 
 
 def set_budgets(bay) -> None:
     """Every government sets its science budget (fixed order), revenue comes in, the books of levers open."""
     bay.government_agents.do("set_budget")
-    cities = np.arange(bay.government_cash.size)
+    cities = np.arange(bay.public_money.government_cash.size)
     reallocate(bay)
-    due = np.maximum(0.0, bay.science_budget_now / 4.0 - bay.cut_city) + bay.grant_left
-    surplus = np.maximum(0.0, bay.government_cash - due)  # goes back to the general budget, outside the books
+    due = np.maximum(0.0, bay.public_money.science_budget_now / 4.0 - bay.public_money.cut_city) + bay.public_money.grant_left
+    surplus = np.maximum(0.0, bay.public_money.government_cash - due)  # goes back to the general budget, outside the books
     bay.ledger.pay("general_budget", "government", cities, "outside", cities, surplus)
-    bay.government_cash -= surplus
-    revenue = np.maximum(0.0, due - bay.government_cash)
+    bay.public_money.government_cash -= surplus
+    revenue = np.maximum(0.0, due - bay.public_money.government_cash)
     bay.ledger.pay("revenue", "outside", cities, "government", cities, revenue)
-    bay.government_cash += revenue
+    bay.public_money.government_cash += revenue
     bay.budgets.open_quarter()
 
 
@@ -40,8 +41,8 @@ def reallocate(bay) -> None:
     cities, spent = budgets.cities, budgets.used.sum(axis=1)
     core = np.bincount(bay.institutes.city, weights=bay.institutes.budget, minlength=cities)
     jurisdiction = np.bincount(region.jurisdiction_city, weights=core, minlength=len(region.jurisdiction_ids))[region.jurisdiction_city]
-    bay.cut_city[:] = spent[:cities]
-    bay.cut_above[:] = (spent[cities:-1][region.jurisdiction_city] * core / np.maximum(jurisdiction, 1e-300)
+    bay.public_money.cut_city[:] = spent[:cities]
+    bay.public_money.cut_above[:] = (spent[cities:-1][region.jurisdiction_city] * core / np.maximum(jurisdiction, 1e-300)
                         + spent[-1] * core / max(core.sum(), 1e-300))
 
 
@@ -51,18 +52,18 @@ def extend_budgets(bay) -> None:
     The added part goes to firms (``grant_share``, with the other grants) and to the city's institutes in proportion.
     """
     growth = bay.values.money_growth
-    bay.extra_budget[:] = 0.0
-    bay.money_path = np.where(growth > 0.0, bay.money_path * (1.0 + growth / 4.0), 1.0)
+    bay.public_money.extra_budget[:] = 0.0
+    bay.public_money.money_path = np.where(growth > 0.0, bay.public_money.money_path * (1.0 + growth / 4.0), 1.0)
     if not growth.any():
         return
     cities, institutes, share = np.arange(growth.size), bay.institutes, bay.parameters.finance.grant_share
-    paid, payers = bay.budgets.transfer("money_growth", bay.science_budget_now / 4.0 * (bay.money_path - 1.0))
+    paid, payers = bay.budgets.transfer("money_growth", bay.public_money.science_budget_now / 4.0 * (bay.public_money.money_path - 1.0))
     for place, part in payers:
         bay.ledger.pay("budget_path", "government", place, "government", cities, paid * part)
     core = np.bincount(institutes.city, weights=institutes.budget, minlength=growth.size)
     to_institutes = paid * (1.0 - share) * (core > 0.0)
-    bay.extra_budget[:] = paid
-    bay.government_cash += paid - to_institutes
+    bay.public_money.extra_budget[:] = paid
+    bay.public_money.government_cash += paid - to_institutes
     bay.ledger.pay("core_funding", "government", cities, "institute", cities, to_institutes)
     added = to_institutes[institutes.city] * institutes.budget / np.maximum(core, 1e-300)[institutes.city]
     institutes.cash += added
@@ -71,7 +72,7 @@ def extend_budgets(bay) -> None:
 
 def set_levers(bay) -> None:
     """Dated events, then levers, then the running costs of levers in force; calls open with what is paid."""
-    bay.apply_events()
+    apply_events(bay)
     bay.values.refresh()
     instruments.open_quarter(bay)
     extend_budgets(bay)

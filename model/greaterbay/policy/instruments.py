@@ -24,6 +24,7 @@ from __future__ import annotations
 import numpy as np
 
 from greaterbay.actors.firm import NEVER
+from greaterbay.exchange.grants import take_grant
 from greaterbay.policy import catalogue
 from greaterbay.policy.bases import NOTES, measure
 from greaterbay.policy.schedules import best_of, in_turn, instalments, mean_growth, schedule, share_out, taken_back
@@ -65,6 +66,30 @@ class Instruments:
         self.penalty = np.zeros(0, np.int64)
         self.barred = np.zeros(0, bool)
         self.sales_past = np.zeros((0, 5))
+
+    def take(self, other: Instruments) -> None:
+        """Memory of firms, and promises of instruments whose terms are the same, from the instruments of another scenario."""
+        for name in ("holder", "city", "arrived", "penalty", "barred", "sales_past"):
+            setattr(self, name, getattr(other, name).copy())
+        rows = self.holder.size
+        self.memory = {name: np.zeros((len(self.all), rows)) for name in MEMORY}
+        self.first = np.full((len(self.all), rows), NEVER)
+        before = {(one.lever.id, one.terms): j for j, one in enumerate(other.all)}
+        for j, one in enumerate(self.all):
+            one.owed = np.zeros((rows, one.terms.horizon + 1))
+            at = before.get((one.lever.id, one.terms))
+            if at is not None:
+                for name in MEMORY:
+                    self.memory[name][j] = other.memory[name][at]
+                self.first[j] = other.first[at]
+                one.owed[:] = other.all[at].owed
+                one.budget_left, one.budget_year = other.all[at].budget_left, other.all[at].budget_year
+        for name in self.noted & other.noted:
+            self.notes[name] = other.notes[name].copy()
+
+    def forget_notes(self) -> None:
+        """Nothing is noted any more: what firms spent during the warm-up is no basis of an award."""
+        self.notes = {name: np.zeros(0) for name in NOTES}
 
     def note(self, kind: str, firm: np.ndarray, amount: np.ndarray) -> None:
         """A phase says what real firms spent (million CNY), where an instrument asks for it."""
@@ -201,8 +226,6 @@ class Instruments:
 
     def hand_over(self, bay, j: int, rows: np.ndarray, amount: np.ndarray) -> None:
         """Book awards that are paid (million CNY per real firm) and let recipients use, keep or divert them."""
-        from greaterbay.exchange.finance import take_grant
-
         one, firms, tally = self.all[j], bay.firms, bay.tally
         weight, city = firms.weight[rows], firms.city[rows].astype(np.int64)
         for payer in np.flatnonzero(one.payers.any(axis=0)):

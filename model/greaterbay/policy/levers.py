@@ -23,7 +23,7 @@ from greaterbay.policy.local_services import charge_local_services
 from greaterbay.policy.reach import charge_reach
 from greaterbay.policy.schedules import split_payers
 from greaterbay.region.barriers import KINDS, deepen_zones, pair_barriers
-from greaterbay.region.cuts import WALL
+from greaterbay.region.cuts import CLOSED
 
 ACTOR_KINDS = ("startup", "small", "leader", "institute")
 Contribution = namedtuple("Contribution", ["lever", "weight", "payers"])  # position, (C,) size of the change, (C, Q) parts of the cost
@@ -33,7 +33,7 @@ class Values:
     """Named values of one quarter. C cities, F fields, K kinds of actor (three of firms, institutes), P places.
 
     Every row of ``policy/named_values.csv`` is an attribute in its shape. Formed from them: ``travel_minutes`` (P, P),
-    ``open_technology`` (P, P) the technology barrier without the walls of a run that is cut apart,
+    ``open_technology`` (P, P) the technology barrier as it is without cutting the run apart,
     ``recognition_added`` and ``unrecognised`` (P, P) share of titles that do not count, ``park_quality`` (C,),
     ``first_use_cover`` (C, F), ``visibility``. ``joint_fund_chance`` (C, F, K) is what applicants
     saw granted last quarter. ``behind`` lists for each named value which levers changed it, where, and who pays.
@@ -48,8 +48,6 @@ class Values:
         self.travel_now = self.travel_start.copy()
         self.settings = [with_sunset(setting, bay.start) for setting in bay.scenario.levers.values()]
         self.terms = np.zeros((len(catalogue.presets()), self.cities, self.fields, len(ACTOR_KINDS)))
-        for k, preset in enumerate(catalogue.presets()):
-            setattr(self, preset.named_value, self.terms[k])
         self._order = {name: i for i, name in enumerate(catalogue.levers())}
         self._neutral = np.array([lever.neutral for lever in catalogue.levers().values()])
         self._gap = recognition_gap(region)
@@ -67,15 +65,36 @@ class Values:
             (value.id, slice(end - size, end), shapes[value.over]) for value, size, end in zip(self._laid, sizes, ends, strict=True)
         ]
 
+    def __getstate__(self) -> dict:
+        views = {name for name, part, _ in self._where if np.shares_memory(getattr(self, name), self._all)}
+        kept = {name: value for name, value in self.__dict__.items() if name not in (*views, *self._preset_values())}
+        return kept | {"_views": views}
+
+    def __setstate__(self, state: dict) -> None:
+        views = state.pop("_views")
+        self.__dict__.update(state)
+        self._name_parts(views)
+
+    @staticmethod
+    def _preset_values() -> list[str]:
+        return [preset.named_value for preset in catalogue.presets()]
+
+    def _name_parts(self, names) -> None:
+        """Values that are parts of the long arrays, by their names."""
+        for name, part, shape in self._where:
+            if name in names:
+                setattr(self, name, self._all[part].reshape(shape))
+        for k, name in enumerate(self._preset_values()):
+            setattr(self, name, self.terms[k])
+
     def _base(self, policy_relief: float) -> None:
         """All named values but the level of coordination as they are without levers."""
         bay = self._bay
-        barriers = bay.base_barriers if policy_relief == 0.0 else pair_barriers(bay.region, bay.parameters, policy_relief)
+        barriers = bay.world.base_barriers if policy_relief == 0.0 else pair_barriers(bay.region, bay.parameters, policy_relief)
         for kind in KINDS:
             setattr(self, f"barrier_{kind}", getattr(barriers, kind).copy())
         self._all = np.repeat([value.at_rest(bay.parameters) for value in self._laid], self._sizes)
-        for name, part, shape in self._where:
-            setattr(self, name, self._all[part].reshape(shape))
+        self._name_parts({name for name, _, _ in self._where})
         self.terms[:] = 0.0
         self.travel_minutes = self.travel_now
         self.behind: dict[str, list[Contribution]] = {}
@@ -116,15 +135,15 @@ class Values:
         self._cover = self.first_use_cover_firm  # before a subsidy of premiums
         # once a quarter and not in _form, which is called again when services are paid in part
         self.open_technology = self.barrier_technology  # what product demand meets: no run is cut off from its markets
-        if bay.walls is not None and not bay.warming:
-            self._put_up(bay.walls)
+        if bay.world.cut_pairs is not None and not bay.warming:
+            self._close(bay.world.cut_pairs)
         self._form()
 
-    def _put_up(self, walls: np.ndarray) -> None:
+    def _close(self, pairs: np.ndarray) -> None:
         """Nothing passes between cities that the scenario cuts apart, whatever levers say."""
         self.open_technology = self.barrier_technology.copy()
         for matrix in (self.barrier_technology, self.barrier_talent, self.barrier_finance):
-            matrix[: self.cities, : self.cities][walls] = WALL
+            matrix[: self.cities, : self.cities][pairs] = CLOSED
 
     def _coordinate(self, active) -> None:
         """Level of coordination: budgets bind, so no level that its cost, a share of the science budget, does not fit into the room."""
@@ -195,7 +214,7 @@ class Values:
         region = self._bay.region
         mask = self._within(setting.cities, region.city_ids)
         if setting.cities is None and lever.cities == "mainland":
-            mask = mask * self._bay.mainland_city
+            mask = mask * self._bay.world.mainland_city
         if setting.payer in region.jurisdiction_ids:
             mask = mask * (region.jurisdiction_city == region.jurisdiction_ids.index(setting.payer))
         return mask
@@ -271,9 +290,9 @@ def charge_running_costs(bay) -> None:
         number = np.bincount(firms.city[rows][inside], weights=firms.weight[rows][inside], minlength=cities)
         values.scale({"park_upgrade": bay.budgets.pay_by_city("park_upgrade", number * values.park_upgrade * p.market.park_cost)})
     if values.grant_audit.any():
-        cost = values.grant_audit * p.finance.audit_cost * p.finance.grant_share * bay.science_budget_now / 4.0
+        cost = values.grant_audit * p.finance.audit_cost * p.finance.grant_share * bay.public_money.science_budget_now / 4.0
         values.grant_audit = values.grant_audit * bay.budgets.pay_by_city("grant_audit", cost)
     if values.coordination_wanted > 0:
-        cost = p.coordination.cost_per_level * bay.science_budget_now
+        cost = p.coordination.cost_per_level * bay.public_money.science_budget_now
         bay.budgets.pay_by_city("coordination", cost * values.coordination, wanted=cost * values.coordination_wanted)
     charge_local_services(bay)

@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from greaterbay.policy.coordination import role_cities, taken
+from greaterbay.actors.person import named_rows
+from greaterbay.policy.coordination import role_cities, role_share
 
 
 def charge_local_services(bay) -> None:
@@ -29,7 +30,7 @@ def charge_local_services(bay) -> None:
 
 def register_cost(bay) -> np.ndarray:
     """Of the common register (C,)."""
-    return bay.parameters.mobility.register_cost * bay.talent_city * bay.values.register_reach
+    return bay.parameters.mobility.register_cost * bay.labour.talent_city * bay.values.register_reach
 
 
 def from_another_territory(region) -> np.ndarray:
@@ -42,16 +43,14 @@ def tax_cost(bay) -> np.ndarray:
     people = bay.people
     rows = np.flatnonzero((people.alive == 1) & (people.employer >= 0))
     rows = rows[from_another_territory(bay.region)[people.home[rows], people.city[rows]]]
-    wages = np.bincount(people.city[rows], weights=people.weight[rows] * people.skill[rows], minlength=bay.wage_city.size)
-    return np.maximum(bay.values.tax_cut, 0.0) * wages * bay.wage_city / 4.0
+    wages = np.bincount(people.city[rows], weights=people.weight[rows] * people.skill[rows], minlength=bay.prices.wage_city.size)
+    return np.maximum(bay.values.tax_cut, 0.0) * wages * bay.prices.wage_city / 4.0
 
 
 def plan_cost(bay) -> np.ndarray:
     """Of named talents and their bases (C,)."""
-    from greaterbay.exchange.talent import named_rows
-
     people, rows = bay.people, named_rows(bay)
-    named = np.bincount(people.city[rows], weights=people.weight[rows], minlength=bay.wage_city.size)
+    named = np.bincount(people.city[rows], weights=people.weight[rows], minlength=bay.prices.wage_city.size)
     return bay.parameters.mobility.plan_cost * named
 
 
@@ -88,7 +87,7 @@ def environment_cost(bay) -> np.ndarray:
 def zone_cost(bay) -> np.ndarray:
     """Of deeper zones (C,); a city without a zone pays nothing."""
     has = np.array([float(any(zone["city"] == name for zone in bay.region.zones)) for name in bay.region.city_ids])
-    return bay.parameters.coordination.zone_cost * bay.science_budget_now * has * bay.values.zone_depth
+    return bay.parameters.coordination.zone_cost * bay.public_money.science_budget_now * has * bay.values.zone_depth
 
 
 def node_cost(bay) -> np.ndarray:
@@ -99,8 +98,8 @@ def node_cost(bay) -> np.ndarray:
 def division_cost(bay) -> np.ndarray:
     """Of the offices of role cities and of the offers of the transfer city (C,)."""
     p, region = bay.parameters, bay.region
-    offices = p.coordination.role_cost * bay.science_budget_now * role_cities(region) * bay.values.division
-    return offices + p.partnering.platform_cost * p.coordination.transfer_reach * firms_by_city(bay).sum() * taken(bay, "transfer")
+    offices = p.coordination.role_cost * bay.public_money.science_budget_now * role_cities(region) * bay.values.division
+    return offices + p.partnering.platform_cost * p.coordination.transfer_reach * firms_by_city(bay).sum() * role_share(bay, "transfer")
 
 
 COSTS = {"register_reach": register_cost, "tax_cut": tax_cost, "named_talents": plan_cost, "park_special": special_cost,

@@ -4,6 +4,9 @@
 (P, P) by place and place. ``base`` is the value without levers, a number or the id of a parameter (pairs start from the
 border barriers). ``executed`` says whether a city carries out only a part of it (``policy/coordination.py``); rules
 between governments hold as they are written. Every preset of the catalogue adds ``terms_<preset>``, the share of its terms in force.
+
+``cities`` and ``kinds`` say where the value is read at all, empty for everywhere: for what sort of city (``SERVED``) and for
+which kinds of actor. A lever aimed elsewhere reaches nobody (``greaterbay.scenario.notices``).
 """
 
 from __future__ import annotations
@@ -15,8 +18,13 @@ from functools import cache
 from pathlib import Path
 
 from greaterbay.policy import catalogue
+from greaterbay.policy.terms import FUND
 
 SHAPES = ("bay", "city", "cell", "pair")
+# sorts of cities: with a role in the division of labour, with a zone, outside the core, in one customs territory with the rest
+# of the country, with an institute, in a region that has a state laboratory
+SERVED = ("role", "zone", "outside_core", "mainland", "institute", "state_laboratory")
+FIRMS = ("startup", "small", "leader")
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,8 @@ class NamedValue:
     executed: bool
     label: str
     label_zh: str
+    cities: str = ""
+    kinds: tuple[str, ...] = ()
 
     def at_rest(self, parameters) -> float:
         """The value without levers, from a number or a parameter."""
@@ -49,8 +59,9 @@ def table() -> dict[str, NamedValue]:
             low = float(row["low"]) if row["low"] else -math.inf
             high = float(row["high"]) if row["high"] else math.inf
             found[row["id"]] = NamedValue(row["id"], row["over"], row["base"], low, high, row["executed"] == "yes", row["label"],
-                                          row["label_zh"])
+                                          row["label_zh"], row["cities"], tuple(row["kinds"].split()))
     for preset in catalogue.presets():
+        kinds = () if preset.terms["basis"] == FUND else FIRMS  # money for funds asks for no kind of actor
         found[preset.named_value] = NamedValue(preset.named_value, "cell", "0", 0.0, catalogue.PRESET["high"], False,
-                                               f"terms in force: {preset.name}", f"执行条款:{preset.name_zh}")
+                                               f"terms in force: {preset.name}", f"执行条款:{preset.name_zh}", "", kinds)
     return found

@@ -11,6 +11,7 @@ import numpy as np
 from greaterbay.actors.firm import LEADER
 from greaterbay.exchange import services
 from greaterbay.exchange.introductions import INSTITUTE
+from greaterbay.measures import city_sales
 
 KINDS = INSTITUTE + 1
 
@@ -50,13 +51,13 @@ def full_costs(bay) -> dict:
         "programme_open": lambda: p.introduction_cost * actors(bay, able) + p.programme_cost * actors(bay, none, labs),
         "carrier_links": lambda: p.introduction_cost * actors(bay, rows[firms.incubated[rows] == 1], none),
         "consortium_share": lambda: p.consortium_cost * actors(bay, able),
-        "cross_industry": lambda: p.introduction_cost * actors(bay, rows[bay.mainland_city[firms.city[rows]]], none),
+        "cross_industry": lambda: p.introduction_cost * actors(bay, rows[bay.world.mainland_city[firms.city[rows]]], none),
         "demand_reach": lambda: p.introduction_cost * actors(bay, institutes=none),
         "application_pull": lambda: p.introduction_cost * actors(bay, rows[firms.kind[rows] != LEADER], none),
         "bottleneck_focus": lambda: p.introduction_cost * actors(bay, institutes=none) * region.import_dependence_field[None, :, None],
         "ip_exchange": lambda: t.exchange_cost * shelved(),
         "radiation": lambda: bay.parameters.learning.radiation_cost * by_city(rows),
-        "trial_recognition": lambda: q.recognition_cost * bay.city_sales() / max(bay.city_sales().sum(), 1e-12),
+        "trial_recognition": lambda: q.recognition_cost * city_sales(bay) / max(city_sales(bay).sum(), 1e-12),
         "new_labs": lambda: q.new_lab_cost * services.new_places(bay),
     }
     return {name: cost() for name, cost in costs.items() if getattr(values, name).any()}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from greaterbay.kernels import lean
+from greaterbay.kernels import kernel
 
 
 def schedule(basis, per_unit, cap_year_left, cap_total_left):
@@ -61,7 +61,7 @@ def taken_back(held: np.ndarray, cash: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return paid, held - paid
 
 
-@lean
+@kernel
 def in_turn(firm, wanted, left, out):
     """Sums for single projects of firms, in turn, while the firm's caps last; ``left`` (rows,) is used up."""
     for k in range(firm.shape[0]):

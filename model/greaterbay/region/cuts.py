@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-WALL = 1e3
+CLOSED = 1e3
 """Barrier that nothing passes: utilities lose hundreds, shares let through are zero."""
 
 
@@ -21,9 +21,14 @@ def sides(region, cut: str) -> np.ndarray:
     return region.jurisdiction_city.astype(np.int64)
 
 
-def walls(region, cut: str) -> np.ndarray | None:
+def cut_pairs(region, cut: str) -> np.ndarray | None:
     """Pairs of cities between which nothing passes (C, C); None where nothing is cut."""
     if cut == "none":
         return None
     at = sides(region, cut)
     return at[:, None] != at[None, :]
+
+
+def keep(pairs: np.ndarray | None, barrier: np.ndarray) -> np.ndarray:
+    """A barrier between cities (C, C) that some rule has lowered, closed again where the run is cut apart (``pairs``)."""
+    return barrier if pairs is None else np.where(pairs, CLOSED, barrier)

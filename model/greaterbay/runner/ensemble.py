@@ -7,6 +7,7 @@ replicate depends on its digest and number only.
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 import time
@@ -19,12 +20,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from greaterbay import checked
 from greaterbay.runner import manifest as provenance
 from greaterbay.runner import store as stores
 from greaterbay.runner.local import LocalProcesses
 from greaterbay.runner.replicate import simulate
 from greaterbay.runner.store import PartError, Store
 from greaterbay.runner.tasks import Failure, InProcess, RunError, Simulate, Task, perform
+from greaterbay.scenario import notices
+
+log = logging.getLogger(__name__)
 
 REBUILDS = 2  # further rounds when a part turns out damaged while the result file is made
 
@@ -82,9 +87,10 @@ def run_scenarios(
     of a Dask scheduler whose workers compute instead of ``jobs`` processes. ``run_one`` and ``names`` replace
     the model in tests.
 
-    Raises RunError for the same scenario id twice and for a cluster that cannot be used, StoreError when the folder cannot be written (then
-    nothing has been computed). KeyboardInterrupt passes through after the workers are gone; whatever is
-    finished stays, and the same call continues from there.
+    Raises RunError for the same scenario id twice and for a cluster that cannot be used, TypeError or ValueError for wrong
+    ``replicates`` or ``jobs``, StoreError when the folder cannot be written (then nothing has been computed).
+    KeyboardInterrupt passes through after the workers are gone; whatever is finished stays, and the same call continues
+    from there.
     """
     wishes = [
         f'{scenario.id}: budget = "{scenario.budget}" is matched by `greaterbay compare {scenario.id} --against ...`, not by a run alone'
@@ -93,8 +99,9 @@ def run_scenarios(
     if wishes:
         raise RunError("\n".join(wishes))
     _refuse_twins(scenarios)
-    if jobs < 1:
-        raise RunError(f"jobs is {jobs}; allowed: 1 or more")
+    jobs = checked.jobs(jobs)
+    if replicates is not None:
+        replicates = checked.integers("replicates", replicates, 0, checked.LARGEST_REPLICATE)
     ensemble = _Ensemble(scenarios, replicates, Store(out), jobs, on_progress, names)
     work = partial(perform, run_one=run_one)
     if scheduler is not None:
@@ -285,6 +292,13 @@ def overrides_of(
     return [f"{key}={value}" for key, value in named.items() if value is not None]
 
 
+def with_mechanisms(scenario, given: Mapping[str, object]):
+    """The scenario with other forms of mechanisms (``MechanismError`` says what does not fit)."""
+    from greaterbay.mechanisms import choices
+
+    return replace(scenario, mechanisms=choices({**scenario.mechanisms, **given}))
+
+
 def run(
     scenario,
     replicates: int | None = None,
@@ -295,30 +309,45 @@ def run(
     scale: float | None = None,
     until: object = None,
     overrides: Sequence[str] = (),
+    mechanisms: Mapping[str, object] | None = None,
     on_progress: Callable[[Progress, str | None], None] | None = None,
 ):
     """Run one scenario and return its results as an ``xarray.Dataset``.
 
     ``scenario``: a library id, a path, or a loaded scenario. ``out``: the store to keep and reuse results
     in; without it they live in memory only. ``until``: a date, the last day of a quarter. ``overrides``:
-    texts such as ``"levers.shared_facilities.value=0.3"``.
+    texts such as ``"levers.shared_facilities.value=0.3"``. ``mechanisms``: other forms of mechanisms by id, ``"off"``, a function
+    or ``"MODULE:NAME"``; results are kept under the source of a function.
 
-    Raises ScenarioError for wrong values, ReplicatesFailed when a replicate failed (with ``out`` the
-    others are kept there).
+    What the run leaves out of the scenario (levers that start after its end, ...) is logged as a warning and kept in the
+    manifest (``inert_levers``, ``notices``).
+
+    Raises TypeError for what is no number, ValueError (ScenarioError) for wrong values, ReplicatesFailed when a replicate
+    failed (with ``out`` the others are kept there).
 
     Example: ``run("baseline", replicates=4, scale=0.02)["output"].sum("city").mean("replicate")``
     """
     from greaterbay.scenario.load import load_scenario
+    from greaterbay.scenario.schema import MOST_REPLICATES, SEED_LIMIT
 
+    jobs = checked.jobs(jobs)
+    if replicates is not None:
+        replicates = checked.integer("replicates", replicates, 1, MOST_REPLICATES)
+    if seed is not None:
+        seed = checked.integer("seed", seed, 0, SEED_LIMIT - 1)
+    if scale is not None:
+        checked.scale(scale)
     texts = [*overrides_of(replicates, seed, scale, until), *overrides]
     if isinstance(scenario, (str, os.PathLike)):
         scenario = load_scenario(scenario, overrides=texts)
     elif len(texts) > (replicates is not None):
         raise TypeError("a loaded scenario takes no overrides but replicates; give them to load_scenario")
     elif replicates is not None:
-        if replicates < 1:
-            raise ValueError(f"replicates is {replicates}; allowed: 1 or more")
         scenario = replace(scenario, run=replace(scenario.run, replicates=replicates))
+    if mechanisms:
+        scenario = with_mechanisms(scenario, mechanisms)
+    for line in notices.before_run([scenario]):
+        log.warning("%s", line)
     keep = nullcontext(out) if out is not None else tempfile.TemporaryDirectory(prefix="greaterbay-")
     with keep as folder:
         (outcome,) = run_scenarios([scenario], None, folder, jobs, on_progress)

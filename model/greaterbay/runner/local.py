@@ -19,6 +19,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 
+from greaterbay import checked
 from greaterbay.runner.tasks import RETRIES, Failure, RunError, Task
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ class LocalProcesses:
     """Runs tasks on ``jobs`` worker processes of this machine."""
 
     def __init__(self, work: Callable[[Task], Failure | None], jobs: int) -> None:
-        self.work, self.jobs = work, jobs
+        self.work, self.jobs = work, checked.jobs(jobs)
         self.context = multiprocessing.get_context("spawn")
         self.started = self.context.RawValue(ctypes.c_bool, False)  # no lock: a killed worker may hold one
 

@@ -18,6 +18,7 @@ from importlib import metadata
 from pathlib import Path
 
 from greaterbay import NUMBERS, __version__
+from greaterbay.scenario import notices
 
 STORE_VERSION = 1
 """Raised whenever the meaning or layout of stored parts changes; older parts are then not reused."""
@@ -137,7 +138,10 @@ def posterior(scenario) -> dict[str, object] | None:
 
 
 def manifest(scenario, **more: object) -> dict[str, object]:
-    """Everything needed to repeat a run, as plain values; ``more`` adds timings, jobs and the like."""
+    """Everything needed to repeat a run, as plain values; ``more`` adds timings, jobs and the like.
+
+    ``inert_levers`` and ``notices`` say what of the scenario the run does not do (``greaterbay.scenario.notices``).
+    """
     return {
         "version": __version__,
         "numbers": NUMBERS,
@@ -145,6 +149,7 @@ def manifest(scenario, **more: object) -> dict[str, object]:
         "store_version": STORE_VERSION,
         "git": git_state(),
         "scenario": scenario.to_dict(),
+        **notices.stored(scenario),
         "digest": digest(scenario),
         "seed": scenario.run.seed,
         "posterior": posterior(scenario),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from greaterbay import checked
 from greaterbay import outputs as declared
 from greaterbay.clock import QUARTERS_PER_YEAR
 from greaterbay.outputs import Output
@@ -77,7 +78,7 @@ def times(run: StoredRun, yearly: bool) -> np.ndarray:
 
 def last_years(run: StoredRun, count: int = 4) -> list[int]:
     """The last complete years, at most ``count``; none in a run shorter than a year."""
-    return run.full_years[-count:]
+    return run.full_years[-checked.integer("count", count, 1):]
 
 
 def years_label(years: list[int]) -> str:

@@ -272,7 +272,8 @@ def part_content(digest: str, replicate: int, result: Result) -> bytes:
         "coords": {name: list(labels) for name, labels in result.coords.items()},
         "timings": dict(result.timings),
     }
-    return pack(meta, result.arrays)
+    with interrupts.held():  # a zip file that is interrupted while it is written raises an error of its own when it is closed
+        return pack(meta, result.arrays)
 
 
 def result_of(content: bytes, digest: str, replicate: int) -> Result:

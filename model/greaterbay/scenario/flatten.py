@@ -96,6 +96,8 @@ class Flattening:
                 self._expects(value)
             elif key == "parameters":
                 self._parameters((key,), value)
+            elif key == "mechanisms":
+                self._mechanisms(value)
             else:
                 self._keep((key,), value)
 
@@ -187,6 +189,16 @@ class Flattening:
                 self._refuse(where, "not a row", "[city, city, minutes]")
                 rows.append(None)
         return rows
+
+    def _mechanisms(self, table: dict) -> None:
+        from greaterbay import mechanisms
+
+        for name, form in table.items():
+            if name not in mechanisms.table():
+                hint = did_you_mean(name, tuple(mechanisms.table()))
+                self._refuse(("mechanisms", name), "unknown mechanism", "those of `greaterbay mechanisms`", hint)
+            elif self._check(("mechanisms", name), form, schema.TEXT):
+                self._keep(("mechanisms", name), form)
 
     def _parameters(self, place: tuple[str, ...], table: dict) -> None:
         """Names hold dots: written in quotes they are keys, without quotes TOML makes tables of them."""

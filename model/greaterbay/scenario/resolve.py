@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from greaterbay import clock
 from greaterbay.scenario import schema
 from greaterbay.scenario.files import COMMAND_LINE, ID, Place, Setting, Source, shown_path
 from greaterbay.scenario.judgement import Judgement, Settings, finite, number
+from greaterbay.scenario.notices import notices
 from greaterbay.scenario.problems import Problem, did_you_mean
 from greaterbay.scenario.schema import Event, LeverSetting, Probe, RunSettings, Scenario
 
@@ -52,6 +54,7 @@ class Resolution(Judgement):
         financing = self.financing()
         budget = self.budget(name)
         parts = (self.lever_settings(run), self.probes(run), self.events(run), self.parameter_values())
+        mechanisms = self.mechanism_forms()
         self.stacking(parts[0])
         if self.problems or run is None:
             return None
@@ -60,8 +63,10 @@ class Resolution(Judgement):
             if (key,) not in self.settings:
                 self.origins.pop(key)
         expects = {place[1]: schema.SIGNS[setting.value] for place, setting in self.settings.items() if place[0] == "expects"}
-        return Scenario(name, title, title_zh, self.head.shown, chain, run, *parts, self.origins, financing, budget, expects,
-                        tuple(self.warnings))
+        found = Scenario(name, title, title_zh, self.head.shown, chain, run, *parts, self.origins, financing, budget, expects,
+                         mechanisms=mechanisms)
+        self.warnings += notices(found)
+        return replace(found, warnings=tuple(self.warnings))
 
     def financing(self) -> str:
         """Where money for levers comes from."""
@@ -327,8 +332,6 @@ class Resolution(Judgement):
             return
         values = lever.terms | changed
         due = {"fund": "cap_budget"}.get(values["basis"], "lump" if values["basis"] in EVENTS else "rate")
-        if due in changed and not changed[due]:
-            self.warn(given[due], f"{lever.id} pays nothing", f"it pays by its {due}")
         for key in {"rate", "lump"} - {due}:
             if key in changed:
                 self.refuse(given[key], f"{lever.id} pays by its {due}, not by a {key}", due)
@@ -510,6 +513,17 @@ class Resolution(Judgement):
         if not rows:
             self.refuse(setting, "no rows", "[city, city, minutes]", inside=(index, "travel_minutes"))
         return tuple(found)
+
+    def mechanism_forms(self) -> dict[str, str]:
+        """Mechanisms that are switched off, in the order of the quarter; a file is data and names no code."""
+        from greaterbay.mechanisms import OFF, ON, table
+
+        found = {}
+        for name in table():
+            setting = self.get("mechanisms", name) if ("mechanisms", name) in self.settings else None
+            if setting is not None and self.known(setting, setting.value, (ON, OFF), "form") and setting.value == OFF:
+                found[name] = OFF
+        return found
 
     def parameter_values(self) -> dict[str, float]:
         """Model parameters that differ from the table, in the table's order."""

@@ -55,6 +55,7 @@ TOP_KEYS = {
     "probes": TABLE,
     "events": TABLES,
     "parameters": TABLE,
+    "mechanisms": TABLE,
     "expects": TABLE,
     "sweep": TABLE,
 }
@@ -205,6 +206,7 @@ class Scenario:
     ``greaterbay compare`` to scale the costly levers until they spend as much as another scenario. ``expects`` holds the
     signs of effects against the baseline that were written down before the first run. ``warnings`` are no problems, but
     things a user should know before running.
+    ``mechanisms`` holds those that are not in their built-in form: ``"off"``, or a form of one's own, which only a program gives.
     ``origins`` gives, for a dotted key such as ``levers.talent_barrier.value``, ``file:line``, ``--set``,
     ``catalogue`` or ``default``.
     """
@@ -224,6 +226,7 @@ class Scenario:
     budget: str = ""
     expects: dict[str, int] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
+    mechanisms: dict[str, Any] = field(default_factory=dict)
 
     def reaching_model(self) -> dict[str, Any]:
         """Everything that changes the numbers of a run, as plain values with a fixed order.
@@ -265,8 +268,12 @@ class Scenario:
                 for event in self.events
             ],
             "parameters": {name: float(value) for name, value in sorted(self.parameters.items())},
-        } | ({} if self.run.cut == "none" else {"cut": self.run.cut}) | (
+        } | ({"mechanisms": self.forms()} if self.mechanisms else {}) | ({} if self.run.cut == "none" else {"cut": self.run.cut}) | (
             {} if (drawn := self.posterior()) is None else {"posterior": drawn.digest})
+
+    def forms(self) -> dict[str, str]:
+        """Mechanisms that are not in their built-in form, as text: ``off``, or the name and digest of a form of one's own."""
+        return {name: str(form) for name, form in sorted(self.mechanisms.items())}
 
     def posterior(self) -> Posterior | None:
         """The draws of the parameters that the replicates use, or None with central values."""
@@ -332,6 +339,7 @@ class Scenario:
                 for event in self.events
             ],
             "parameters": dict(self.parameters),
+            "mechanisms": self.forms(),
             "origins": dict(self.origins),
         }
 

@@ -155,6 +155,29 @@ def differences(here: Scenario, there: Scenario, lang: str = "en") -> list[str]:
             None, event, None, event_words(event, lang), "事件" if chinese else "Event", chinese
         )
     found += _parameter_differences(here, there, chinese)
+    found += _mechanism_differences(here, there, chinese)
+    return found
+
+
+def mechanism_words(name: str, form: str, lang: str) -> str:
+    """What form of a mechanism is in force, in a few words."""
+    from greaterbay.mechanisms import OFF, ON, table
+
+    one = table()[name]
+    if lang == "zh":
+        return f"{one.title_zh}({name}):" + {OFF: "关闭", ON: "内置形式"}.get(form, f"自定义形式{form}")
+    return f"{one.title} ({name}): " + {OFF: "off", ON: "the built-in form"}.get(form, f"a form of one's own, {form}")
+
+
+def _mechanism_differences(here: Scenario, there: Scenario, chinese: bool) -> list[str]:
+    from greaterbay.mechanisms import ON
+
+    found, (one, other) = [], (here.forms(), there.forms())
+    for name in dict.fromkeys((*one, *other)):
+        form, instead = one.get(name, ON), other.get(name, ON)
+        if form != instead:
+            words = mechanism_words(name, form, "zh" if chinese else "en")
+            found.append(f"机制:{words}" if chinese else f"Mechanism {words}.")
     return found
 
 

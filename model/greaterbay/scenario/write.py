@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from greaterbay import clock
+from greaterbay.mechanisms import OFF
 from greaterbay.scenario.schema import FINANCING, RUN_DEFAULTS, SCHEMA, SIGNS, TARGETS, Scenario
 
 
@@ -52,6 +53,8 @@ def toml_of(scenario: Scenario, comment: str = "") -> str:
         _table(lines, "[expects]", {name: signs[sign] for name, sign in scenario.expects.items()})
     if scenario.parameters:
         _table(lines, "[parameters]", {_text(name): value for name, value in scenario.parameters.items()})
+    if scenario.mechanisms:
+        _table(lines, "[mechanisms]", {name: form for name, form in scenario.forms().items() if form == OFF})
     return "\n".join(lines) + "\n"
 
 

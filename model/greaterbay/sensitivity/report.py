@@ -9,11 +9,12 @@ import numpy as np
 
 import greaterbay
 from greaterbay import outputs
-from greaterbay.calibration.calibrate import _write, plain, read_ensemble
-from greaterbay.calibration.report import number, table
+from greaterbay.calibration.calibrate import _write, read_ensemble
+from greaterbay.calibration.report import table
 from greaterbay.calibration.runs import write_json
 from greaterbay.calibration.sampling import design
 from greaterbay.calibration.study import Study
+from greaterbay.digits import digits
 from greaterbay.evidence import posteriors
 from greaterbay.sensitivity import contrasts, prim, screening
 
@@ -86,7 +87,7 @@ def write_screening(results: dict, out: Path, lang: str) -> list[Path]:
     from greaterbay.plots import drivers, fonts, style
 
     out.mkdir(parents=True, exist_ok=True)
-    write_json(out / "sensitivity.json", plain(results))
+    write_json(out / "sensitivity.json", results)
     parts = [
         f"# What drives the effect of {results['scenario']} against {results['against']}",
         f"{results['parameters']} parameters, {results['trajectories']} trajectories, {results['pairs']} pairs of runs on common random "
@@ -101,23 +102,23 @@ def write_screening(results: dict, out: Path, lang: str) -> list[Path]:
             (
                 f"`{r['parameter']}`",
                 r["label"],
-                f"{number(r['low'])} – {number(r['high'])}",
-                number(r["mu_star"]),
-                number(r["error"]),
-                number(r["mu"]),
-                number(r["sigma"]),
-                number(r.get("first")),
-                number(r.get("total")),
+                f"{digits(r['low'])} – {digits(r['high'])}",
+                digits(r["mu_star"]),
+                digits(r["error"]),
+                digits(r["mu"]),
+                digits(r["sigma"]),
+                digits(r.get("first")),
+                digits(r.get("total")),
             )
             for r in found["rows"][:MOST_SHOWN]
         ]
         if found["sd_effect"] == 0.0:
-            parts.append(f"## {name}\n\nThe effect is {number(found['mean_effect'])} at every point of the design: no parameter moves it.")
+            parts.append(f"## {name}\n\nThe effect is {digits(found['mean_effect'])} at every point of the design: no parameter moves it.")
             continue
         parts.append(
-            f"## {name}\n\nMean effect {number(found['mean_effect'])}, sd over the design {number(found['sd_effect'])}; it has the sign "
-            f"of its mean in {found['same_sign']:.0%} of the pairs. The emulator behind the Sobol indices explains "
-            f"{found['explained']:.0%} "
+            f"## {name}\n\nMean effect {digits(found['mean_effect'])}, sd over the design {digits(found['sd_effect'])}; it has the sign "
+            f"of its mean in {digits(found['same_sign'], '.0%')} of the pairs. The emulator behind the Sobol indices explains "
+            f"{digits(found['explained'], '.0%')} "
             "of the variance"
             + ("" if found["explained"] >= 0.5 else " (too little: do not read the indices)")
             + ".\n\n"
@@ -135,7 +136,7 @@ def write_screening(results: dict, out: Path, lang: str) -> list[Path]:
             figure.savefig(path, dpi=150)
         written.append(path)
     if results["levels"]:
-        rows = [(target, *(f"`{r['parameter']}` {r['total']:.2f}" for r in rows)) for target, rows in results["levels"].items()]
+        rows = [(target, *(f"`{r['parameter']}` {digits(r['total'], '.2f')}" for r in rows)) for target, rows in results["levels"].items()]
         parts.append(
             "## Levels: figures of the calibration\n\nTotal Sobol indices on the calibration's emulator, no new runs.\n\n"
             + table(("figure", "first", "second", "third"), rows)
@@ -230,12 +231,12 @@ def explain(
         "effect_quantiles": interval,
         "box": None,
     }
-    chinese = lang == "zh"
+    chinese, everywhere = lang == "zh", digits(share, ".0%")
     if box is None:
         result["sentence"] = (
-            f"{scenario}在{share:.0%}的参数抽样中达不到{target}({source}),没有参数能将这些情况区分开。"
+            f"{scenario}在{everywhere}的参数抽样中达不到{target}({source}),没有参数能将这些情况区分开。"
             if chinese
-            else f"{scenario} misses {target} in {share:.0%} of {int(sound.sum())} draws ({source}); no parameter sets these apart."
+            else f"{scenario} misses {target} in {everywhere} of {int(sound.sum())} draws ({source}); no parameter sets these apart."
         )
         return result
     conditions = []
@@ -248,12 +249,13 @@ def explain(
     conditions.sort(key=lambda c: c["doubt"])
     result["box"] = {"conditions": conditions, "density": box.density, "coverage": box.coverage, "mass": box.mass}
     words = [_condition(c, chinese) for c in conditions]
+    inside, covered = digits(box.density, ".0%"), digits(box.coverage, ".0%")
     result["sentence"] = (
-        f"当{'且'.join(words)}时,{scenario}在{box.density:.0%}的抽样中达不到{target}(全部抽样为{share:.0%};{source});这涵盖了{box.coverage:.0%}的失败情形。"
+        f"当{'且'.join(words)}时,{scenario}在{inside}的抽样中达不到{target}(全部抽样为{everywhere};{source});这涵盖了{covered}的失败情形。"
         if chinese
-        else f"{scenario} misses {target} in {box.density:.0%} of draws where {' and '.join(words)} (in {share:.0%} "
+        else f"{scenario} misses {target} in {inside} of draws where {' and '.join(words)} (in {everywhere} "
         f"of all {int(sound.sum())} draws, {source}); "
-        f"that covers {box.coverage:.0%} of the failures."
+        f"that covers {covered} of the failures."
     )
     return result
 
@@ -262,13 +264,13 @@ def _condition(c: Mapping, chinese: bool) -> str:
     label = c["label_zh"] if chinese else c["label"]
     if c["low"] is not None and c["high"] is not None:
         return (
-            f"{label}在{number(c['low'])}至{number(c['high'])}之间"
+            f"{label}在{digits(c['low'])}至{digits(c['high'])}之间"
             if chinese
-            else f"{label} lies between {number(c['low'])} and {number(c['high'])}"
+            else f"{label} lies between {digits(c['low'])} and {digits(c['high'])}"
         )
     if c["low"] is not None:
-        return f"{label}高于{number(c['low'])}" if chinese else f"{label} is above {number(c['low'])}"
-    return f"{label}低于{number(c['high'])}" if chinese else f"{label} is below {number(c['high'])}"
+        return f"{label}高于{digits(c['low'])}" if chinese else f"{label} is above {digits(c['low'])}"
+    return f"{label}低于{digits(c['high'])}" if chinese else f"{label} is below {digits(c['high'])}"
 
 
 def write_discovery(
@@ -278,7 +280,7 @@ def write_discovery(
     from greaterbay.plots import drivers, fonts, style
 
     out.mkdir(parents=True, exist_ok=True)
-    write_json(out / "discovery.json", plain(results))
+    write_json(out / "discovery.json", results)
     written = [out / "discovery.json"]
     if results["box"] is None:
         return written

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from greaterbay import checked
 from greaterbay.calibration.runs import Run, executor_for, perform, read_run
 from greaterbay.runner.manifest import digest, source_digest
 from greaterbay.sensitivity.contrasts import pair_name, simulate
@@ -27,10 +28,12 @@ def make_pairs(
     """
     from greaterbay.scenario.load import load_scenario
 
+    jobs = checked.jobs(jobs)
     mark = " ".join(digest(load_scenario(name, overrides=overrides)) for name in (scenario, against))
     (folder / "runs").mkdir(parents=True, exist_ok=True)
+    name = pair_name(scenario, against)
     runs = [
-        Run(pair_name(scenario, against), tuple(overrides), tuple(sorted(values.items())), int(number), str(folder / "runs"), mark)
+        Run(name, tuple(overrides), tuple(sorted(values.items())), checked.replicate(number), str(folder / "runs"), mark)
         for values, number in points
     ]
     missing = list({run.digest: run for run in runs if read_run(run) is None}.values())

@@ -15,14 +15,15 @@ from functools import cache
 from pathlib import Path
 
 PASS, WARN, FAIL = "PASS", "WARN", "FAIL"
-SUITES = ("literature", "gravity", "regularities", "claims", "invariants")
+SUITES = ("literature", "gravity", "regularities", "claims", "invariants", "null")
 FILE = Path(__file__).with_name("checks.csv")
 
 
 @dataclass(frozen=True)
 class Check:
     """One declared check; ``low`` and ``high`` bound what is accepted (None: no bound). ``mode`` says whether the mechanism is called
-    *alone* on a given network, or measured in a *run*. ``tried`` says what was tried where it fails."""
+    *alone* on a given network, or measured in a *run*. ``tried`` says what was tried where it fails. A ``strict`` check fails where
+    the interval reaches a bound."""
 
     id: str
     suite: str
@@ -35,6 +36,7 @@ class Check:
     high: float | None
     tried: str = ""
     tried_zh: str = ""
+    strict: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,8 @@ def grade(measured: Measured, check: Check) -> str:
         return FAIL
     if measured.low is None or measured.high is None:
         return WARN
+    if check.strict:  # on one side of the bound, not on it: an effect of exactly nothing is none
+        return PASS if measured.low > bottom and measured.high < top else FAIL
     if measured.low >= bottom and measured.high <= top:
         return PASS
     return FAIL if measured.high < bottom or measured.low > top else WARN

@@ -16,7 +16,7 @@ import numpy as np
 
 from greaterbay.actors.invention import TIE_TYPES
 from greaterbay.actors.network import cognitive_distance
-from greaterbay.kernels import lean
+from greaterbay.kernels import kernel
 from greaterbay.validation.worlds import play, released
 
 QUARTERS, SCALE, SAMPLE = 12, 0.05, 6000
@@ -26,7 +26,7 @@ NO_TRAVEL = {f"partnering.travel_{kind}": 0.0 for kind in TIE_TYPES} | {"partner
 NO_BORDER = {"partnering.border_weight": 0.0, "partnering.candidate_border": 0.0}
 
 
-@lean
+@kernel
 def _distances(profile, a, b, out):
     for k in range(a.shape[0]):
         out[k] = cognitive_distance(profile, a[k], b[k])
@@ -46,8 +46,8 @@ class Watcher:
             self.collect(bay)
 
     def collect(self, bay) -> None:
-        """One quarter's pairs. ``bay.nodes`` is as the search saw it, apart from degrees, which include the new ties."""
-        nodes = bay.nodes
+        """One quarter's pairs. ``bay.network.nodes`` is as the search saw it, apart from degrees, which include the new ties."""
+        nodes = bay.network.nodes
         count, known = bay.institutes.capacity, nodes.alive.size
         ties = bay.ties.alive_rows()
         new = ties[bay.ties.start[ties] == bay.quarter]
@@ -92,7 +92,7 @@ class Watcher:
         """Rows of terms for pairs of nodes."""
         if one.size == 0:
             return
-        nodes, p = bay.nodes, bay.parameters.partnering
+        nodes, p = bay.network.nodes, bay.parameters.partnering
         cities = len(bay.region.city_ids)
         past = (self.past[one] == two[:, None]).any(axis=1) | (self.past[two] == one[:, None]).any(axis=1)
         if skip_past:

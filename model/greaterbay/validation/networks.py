@@ -70,7 +70,7 @@ def shuffled(ends: np.ndarray, seed: int, swaps: int = 10) -> np.ndarray:
 
 def transitivity(adjacency: Adjacency) -> float:
     """Closed share of connected triples."""
-    from greaterbay.bay import _transitivity
+    from greaterbay.measures import _transitivity
 
     return float(_transitivity(*adjacency[:2]))
 

@@ -43,7 +43,7 @@ def ties_now(bay) -> np.ndarray:
     absorptive = np.concatenate((np.full(count, bay.parameters.learning.institute_absorptive), bay.firms.absorptive.astype(float)))
     distance, learned = np.empty(bay.ties.capacity), np.zeros(bay.ties.capacity)
     near = fields_near(bay.region.relatedness_field, bay.parameters.learning)
-    learning_of_ties(bay.ties.part(Partners), bay.nodes, levels, absorptive, near, bay.parameters.learning, distance, learned)
+    learning_of_ties(bay.ties.part(Partners), bay.network.nodes, levels, absorptive, near, bay.parameters.learning, distance, learned)
     here = distance >= 0.0
     return np.stack((distance[here], learned[here], bay.ties.explore[here]), axis=1)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from greaterbay.digits import UNKNOWN, cell, digits, plain
 from greaterbay.validation.checks import FAIL, PASS, WARN, Answer, accepted_text, score
 
 HEADS = {"en": ("check", "what", "value", "95 % interval", "accepted", "mode", "seeds", "source", "status"),
@@ -18,21 +18,14 @@ MODES_ZH = {"alone": "单独", "run": "运行"}
 STATUS_ZH = {PASS: "通过", WARN: "警告", FAIL: "不通过"}
 
 
-def shown(value: float | None) -> str:
-    """A number with three digits; what is unknown as a dash."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    return f"{value:.3g}"
-
-
 def cells(answer: Answer, lang: str = "en") -> tuple[str, ...]:
     """One row of the table."""
     check, m = answer.check, answer.measured
-    span = "–" if m.low is None else f"{shown(m.low)} … {shown(m.high)}"
+    span = UNKNOWN if m.low is None else f"{digits(m.low)} … {digits(m.high)}"
     if lang == "zh":
-        return (check.id, check.what_zh, shown(m.value), span, accepted_text(check), MODES_ZH[check.mode], str(answer.seeds), check.source,
+        return (check.id, check.what_zh, digits(m.value), span, accepted_text(check), MODES_ZH[check.mode], str(answer.seeds), check.source,
                 STATUS_ZH[answer.status])
-    return (check.id, check.what, shown(m.value), span, accepted_text(check), check.mode, str(answer.seeds), check.source, answer.status)
+    return (check.id, check.what, digits(m.value), span, accepted_text(check), check.mode, str(answer.seeds), check.source, answer.status)
 
 
 def to_json(found: Sequence[Answer]) -> dict:
@@ -42,7 +35,7 @@ def to_json(found: Sequence[Answer]) -> dict:
 
 def counted(found: Sequence[Answer]) -> str:
     """How many pass, warn, fail."""
-    return ", ".join(f"{sum(a.status == s for a in found)} {s}" for s in (PASS, WARN, FAIL)) + f"; score {score(found):.2f}"
+    return ", ".join(f"{sum(a.status == s for a in found)} {s}" for s in (PASS, WARN, FAIL)) + f"; score {digits(score(found), '.2f')}"
 
 
 def markdown(title: str, found: Sequence[Answer], command: str, notes: Sequence[str] = ()) -> str:
@@ -78,9 +71,9 @@ def table_csv(found: Sequence[Answer]) -> str:
                      "tried"))
     for answer in found:
         d = answer.to_dict()
-        numbers = ("" if d[k] is None else f"{d[k]:.6g}" for k in ("value", "low", "high"))
+        numbers = (cell(d[k], ".6g") for k in ("value", "low", "high"))
         writer.writerow([d["id"], d["suite"], d["mode"], d["what"], d["source"], *numbers,
-                         *("" if bound is None else f"{bound:g}" for bound in d["accepted"]), d["status"], d["seeds"], d["tried"]])
+                         *(cell(bound, "g") for bound in d["accepted"]), d["status"], d["seeds"], d["tried"]])
     return out.getvalue()
 
 
@@ -94,6 +87,10 @@ NOTES = {
         "the distances with 95 % of learning (`nooteboom_all_*` is the first reading); the contrast of Ahrweiler et al.; the bounds of "
         "`dawid_target_integrated`, `brander_best_part`, `brander_control_no_distaste`, `howell_ratio`, `howell_control` and "
         "`bass_lattice_below`, `bass_small_world_below`. Signs and the bounds of the protocols were fixed before.",
+    ),
+    "null": (
+        "Outcome and sign of every mechanism were written before measuring (`greaterbay mechanisms`). The interval is three standard "
+        "errors on each side, over pairs of runs with and without the mechanism from the release on; what straddles zero fails.",
     ),
     "gravity": (
         "How much of a coefficient may be left in the controls was fixed after a first look with three seeds; the signs were fixed before. "
@@ -113,7 +110,7 @@ def write_tables(folder: Path, suite: str, found: Sequence[Answer], command: str
     """``<suite>.md``, ``.csv`` and ``.json`` in a folder."""
     write(folder / f"{suite}.md", markdown(f"Checks: {suite}", found, command, NOTES.get(suite, ())))
     write(folder / f"{suite}.csv", table_csv(found))
-    write(folder / f"{suite}.json", json.dumps(to_json(found), ensure_ascii=False, indent=1, allow_nan=False) + "\n")
+    write(folder / f"{suite}.json", json.dumps(plain(to_json(found)), ensure_ascii=False, indent=1, allow_nan=False) + "\n")
 
 
 def write_coefficients(folder: Path, raw: Sequence[Mapping]) -> None:
@@ -124,5 +121,5 @@ def write_coefficients(folder: Path, raw: Sequence[Mapping]) -> None:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(("ties", "term", "coefficient", "sd_between_seeds", "clustered_error", "new_ties_per_seed", "seeds"))
     for kind, term, value, sd, error, cases in coefficients(list(raw)):
-        writer.writerow((kind, term, f"{value:.4g}", f"{sd:.3g}", f"{error:.3g}", cases, len(raw)))
+        writer.writerow((kind, term, cell(value, ".4g"), cell(sd, ".3g"), cell(error, ".3g"), cases, len(raw)))
     write(folder / "gravity_coefficients.csv", out.getvalue())

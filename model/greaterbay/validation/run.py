@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from greaterbay import checked
 from greaterbay.validation.checks import SUITES, Answer, Check, answers, by_seed, declared
 
 THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -40,6 +41,7 @@ EXPERIMENTS = (
     Experiment("claims", "claims", "claims:measure"),
     Experiment("claim_pairs", "claims", "claims:pairs", "claims:gather_pairs"),
     Experiment("invariants", "invariants", "ledgers:measure", "ledgers:gather"),
+    Experiment("null", "null", "nulls:measure", "nulls:gather"),
 )
 
 
@@ -53,14 +55,15 @@ class Failed:
 
 
 def every_check() -> dict[str, Check]:
-    """Declared checks and one for each invariant of the books."""
+    """Declared checks, one for each invariant of the books and one for each mechanism."""
     from greaterbay.books import INVARIANTS
+    from greaterbay.validation import nulls
 
     found = dict(declared())
     for name, function in INVARIANTS.items():
         what = " ".join(function.__doc__.split())
         found[f"books_{name}"] = Check(f"books_{name}", "invariants", "invariants", "run", what, f"账目恒等:{what}", "identity", 0.0, 1.0)
-    return found
+    return found | nulls.checks()
 
 
 def _function(name: str) -> Callable:
@@ -128,6 +131,7 @@ class Outcome:
 def validate(suites: Sequence[str] = ("literature",), seeds: int = 8, jobs: int = 1,
              progress: Callable[[int, int, str], None] | None = None, only: Sequence[str] | None = None) -> Outcome:
     """Run suites and grade their checks; ``only`` names experiments."""
+    seeds, jobs = checked.integer("seeds", seeds, 1), checked.jobs(jobs)
     experiments = [e for e in chosen(suites) if only is None or e.id in only]
     checks = every_check()
     found: dict[str, dict[int, Mapping]] = {experiment.id: {} for experiment in experiments}

@@ -43,7 +43,7 @@ def output(seed: int, folder, border: float) -> tuple[np.ndarray, np.ndarray]:
     """Log output of the firms over the last quarters and log skilled people at the end, by city (2,)."""
     bay = released(seed, scale=SCALE, years=QUARTERS / 4, region=folder, changes={"mobility.border_weight": border}, base=BARE)
     play(bay, QUARTERS)
-    return np.log(total(bay, "output_simulated", slice(QUARTERS - LAST, QUARTERS))), np.log(bay.talent_city)
+    return np.log(total(bay, "output_simulated", slice(QUARTERS - LAST, QUARTERS))), np.log(bay.labour.talent_city)
 
 
 def measure(seed: int) -> dict[str, float]:

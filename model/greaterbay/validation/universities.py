@@ -15,6 +15,7 @@ import numpy as np
 
 from greaterbay.actors.network import adjacency_of, nodes_of, own_levels
 from greaterbay.exchange.partnering import look
+from greaterbay.measures import capability_distance
 from greaterbay.validation.worlds import play, read_table, region_like, released
 
 QUARTERS, SCALE = 24, 0.05
@@ -64,13 +65,13 @@ def played(seed: int, region) -> dict[str, float]:
     play(bay, QUARTERS, watch)
     rows = bay.firms.alive_rows()
     weight = bay.firms.weight[rows]
-    arrays, slots = bay.record.arrays(), [bay.technology_names.index(name) for name in WAVES]
+    arrays, slots = bay.record.arrays(), [bay.technologies.names.index(name) for name in WAVES]
     cities = len(bay.region.city_ids)
     users, possible = (arrays[f"{name}_technology"][:, :cities, slots].sum(axis=1) for name in ("adopters", "potential"))
     share = (users / np.maximum(possible, 1e-9)).mean(axis=1)
     return {
         "competence": float((bay.firms.access[rows] * weight).sum() / weight.sum()),
-        "own_level": float((own_levels(bay.firms, rows) * weight).sum() / weight.sum()), "variety": bay.capability_distance(rows),
+        "own_level": float((own_levels(bay.firms, rows) * weight).sum() / weight.sum()), "variety": capability_distance(bay, rows),
         "speed": float(share[4 + 12 - 1]), "reach": float(share[QUARTERS - 1]), "offers": float(np.mean(offers)),
     }
 

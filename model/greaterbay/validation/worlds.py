@@ -52,7 +52,7 @@ def changed(bay, changes: Mapping[str, float]):
             value = getattr(getattr(new, group), name)
             setattr(bay.parameters, group, getattr(bay.parameters, group)._replace(**{name: value}))
         if any(key.startswith("border.") for key in changes):
-            bay.base_barriers = pair_barriers(bay.region, bay.parameters)
+            bay.world.base_barriers = pair_barriers(bay.region, bay.parameters)
         bay.values.refresh()
     return bay
 
