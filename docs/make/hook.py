@@ -23,9 +23,15 @@ def on_config(config):
         "model/index.md": [f"model/{page.name}" for page in odd_tables.odd_pages()[1:]],
         "validation/index.md": sorted(address for address in pages.validation_pages() if address != "validation/index.md"),
     }
-    for section in config.nav:
-        for title, entries in section.items():
-            section[title] = [one for entry in entries for one in (entry, *following.get(entry if isinstance(entry, str) else "", ()))]
+
+    def complete(entry):
+        if isinstance(entry, dict):
+            return [{title: complete(inner) if isinstance(inner, list) else inner for title, inner in entry.items()}]
+        if isinstance(entry, list):
+            return [one for inner in entry for one in complete(inner)]
+        return [entry, *following.get(entry, ())]
+
+    config.nav = complete(config.nav)
     return config
 
 

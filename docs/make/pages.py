@@ -192,18 +192,19 @@ def lever_effects() -> str:
     """The committed table of measured effects."""
     head = measured.table_path().read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
     names = catalogue.levers()
-    heads = ("lever", "名称", "value", "outcome", "expected", "baseline", "effect", "interval", "smallest seen", "status", "public cost")
+    heads = ("lever 杠杆", "value", "outcome, expected sign", "baseline", "effect", "smallest seen", "status", "public cost")
     return f"""# Measured effects of levers
 
 Each lever alone, at the strong end of its plausible range, against the baseline on the same random numbers, on the outcome and sign
-that were declared before the first run. *Interval*: 95 %.
-*Below detection*: with these pairs no effect can be told from chance; *smallest seen* says how
+that were declared before the first run. Under the effect
+stands its 95 % interval. *Below detection*: with these pairs no effect can be told from chance; *smallest seen* says how
 large one must be. Made by `{head.split(';')[0]}` ({'; '.join(part.strip() for part in head.split(';')[1:])}).
 
 """ + markdown(heads, (
-        (f"`{row['lever']}`", names[row["lever"]].name_zh if row["lever"] in names else "–", row["value"], f"`{row['outcome']}`",
-         SIGNS[int(row["expected"])], short(row["baseline"]), short(row["effect"]), f"{short(row['low'])} to {short(row['high'])}",
-         short(row["smallest_seen"]), row["status"], short(row["public_cost"])) for row in measured.effects().values()))
+        (f"`{row['lever']}`<br>{names[row['lever']].name_zh if row['lever'] in names else ''}", row["value"],
+         f"`{row['outcome']}`, {SIGNS[int(row['expected'])]}", short(row["baseline"]),
+         f"{short(row['effect'])}<br>{short(row['low'])}&nbsp;to&nbsp;{short(row['high'])}", short(row["smallest_seen"]), row["status"],
+         short(row["public_cost"])) for row in measured.effects().values()))
 
 
 def short(value: str) -> str:
