@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from greaterbay.cli.options import FINE, INTERRUPTED, WRONG_USE, WRONG_VALUE, print_json
+from greaterbay.cli.options import FINE, INTERRUPTED, WRONG_USE, WRONG_VALUE, WrongValue, print_json
 
 # name -> (module:command, what it does in one line)
 COMMANDS = {
@@ -56,6 +56,11 @@ class Commands(click.Group):
         return getattr(import_module(module), attribute)
 
     def resolve_command(self, ctx: click.Context, args: list[str]):
+        for before, text in zip([ctx.info_name, *args], args, strict=False):
+            if not text.strip():
+                raise WrongValue(f"Nothing stands after {before}: the value is empty; write one, or leave both out.")
+            if text.startswith("--") and text.endswith("=") and text.count("=") == 1:
+                raise WrongValue(f"{text[:-1]}: the value is empty; write one, or leave the option out.")
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             from greaterbay.scenario.problems import did_you_mean
 
