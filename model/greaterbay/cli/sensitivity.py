@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from greaterbay.cli.options import WrongValue, json_option, lang_option, print_json, quiet_option, set_option
+from greaterbay.cli.options import WrongValue, json_option, lang_option, parts_of, print_json, quiet_option, set_option
 from greaterbay.cli.progress import counted
 from greaterbay.digits import digits
 
@@ -153,7 +153,7 @@ def _outcomes(text: str) -> list[str]:
     from greaterbay import outputs
     from greaterbay.scenario.problems import did_you_mean
 
-    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    names = list(dict.fromkeys(parts_of("--outcomes", text)))
     if not names:
         raise WrongValue(f"--outcomes {text!r}: names no outcome; allowed: headline and exported outputs of `greaterbay outputs`")
     known = [o.id for o in outputs.table().values() if (o.headline or o.export) and "lever" not in o.dims]

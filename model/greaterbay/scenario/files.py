@@ -119,7 +119,7 @@ def find_scenario(path_or_id: str | os.PathLike[str]) -> tuple[Path | None, list
     """The file that a path or the id of a library scenario stands for."""
     if isinstance(path_or_id, os.PathLike):
         return Path(path_or_id), []
-    looks_like_path = path_or_id.endswith(".toml") or "/" in path_or_id or os.sep in path_or_id
+    looks_like_path = Path(path_or_id.strip()).suffix != "" or "/" in path_or_id or os.sep in path_or_id
     if looks_like_path or not path_or_id.isprintable():
         return Path(path_or_id), []
     found = find_id(path_or_id, library_folder()) if ID.fullmatch(path_or_id) else None
@@ -147,12 +147,12 @@ def read(path: Path) -> tuple[Source | None, list[Problem]]:
         content = path.read_bytes()
     except FileNotFoundError:
         hint = kinds.near_file(path, ".toml")
-        if not hint and path.stem in ids_in(library_folder()):
+        if path.stem in ids_in(library_folder()):
             hint = f'the scenario of the library is called by its id alone: "{path.stem}"'
         return None, [Problem(shown, 1, "no such file", "", hint)]
     except IsADirectoryError:
-        inside = ids_in(path)
-        hint = f"it holds {', '.join(sorted(one.name for one in path.glob('*.toml'))[:MOST_NAMED])}" if inside else ""
+        inside = sorted(one.name for end in ("toml", "nc") for one in path.glob(f"*.{end}"))
+        hint = f"it holds {', '.join(inside[:MOST_NAMED])}{', ...' if len(inside) > MOST_NAMED else ''}" if inside else ""
         return None, [Problem(shown, 1, "this is a folder", "a scenario file (TOML)", hint)]
     except (OSError, ValueError) as error:
         return None, [Problem(shown, 1, f"cannot be read: {getattr(error, 'strerror', None) or error}")]

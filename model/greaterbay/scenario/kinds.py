@@ -6,7 +6,7 @@ import re
 import unicodedata
 from pathlib import Path
 
-from greaterbay.scenario.problems import did_you_mean
+from greaterbay.scenario.problems import nearest
 
 # first bytes of a file -> what it is; the signatures that the formats themselves prescribe
 SIGNATURES = (
@@ -50,22 +50,22 @@ def kind_of(path: Path) -> str:
 def near_file(path: Path, suffix: str) -> str:
     """``did you mean ...?`` with the file beside ``path`` whose name is nearest, or nothing."""
     try:
-        names = [one.name for one in path.parent.glob(f"*{suffix}") if one.is_file()]
+        beside = {one.stem: one for one in path.parent.glob(f"*{suffix}") if one.is_file()}
     except OSError:
         return ""
-    hint = did_you_mean(path.name, names)
-    return hint and did_you_mean(str(path), [str(path.parent / name) for name in names])
+    found = nearest(path.name.strip().removesuffix(suffix), beside)
+    return f'did you mean "{beside[found]}"?' if found else ""
 
 
 def slip(line: str) -> str:
     """Why a line of TOML may not be read: full-width characters outside quotes, a decimal comma, another form of a date."""
     bare = _QUOTED.sub('""', line).partition("#")[0]
     for character in bare:
-        plain = {"“": '"', "”": '"', "‘": "'", "’": "'", "、": ",", "【": "[", "】": "]"}.get(
+        plain = {"“": '"', "”": '"', "‘": "'", "’": "'", "、": ",", "≥": ">=", "≤": "<="}.get(
             character, unicodedata.normalize("NFKC", character)
         )
         if character > "\x7f" and plain.isascii():
-            return f"{character!r} is a full-width character: write {plain!r}" if plain.strip() else "a wide space stands here: write a plain one"
+            return f"{character!r} is a full-width character: write {plain!r}" if plain.strip() else "a wide space: write a plain one"
     if found := _COMMA.search(bare):
         return f"decimals take a point: {found[1]}.{found[2]}"
     if _DATE.search(bare):

@@ -50,9 +50,15 @@ class ScenarioError(ValueError):
 
 def did_you_mean(found: object, names: Iterable[str]) -> str:
     """``did you mean "name"?`` with the valid name nearest to ``found``, or nothing where none is near."""
+    near = nearest(found, names)
+    return f'did you mean "{near}"?' if near else ""
+
+
+def nearest(found: object, names: Iterable[str]) -> str:
+    """The valid name nearest to ``found``, or nothing where none is near."""
     plain = {_folded(name): name for name in names}
     near = get_close_matches(_folded(str(found)), list(plain), n=1, cutoff=0.6)
-    return f'did you mean "{plain[near[0]]}"?' if near else ""
+    return plain[near[0]] if near else ""
 
 
 def _folded(name: str) -> str:
