@@ -215,7 +215,7 @@ twice | validate --seeds 1 --seeds 2 | 1 | given more than once
 empty name | validate --out "" | 1 | Nothing stands after --out
 extra | validate extra | 2 | unexpected extra argument
 
-capitals | levers JOINT_COLLABORATION_FUND | 1 | did you mean "joint_collaboration_fund"?
+capitals | levers JOINT_COLLABORATION_FUND | 0 | joint_collaboration_fund
 unknown | levers --group Finances | 1 | did you mean "finance"?
 trailing space | levers "joint_collaboration_fund " | 1 | did you mean "joint_collaboration_fund"?
 empty name | levers "" | 1 | Nothing stands after levers
