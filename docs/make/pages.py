@@ -380,7 +380,7 @@ def generated() -> dict[str, Callable[[], str]]:
         "sources.md": sources,
         "region.md": lambda: text_of("model/greaterbay/region/gba/README.md"),
         "changelog.md": lambda: text_of("CHANGELOG.md"),
-        "contributing.md": lambda: text_of("CONTRIBUTING.md"),
+        "contributing.md": lambda: text_of("CONTRIBUTING.md", links={"docs/extend.md": "extend.md"}),
         "api/index.md": api,
     }
     found |= {f"levers/{stem}.md": (lambda stem=stem: lever_page(stem)) for stem in catalogue.FILES}

@@ -29,6 +29,11 @@ def cell(value: Any, form: str = "") -> Any:
     return format(value, form) if form and _is_float(value) else value
 
 
+def as_text(value: str) -> str:
+    """A text in a CSV table: one that a spreadsheet would take for a formula gets an apostrophe before it."""
+    return f"'{value}" if len(value) > 1 and value[0] in "=+-@\t\r" else value
+
+
 def plain(value: Any) -> Any:
     """Plain values for JSON, those of NumPy too; a number that is not finite becomes null."""
     if isinstance(value, Mapping):

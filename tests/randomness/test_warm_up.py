@@ -130,3 +130,16 @@ def test_the_warm_up_settles(monkeypatch):
     too_much = {name: round(value, 3) for name, value in drift.items() if abs(value) > DRIFT[name] + 1e-9}
     assert not too_much, drift
     assert 0.0 < seen[-1]["idle"] < 0.05 * seen[-1]["talent"]
+
+
+def test_what_was_spent_during_the_warm_up_is_no_basis_of_an_award(monkeypatch):
+    """Instruments that pay for taxes and premiums from the first quarter on: a warm-up that was run is as good as a kept one."""
+    levers = [text for name in ("nm_super_deduction", "nm_premium_subsidy") for text in lever(name, 1.0, "2024-01-01")]
+    monkeypatch.setattr(warm_up, "_states", OrderedDict())
+    played, kept = Bay(scenario=small_scenario(YEAR, *levers)), Bay(scenario=small_scenario(YEAR, *levers))
+    assert (played.warmed_from, kept.warmed_from) == ("run", "cache")
+    for bay in (played, kept):
+        assert bay.instruments.noted and not any(book.any() for book in bay.instruments.notes.values())
+        bay.run_to_end()
+    assert differing(record_bytes(played), record_bytes(kept)) == []
+    assert played.record.arrays()["awards"].sum() > 0

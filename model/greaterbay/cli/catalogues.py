@@ -132,8 +132,8 @@ def _levers_called(name: str, entries: Mapping[str, Any], lang: str) -> list[Any
     """Levers with this id, or that stand for this measure, or whose name holds these words."""
     from greaterbay.policy import catalogue
 
-    if name in entries:
-        return [entries[name]]
+    if name.lower() in entries:
+        return [entries[name.lower()]]
     measure = name.upper()
     found = [lever for lever in entries.values() if measure in lever.documents]
     if not found and measure in catalogue.not_represented():

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from greaterbay.cli.options import WrongValue, json_option, print_json, quiet_option
+from greaterbay.digits import as_text
 
 EPILOG = "Example: greaterbay sweep my_sweep.toml --out points"
 
@@ -69,8 +70,8 @@ def _plain(point: dict[str, Any]) -> dict[str, Any]:
 
 def _cell(value: Any) -> str:
     if isinstance(value, list):
-        return " ".join(map(str, value))
-    return value if isinstance(value, str) else str(value)
+        return as_text(" ".join(map(str, value)))
+    return as_text(value) if isinstance(value, str) else str(value)
 
 
 def _table(scenarios: list, points: list[dict[str, Any]]) -> str:

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from greaterbay.comparison.study import Study
-from greaterbay.digits import cell, plain
+from greaterbay.digits import as_text, cell, plain
 
 TABLES = ("effects", "places", "prices", "targets", "spread", "synergy", "budget")
 
@@ -78,6 +78,7 @@ def write(study: Study, folder: Path) -> list[Path]:
 def _csv(table: Iterable[dict], mixed: tuple[str, ...]) -> str:
     table = [{key: "|".join(map(str, value)) if isinstance(value, (tuple, list)) else cell(value) for key, value in row.items()}
              for row in table]
+    table = [{key: as_text(value) if isinstance(value, str) else value for key, value in row.items()} for row in table]
     if mixed:
         table = [row | {"mixed": "; ".join(mixed)} for row in table]
     text = io.StringIO()

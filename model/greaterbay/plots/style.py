@@ -79,6 +79,7 @@ SETTINGS = {
     "xtick.labelcolor": "black",
     "ytick.labelcolor": "black",
     "axes.unicode_minus": False,
+    "text.parse_math": False,  # a title is shown as it is written
 }
 
 

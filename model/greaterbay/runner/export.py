@@ -18,6 +18,7 @@ from uuid import uuid4
 import numpy as np
 
 from greaterbay import clock, outputs
+from greaterbay.digits import as_text
 from greaterbay.runner.store import StoreError, info_of, open_result, quarter_of_label
 
 CITY_COLUMNS = ("scenario", "replicate", "city", "year", "variable", "unit", "value")
@@ -116,7 +117,7 @@ def _notes(years: Years) -> list[str]:
 
 
 def _city_rows(one, key: tuple[str, int], years: Years) -> Iterator[tuple]:
-    labels = [str(label) for label in one["city"].values]
+    labels = [as_text(str(label)) for label in one["city"].values]
     inside = [place for place, label in enumerate(labels) if label not in OUTSIDE]
     cities, calendar = np.array(labels, object)[inside], np.array(years.years, object)
     for output in outputs.table().values():
@@ -130,7 +131,7 @@ def _city_rows(one, key: tuple[str, int], years: Years) -> Iterator[tuple]:
 
 
 def _flow_rows(one, key: tuple[str, int], years: Years) -> Iterator[tuple]:
-    places = np.array([str(label) for label in one["city"].values], object)
+    places = np.array([as_text(str(label)) for label in one["city"].values], object)
     calendar = np.array(years.years, object)
     for output in outputs.flows():
         if output.id not in one:

@@ -12,7 +12,7 @@ from typing import Any
 
 from greaterbay.scenario import schema
 from greaterbay.scenario.files import ID, Place, Setting, Source
-from greaterbay.scenario.problems import Problem, did_you_mean
+from greaterbay.scenario.problems import STEERING, Problem, did_you_mean
 
 
 def sort_of(value: Any) -> str:
@@ -69,6 +69,7 @@ class Flattening:
         self.settings: dict[tuple[str, ...], Setting] = {}
         self.problems: list[Problem] = []
         self.bad: set[Place] = set()
+        self._characters((), source.data)
         for key, value in self._known((), source.data, schema.TOP_KEYS):
             if key == "run":
                 self._table((key,), value, schema.RUN_KEYS)
@@ -100,6 +101,20 @@ class Flattening:
                 self._mechanisms(value)
             else:
                 self._keep((key,), value)
+
+    def _characters(self, place: Place, value: Any) -> None:
+        """Texts and keys hold no characters that steer a terminal or turn the direction of writing."""
+        if isinstance(value, str):
+            steering = STEERING.search(value)
+            if steering:
+                self._refuse(place, f"holds the control character U+{ord(steering[0]):04X}", "text that can be printed, in one line")
+        elif isinstance(value, dict):
+            for key, content in value.items():
+                self._characters((*place, key), key)
+                self._characters((*place, key), content)
+        elif isinstance(value, list):
+            for index, content in enumerate(value):
+                self._characters((*place, index), content)
 
     def _refuse(self, place: Place, what: str, allowed: str = "", hint: str = "") -> None:
         self.bad.add(place)
@@ -159,8 +174,9 @@ class Flattening:
             if name not in outputs.table():
                 near = did_you_mean(name, outputs.table())
                 self._refuse(("expects", name), "unknown output", "those of `greaterbay outputs`", near)
-            elif sign not in schema.SIGNS:
-                self._refuse(("expects", name), "not a sign", '"+", "-" or "0"')
+            elif not isinstance(sign, str) or sign not in schema.SIGNS:
+                what = "not a sign" if isinstance(sign, str) else f"this is {sort_of(sign)}"
+                self._refuse(("expects", name), what, '"+", "-" or "0"')
             else:
                 self._keep(("expects", name), sign)
 

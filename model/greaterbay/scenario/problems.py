@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
+
+# C0 and C1 controls, line separators, marks and overrides of the direction of writing, lone surrogates
+STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """A text with steering characters written out, as a message may show it."""
+    return STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 @dataclass(frozen=True, order=True)
@@ -28,7 +37,7 @@ class Problem:
             parts.append(f"allowed: {self.allowed}")
         if self.hint:
             parts.append(self.hint)
-        return f"{place}: " + "; ".join(parts)
+        return printable(f"{place}: " + "; ".join(parts))
 
     def to_dict(self) -> dict[str, str | int]:
         """The problem as plain values, with the printed message."""
