@@ -55,6 +55,7 @@ validate: $(WARM)
 	$(BIN)/greaterbay validate --suite all --seeds 8 --jobs $(JOBS) --out calibration/validation
 	$(BIN)/python tests/mutation/mutants.py --jobs $(JOBS) --out calibration/validation/mutations.md
 	$(BIN)/python tests/performance/against_mesa.py
+	GREATERBAY_FUZZ=20000 GREATERBAY_BOUNDS=build $(BIN)/python -m pytest -n $(JOBS) tests/property
 
 bench: $(WARM)
 	$(BIN)/python tests/performance/bench.py --ensemble 100

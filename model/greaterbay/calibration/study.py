@@ -18,6 +18,7 @@ from pathlib import Path
 import greaterbay
 from greaterbay.evidence import references
 from greaterbay.locations import shipped_folder
+from greaterbay.scenario import kinds
 
 PLACES = ("bay", "national", "literature")
 RELATIONS = ("=", "between", "holds")
@@ -207,6 +208,9 @@ def load_study(path: str | os.PathLike | None = None) -> Study:
     path = shipped_folder("calibration") / "study.toml" if path is None else Path(path)
     problems: list[str] = []
     table = _read(path)
+    if "study" not in table:
+        what = "the file is empty" if not table else "no table [study]; this may be a scenario"
+        raise StudyError([f"{path}: {what}; allowed: a study as `calibration/study.toml` is one"])
     for key in sorted(set(table) - {"study", "probes", "waves", "posterior", "checks"}):
         problems.append(f"{path.name}: unknown table [{key}]; allowed: study, probes, waves, posterior, checks")
     head = _fields(
@@ -247,12 +251,24 @@ def load_study(path: str | os.PathLike | None = None) -> Study:
 
 def _read(path: Path) -> dict:
     try:
-        with open(path, encoding="utf-8") as file:
-            return tomllib.loads(file.read())
+        content = path.read_bytes()
     except FileNotFoundError:
-        raise StudyError([f"{path}: no such file"]) from None
+        hint = kinds.near_file(path, ".toml")
+        raise StudyError([f"{path}: no such file" + (f"; {hint}" if hint else "")]) from None
+    except IsADirectoryError:
+        raise StudyError([f"{path}: this is a folder; allowed: a file (TOML)"]) from None
+    if what := kinds.kind(content):
+        raise StudyError([f"{path}: this is {what}; allowed: a file (TOML), text saved as UTF-8"])
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise StudyError([f"{path}: not UTF-8; allowed: text saved as UTF-8"]) from None
+    if text.startswith("\ufeff"):
+        raise StudyError([f"{path}: the file starts with a byte-order mark; allowed: UTF-8 without one"])
+    try:
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise StudyError([f"{path}: {error}"]) from None
+        raise StudyError([f"{path}: not TOML: {error}"]) from None
 
 
 def _fields(given: Mapping, needed: Mapping, optional: Mapping, where: str, problems: list[str]) -> dict:

@@ -6,7 +6,18 @@ from pathlib import Path
 
 import click
 
-from greaterbay.cli.options import RunFailed, WrongValue, json_option, lang_option, print_json, quiet_option, set_option, warn_before_run
+from greaterbay.cli.options import (
+    Number,
+    RunFailed,
+    WrongValue,
+    json_option,
+    lang_option,
+    parts_of,
+    print_json,
+    quiet_option,
+    set_option,
+    warn_before_run,
+)
 
 EPILOG = "Example: greaterbay compare joint_fund one_programme --against baseline --replicates 32 --jobs 2 --synergy"
 
@@ -28,7 +39,7 @@ EPILOG = "Example: greaterbay compare joint_fund one_programme --against baselin
 )
 @click.option("--replicates", metavar="N", help="Pairs to run, or the most with --until-precise.")
 @click.option("--seed", type=click.INT, metavar="S", help="Seed of all replicates.")
-@click.option("--scale", type=click.FLOAT, metavar="X", help="Share of firms and people that are simulated, as in 0.05.")
+@click.option("--scale", type=Number(), metavar="X", help="Share of firms and people that are simulated, as in 0.05.")
 @click.option("--until", metavar="DATE", help="Last day of the run, a quarter's last, as in 2030-12-31.")
 @set_option
 @click.option(
@@ -87,7 +98,7 @@ def compare(
         raise WrongValue("--replicates, --seed, --scale, --until and --set change scenarios; stored runs are compared as they are")
     try:
         question = runs.Question(
-            _listed(outcomes),
+            parts_of("--outcomes", outcomes),
             _years(horizons),
             tuple(map(values.Target.read, targets)),
             tuple(map(precise.Precision.read, precision)),
@@ -170,15 +181,11 @@ def _print(study, written: list[Path], pictures: list, lang: str, quiet: bool, a
     )
 
 
-def _listed(text: str | None) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip()) if text else ()
-
-
 def _years(text: str | None) -> tuple[int, ...]:
-    wrong = [part for part in _listed(text) if not part.isdecimal()]
+    wrong = [part for part in parts_of("--horizon", text) if not part.isdecimal()]
     if wrong:
         raise WrongValue(f"--horizon {', '.join(wrong)}: not a year, as in 2030,2035")
-    return tuple(map(int, _listed(text)))
+    return tuple(map(int, parts_of("--horizon", text)))
 
 
 def _load_all(names: list[str], overrides: list[str]) -> list[list]:

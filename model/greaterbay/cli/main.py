@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from greaterbay.cli.options import FINE, INTERRUPTED, WRONG_USE, WRONG_VALUE, print_json
+from greaterbay.cli.options import FINE, INTERRUPTED, WRONG_USE, WRONG_VALUE, WrongValue, print_json
 
 # name -> (module:command, what it does in one line)
 COMMANDS = {
@@ -43,6 +43,29 @@ COMMANDS = {
 LIBRARIES = ("numpy", "numba", "mesa", "xarray", "h5netcdf", "h5py", "matplotlib", "click", "rich")
 
 
+def _each_option_once(command: click.Command) -> click.Command:
+    """The command, which refuses an option with a value that is given twice: click itself would drop the first in silence."""
+    plain_parser = command.__class__.make_parser
+
+    def make_parser(ctx: click.Context):
+        parser = plain_parser(command, ctx)
+        plain_parse = parser.parse_args
+
+        def parse_args(args: list[str]):
+            values, rest, order = plain_parse(args)
+            single = [one for one in order if isinstance(one, click.Option) and not (one.multiple or one.is_flag or one.count)]
+            for one in single:
+                if single.count(one) > 1:
+                    raise click.BadParameter("given more than once; keep one of them.", ctx, one)
+            return values, rest, order
+
+        parser.parse_args = parse_args
+        return parser
+
+    command.make_parser = make_parser
+    return command
+
+
 class Commands(click.Group):
     """A group that imports a command's module only when the command is called."""
 
@@ -53,9 +76,14 @@ class Commands(click.Group):
         if name not in COMMANDS:
             return None
         module, _, attribute = COMMANDS[name][0].partition(":")
-        return getattr(import_module(module), attribute)
+        return _each_option_once(getattr(import_module(module), attribute))
 
     def resolve_command(self, ctx: click.Context, args: list[str]):
+        for before, text in zip([ctx.info_name, *args], args, strict=False):
+            if not text.strip():
+                raise WrongValue(f"Nothing stands after {before}: the value is empty; write one, or leave both out.")
+            if text.startswith("--") and text.endswith("=") and text.count("=") == 1:
+                raise WrongValue(f"{text[:-1]}: the value is empty; write one, or leave the option out.")
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             from greaterbay.scenario.problems import did_you_mean
 

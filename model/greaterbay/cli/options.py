@@ -27,6 +27,27 @@ set_option = click.option(
 )
 
 
+class Number(click.ParamType):
+    """A number with decimals; what is none is refused with the form that is allowed."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            return float(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a number; allowed: digits, and a point before decimals, as in 0.05.", param, ctx)
+
+
+def parts_of(option: str, text: str | None) -> tuple[str, ...]:
+    """The parts of a list with commas, without blanks around them; full-width punctuation is refused by name."""
+    from greaterbay.scenario.kinds import slip
+
+    if text and (why := slip(text)):
+        raise WrongValue(f"{option} {text}: {why}")
+    return tuple(part.strip() for part in text.split(",") if part.strip()) if text else ()
+
+
 def warn_before_run(scenarios, lang: str) -> None:
     """Say on standard error what runs will leave out: levers that cannot act, ramps cut off, probes and events after the end."""
     from greaterbay.scenario.notices import before_run

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from greaterbay.cli.options import (
+    Number,
     RunFailed,
     WrongValue,
     json_option,
@@ -30,7 +31,7 @@ EPILOG = "Example: greaterbay run baseline joint_fund --replicates 4 --out out -
 @click.option("--replicates", metavar="N", help="How many replicates; number k is paired across scenarios.")
 @click.option("--only", type=click.IntRange(0, 2**31 - 1), metavar="K", help="Run replicate K alone (first: 0).")
 @click.option("--seed", type=click.INT, metavar="S", help="Seed of all replicates.")
-@click.option("--scale", type=click.FLOAT, metavar="X", help="Share of firms and people that are simulated, as in 0.05.")
+@click.option("--scale", type=Number(), metavar="X", help="Share of firms and people that are simulated, as in 0.05.")
 @click.option("--until", metavar="DATE", help="Last day of the run, a quarter's last, as in 2030-12-31.")
 @click.option("--posterior", metavar="ID", help='Draws of the parameters: an id, a folder, or "none" for central values.')
 @set_option
@@ -124,12 +125,14 @@ def _with_forms(loaded: list, forms: tuple[str, ...]) -> list:
 
     from greaterbay.mechanisms import MechanismError
     from greaterbay.runner.ensemble import with_mechanisms
+    from greaterbay.scenario.kinds import slip
 
     given = {}
     for text in forms:
-        name, equals, form = text.partition("=")
+        name, equals, form = (part.strip() for part in text.partition("="))
         if not equals or name in given:
-            raise WrongValue(f"--mechanism {text}: " + ("given twice" if equals else "not NAME=FORM, as in adoption=rules:threshold"))
+            why = "given twice" if equals else slip(text) or "not NAME=FORM, as in adoption=rules:threshold"
+            raise WrongValue(f"--mechanism {text}: {why}")
         given[name] = form
     sys.path.insert(0, os.getcwd())  # where somebody's own module lies
     try:

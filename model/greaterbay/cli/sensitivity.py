@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from greaterbay.cli.options import WrongValue, json_option, lang_option, print_json, quiet_option, set_option
+from greaterbay.cli.options import WrongValue, json_option, lang_option, parts_of, print_json, quiet_option, set_option
 from greaterbay.cli.progress import counted
 from greaterbay.digits import digits
 
@@ -120,9 +120,9 @@ def discover(scenario, target, against, posterior, draws, study, scale, until, o
     """Say under which conditions SCENARIO misses a target (PRIM on posterior draws)."""
     from greaterbay.sensitivity import report
 
-    match = re.fullmatch(r"\s*(\w+)\s*(>=|<=)\s*(-?[0-9.]+(?:e-?\d+)?)\s*", target)
+    match = re.fullmatch(r"\s*(\w+)\s*(>=|<=)\s*(-?\d+(?:\.\d*)?(?:e-?\d+)?)\s*", target)
     if not match:
-        raise WrongValue(f"--target {target!r} is not OUTCOME>=X; allowed: such as 'conversions_value>=2'")
+        raise WrongValue(f"--target {target!r} is not OUTCOME>=X; allowed: such as 'conversions_value>=2' (decimals with a point)")
     outcome, relation, limit = match[1], match[2], float(match[3])
     _outcomes(outcome)
     loaded, texts = _study(study), _overrides(scale, until, overrides)
@@ -153,7 +153,9 @@ def _outcomes(text: str) -> list[str]:
     from greaterbay import outputs
     from greaterbay.scenario.problems import did_you_mean
 
-    names = [name.strip() for name in text.split(",") if name.strip()]
+    names = list(dict.fromkeys(parts_of("--outcomes", text)))
+    if not names:
+        raise WrongValue(f"--outcomes {text!r}: names no outcome; allowed: headline and exported outputs of `greaterbay outputs`")
     known = [o.id for o in outputs.table().values() if (o.headline or o.export) and "lever" not in o.dims]
     for name in names:
         if name not in known:

@@ -154,6 +154,8 @@ def orphans() -> list[dict]:
 
 def verify(folder: Path) -> tuple[int, list[str]]:
     """Number of fingerprints that agree with the documents in ``folder``, and a line for each that does not."""
+    if not folder.is_dir():
+        return 0, [f"{folder}: {'this is a file' if folder.exists() else 'no such folder'}; allowed: the folder with the documents"]
     texts, problems, checked = {}, [], 0
     for name in references.all_ids("document"):
         data = references.record(f"document:{name}").data

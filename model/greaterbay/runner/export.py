@@ -104,7 +104,8 @@ def export(path: str | os.PathLike, folder: str | os.PathLike) -> tuple[list[Pat
     except OSError as error:
         if error.errno is None:  # the HDF5 layer reports a failed checksum so
             raise StoreError(f"{path}: damaged; run the scenario again to rebuild it") from error
-        raise StoreError(f"cannot write to {folder}: {error.strerror}") from error
+        why = "this is a file; allowed: a folder" if folder.is_file() else error.strerror
+        raise StoreError(f"cannot write to {folder}: {why}") from error
     return [folder / "city_year.csv", folder / "flow_year.csv"], _notes(years)
 
 

@@ -76,7 +76,8 @@ def prune(store: Store, dry: bool = False) -> list[Removal]:
 
 def _must_exist(store: Store) -> None:
     if not store.folder.is_dir():
-        raise StoreError(f"{store.folder}: no such folder; `greaterbay run` makes one")
+        what = "this is a file; allowed: a folder" if store.folder.exists() else "no such folder"
+        raise StoreError(f"{store.folder}: {what}; `greaterbay run` makes one")
 
 
 def _needless_parts(store: Store) -> list[Removal]:

@@ -132,6 +132,9 @@ class StoredRun:
         Raises RunsError where the numbers cannot be read: a damaged file shows only then.
         """
         wanted = ("replicate", *declared.get(name).dims)
+        if name not in self.data:
+            place = f"{self.path}: " if self.path else ""
+            raise RunsError(f"{place}holds no {name}; run the scenario again with this version of greaterbay")
         try:
             found = self.data[name].isel(where).transpose(*wanted).to_numpy()
         except (OSError, RuntimeError, KeyError, ValueError) as error:

@@ -38,6 +38,7 @@ from greaterbay import clock, outputs
 from greaterbay.runner import interrupts
 from greaterbay.runner import manifest as provenance
 from greaterbay.runner.replicate import Result
+from greaterbay.scenario import kinds
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ COMPRESSION = {"compression": "gzip", "compression_opts": 1, "shuffle": True, "f
 EPOCH = date(1970, 1, 1)
 
 Coords = Mapping[str, Sequence[str]]  # dimension -> labels
+MOST_NAMED = 5  # files of a folder that a message names
 
 
 class StoreError(Exception):
@@ -94,7 +96,8 @@ class Store:
                 probe.unlink()
                 self._remove_leftovers(folder, self._is_old)
             except OSError as error:
-                raise StoreError(f"cannot write to {folder}: {error.strerror or error}") from error
+                why = "this is a file; allowed: a folder" if folder.is_file() else error.strerror or error
+                raise StoreError(f"cannot write to {folder}: {why}") from error
         self._remove_leftovers(self.warm_folder, self._is_old)
 
     @staticmethod
@@ -527,17 +530,37 @@ def open_result(path: str | os.PathLike):
 
     path = Path(path)
     if not path.is_file():
-        raise StoreError(f"{path}: no such file; `greaterbay run` makes one")
+        raise StoreError(_no_file(path))
     if is_broken(path):
         raise StoreError(f"{path}: damaged (checksum differs); run the scenario again, its replicates are kept")
     try:
         dataset = xarray.open_dataset(path, engine="h5netcdf")
     except Exception as error:  # the HDF5 layers raise nearly anything on a damaged file
-        raise StoreError(f"{path}: not a readable result file; run the scenario again") from error
+        raise StoreError(_not_readable(path)) from error
     if "manifest" not in dataset.attrs:
         dataset.close()
         raise StoreError(f"{path}: not a result of greaterbay (it has no manifest)")
     return dataset
+
+
+def _no_file(path: Path) -> str:
+    """Why there is no result at ``path``, and what to give instead."""
+    if path.is_dir():
+        inside = sorted(one.name for one in path.glob("*.nc") if one.is_file())
+        held = f"it holds {', '.join(inside[:MOST_NAMED])}{', ...' if len(inside) > MOST_NAMED else ''}" if inside else "it holds none"
+        return f"{path}: this is a folder; allowed: result files (.nc); {held}"
+    hint = kinds.near_file(path, ".nc")
+    return f"{path}: no such file; `greaterbay run` makes one" + (f"; {hint}" if hint else "")
+
+
+def _not_readable(path: Path) -> str:
+    """What stands at ``path`` instead of a result, and what to do."""
+    what = kinds.kind_of(path)
+    if what.startswith("a result file"):
+        return f"{path}: not a readable result file, it is cut short or damaged; run the scenario again"
+    if what == "text":
+        return f"{path}: not a readable result file, this is text; `greaterbay run` makes a result (.nc) of a scenario"
+    return f"{path}: not a readable result file" + (f", this is {what}" if what else "") + "; run the scenario again"
 
 
 def info_of(dataset) -> ResultInfo:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from greaterbay.scenario import kinds
 from greaterbay.scenario.problems import Problem, did_you_mean
 from greaterbay.scenario.toml_lines import line_of_key
 
@@ -18,6 +19,7 @@ ID = re.compile(r"[a-z][a-z0-9_]*")
 _ID_LINE = re.compile(r"""^\s*id\s*=\s*["']([^"']*)["']""")
 _AT_LINE = re.compile(r" \(at line (\d+), column (\d+)\)$")
 COMMAND_LINE = "--set"
+MOST_NAMED = 5  # files of a folder that a message names
 
 
 @dataclass(frozen=True)
@@ -117,10 +119,10 @@ def find_scenario(path_or_id: str | os.PathLike[str]) -> tuple[Path | None, list
     """The file that a path or the id of a library scenario stands for."""
     if isinstance(path_or_id, os.PathLike):
         return Path(path_or_id), []
-    looks_like_path = path_or_id.endswith(".toml") or "/" in path_or_id or os.sep in path_or_id
-    if looks_like_path or not ID.fullmatch(path_or_id):
+    looks_like_path = Path(path_or_id.strip()).suffix != "" or "/" in path_or_id or os.sep in path_or_id
+    if looks_like_path or not path_or_id.isprintable():
         return Path(path_or_id), []
-    found = find_id(path_or_id, library_folder())
+    found = find_id(path_or_id, library_folder()) if ID.fullmatch(path_or_id) else None
     if found is None and not Path(path_or_id).exists():
         known = ids_in(library_folder())
         return None, [
@@ -144,11 +146,18 @@ def read(path: Path) -> tuple[Source | None, list[Problem]]:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        return None, [Problem(shown, 1, "no such file")]
+        hint = kinds.near_file(path, ".toml")
+        if path.stem in ids_in(library_folder()):
+            hint = f'the scenario of the library is called by its id alone: "{path.stem}"'
+        return None, [Problem(shown, 1, "no such file", "", hint)]
     except IsADirectoryError:
-        return None, [Problem(shown, 1, "this is a folder", "a scenario file (TOML)")]
+        inside = sorted(one.name for end in ("toml", "nc") for one in path.glob(f"*.{end}"))
+        hint = f"it holds {', '.join(inside[:MOST_NAMED])}{', ...' if len(inside) > MOST_NAMED else ''}" if inside else ""
+        return None, [Problem(shown, 1, "this is a folder", "a scenario file (TOML)", hint)]
     except (OSError, ValueError) as error:
         return None, [Problem(shown, 1, f"cannot be read: {getattr(error, 'strerror', None) or error}")]
+    if content and (what := kinds.kind(content)):
+        return None, [Problem(shown, 1, f"this is {what}", "a scenario file (TOML), text saved as UTF-8")]
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -169,7 +178,9 @@ def read(path: Path) -> tuple[Source | None, list[Problem]]:
             message, line = f"{message[: match.start()]} (column {match[2]})", int(match[1])
         elif message.endswith(" (at end of document)"):
             line = text.rstrip("\n").count("\n") + 1
-        return None, [Problem(shown, line, f"not TOML: {message[:1].lower()}{message[1:]}")]
+        rows = text.split("\n")
+        hint = kinds.slip(rows[line - 1].rstrip("\r"))
+        return None, [Problem(shown, line, f"not TOML: {message[:1].lower()}{message[1:]}", "", hint)]
     if not data:
         return None, [Problem(shown, 1, "the file is empty", "a scenario with schema, id and title")]
     return Source(shown, path.parent, data, line_of_key(text)), []
@@ -193,7 +204,8 @@ def read_overrides(overrides: tuple[str, ...]) -> tuple[list[Source], list[Probl
         try:
             data = tomllib.loads(text)
         except (ValueError, RecursionError):
-            hint = f'text stands in quotes: {key.strip()}="{value.strip()}"' if value.strip() else ""
+            quoted = f'text stands in quotes: {key.strip()}="{value.strip()}"' if value.strip() else ""
+            hint = kinds.slip(text) or quoted
             problems.append(
                 Problem(COMMAND_LINE, 0, f"{text!r} is not TOML", "KEY=VALUE with a TOML value", hint)
             )

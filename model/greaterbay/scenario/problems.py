@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
@@ -57,5 +58,17 @@ class ScenarioError(ValueError):
 
 def did_you_mean(found: object, names: Iterable[str]) -> str:
     """``did you mean "name"?`` with the valid name nearest to ``found``, or nothing where none is near."""
-    near = get_close_matches(str(found), list(names), n=1, cutoff=0.6)
-    return f'did you mean "{near[0]}"?' if near else ""
+    near = nearest(found, names)
+    return f'did you mean "{near}"?' if near else ""
+
+
+def nearest(found: object, names: Iterable[str]) -> str:
+    """The valid name nearest to ``found``, or nothing where none is near."""
+    plain = {_folded(name): name for name in names}
+    near = get_close_matches(_folded(str(found)), list(plain), n=1, cutoff=0.6)
+    return plain[near[0]] if near else ""
+
+
+def _folded(name: str) -> str:
+    """A name without what a hurried hand changes: capitals, full-width letters, spaces and hyphens for underscores."""
+    return re.sub(r"[\s-]+", "_", unicodedata.normalize("NFKC", name).strip().casefold())

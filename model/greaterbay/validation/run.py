@@ -41,7 +41,7 @@ EXPERIMENTS = (
     Experiment("claims", "claims", "claims:measure"),
     Experiment("claim_pairs", "claims", "claims:pairs", "claims:gather_pairs"),
     Experiment("invariants", "invariants", "ledgers:measure", "ledgers:gather"),
-    Experiment("null", "null", "nulls:measure", "nulls:gather"),
+    Experiment("null", "null", "nulls:measure", "nulls:gather", 2),
 )
 
 
