@@ -355,9 +355,9 @@ def api() -> str:
     for name in greaterbay.__all__:
         if name.startswith("__"):
             continue
-        options = {"show_root_full_path": False, "show_if_no_docstring": name not in homes}
-        if name == "Bay":  # what a user needs; in its docstring a line of words follows the parameters, which is no parameter
-            options |= {"members": ["label", "step", "run_to_end", "firm", "person", "coords"], "docstring_options": {"warnings": False}}
+        options: dict[str, object] = {"show_root_full_path": False, "show_if_no_docstring": name not in homes}
+        if name == "Bay":  # lines of words follow the parameters in its docstring, which are no parameters
+            options["docstring_options"] = {"warnings": False}
         parts.append(f"::: {homes.get(name, 'greaterbay')}.{name}\n    options: {json.dumps(options)}\n")
     return "\n".join(parts)
 
@@ -380,7 +380,7 @@ def generated() -> dict[str, Callable[[], str]]:
         "sources.md": sources,
         "region.md": lambda: text_of("model/greaterbay/region/gba/README.md"),
         "changelog.md": lambda: text_of("CHANGELOG.md"),
-        "contributing.md": lambda: text_of("CONTRIBUTING.md"),
+        "contributing.md": lambda: text_of("CONTRIBUTING.md", links={"docs/extend.md": "extend.md"}),
         "api/index.md": api,
     }
     found |= {f"levers/{stem}.md": (lambda stem=stem: lever_page(stem)) for stem in catalogue.FILES}
