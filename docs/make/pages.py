@@ -356,8 +356,6 @@ def api() -> str:
         if name.startswith("__"):
             continue
         options: dict[str, object] = {"show_root_full_path": False, "show_if_no_docstring": name not in homes}
-        if name == "Bay":  # lines of words follow the parameters in its docstring, which are no parameters
-            options["docstring_options"] = {"warnings": False}
         parts.append(f"::: {homes.get(name, 'greaterbay')}.{name}\n    options: {json.dumps(options)}\n")
     return "\n".join(parts)
 

@@ -49,6 +49,10 @@ _OF_MESA = ("random", "rng", "_rng", "_seed", "step", "_user_step", "_agents", "
 class Bay(mesa.Model):
     """One replicate of one scenario.
 
+    Attributes of interest: ``firm(i)``, ``person(i)``, ``record``, ``quarter``, ``label``, ``running`` (False at the end), and the
+    groups of state, ``bay.firms.cash`` or ``bay.prices.wage_city`` (``greaterbay show --state`` lists them).
+    ``copy()``, ``copy.deepcopy`` and ``pickle`` give an independent bay that goes on bit for bit.
+
     Parameters
     ----------
     scenario
@@ -64,10 +68,6 @@ class Bay(mesa.Model):
         (``greaterbay.mechanisms``); ``MechanismError`` says what does not fit.
     warm_folder
         Folder in which the warm-up state is kept for other scenarios of the same replicate; None keeps it in memory only.
-
-    Attributes of interest: ``firm(i)``, ``person(i)``, ``record``, ``quarter``, ``label``, ``running`` (False at the end), and the
-    groups of state, ``bay.firms.cash`` or ``bay.prices.wage_city`` (``greaterbay show --state`` lists them).
-    ``copy()``, ``copy.deepcopy`` and ``pickle`` give an independent bay that goes on bit for bit.
     """
 
     firms: Firms
