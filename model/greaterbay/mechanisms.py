@@ -61,7 +61,7 @@ def table() -> dict[str, Mechanism]:
 def get(name: str) -> Mechanism:
     """A mechanism by id; ``MechanismError`` with the nearest name where there is none."""
     if name not in table():
-        near = get_close_matches(name, table(), 1)
+        near = [m.id for m in table().values() if m.title_zh == name] or get_close_matches(name.lower(), table(), 1)
         hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(table())}"
         raise MechanismError(f"unknown mechanism {name!r}{hint}")
     return table()[name]

@@ -221,7 +221,38 @@ trailing space | levers "joint_collaboration_fund " | 1 | did you mean "joint_co
 empty name | levers "" | 1 | Nothing stands after levers
 negative | levers --jobs -1 | 1 | is not in the range
 language | levers --lang fr | 1 | 'fr' is not one of
+unknown | levers no_such_lever | 1 | allowed: those of `greaterbay levers`
+unknown | levers L99 | 1 | unknown lever "L99"
+measure | levers l20 | 0 | joint_collaboration_fund
+words | levers "joint fund" | 0 | joint_collaboration_fund
+Chinese | levers 人才 | 0 | talent_barrier
+few | levers --measure --replicates 1 | 1 | is not in the range
 full width | outputs ｆｉｒｍｓ | 1 | did you mean "firms"?
+unknown | outputs conversion | 1 | did you mean "conversions"?
+Chinese | outputs firms --lang zh | 0 | 科技企业数
+Chinese | outputs 企业 | 1 | those of `greaterbay outputs`
+full width | outputs ２ | 1 | those of `greaterbay outputs`
+language | outputs --lang fr | 1 | 'fr' is not one of
+use | outputs --nonsense | 2 | No such option
+unknown | parameters learning.alfa | 1 | did you mean "learning.alpha"?
+group | parameters learning | 0 | learning.alpha
+capitals | parameters LEARNING.ALPHA | 1 | unknown group or parameter
+language | parameters --lang en-US | 1 | 'en-US' is not one of
+Chinese | parameters 学习 | 1 | unknown group or parameter
+use | parameters --nonsense | 2 | No such option
+capitals | mechanisms ADOPTION | 1 | did you mean 'adoption'?
+Chinese | mechanisms 技术采用 | 1 | did you mean 'adoption'?
+part | mechanisms learning | 1 | did you mean 'learning_on_ties'?
+form | mechanisms adoption=off | 1 | did you mean 'adoption'?
+two | mechanisms adoption access | 2 | unexpected extra argument
+quiet | mechanisms --quiet | 0 | learning_on_ties
+use | mechanisms --nonsense | 2 | No such option
+unknown | figures nothing_like_it | 1 | those of `greaterbay figures`
+file | figures nofile.toml | 1 | unknown figure
+language | figures --lang fr | 1 | 'fr' is not one of
+use | figures --nonsense | 2 | No such option
+empty name | figures "" | 1 | Nothing stands after figures
+two | figures a b | 2 | unexpected extra argument
 capitals | outputs Firms | 1 | did you mean "firms"?
 empty name | outputs "" | 1 | Nothing stands after outputs
 two | outputs firms talent | 2 | unexpected extra argument
