@@ -134,7 +134,7 @@ def imported(mechanism: str, name: str) -> Callable:
         raise MechanismError(f"mechanism {mechanism}: {name!r}; allowed: 'on', 'off', or MODULE:NAME of a function of your own")
     try:
         return getattr(importlib.import_module(module), function)
-    except ImportError as error:
+    except (ImportError, TypeError, ValueError) as error:  # a relative or empty name is no ImportError
         raise MechanismError(f"mechanism {mechanism}: cannot import {module!r} ({error}); is its folder on PYTHONPATH?") from error
     except AttributeError:
         raise MechanismError(f"mechanism {mechanism}: module {module!r} has no {function!r}") from None

@@ -93,6 +93,7 @@ date | run good.toml --until 2026年12月31日 | 1 | a date is written year-mont
 date | run good.toml --until 2026-12-30 | 1 | nearest: 2026-12-31
 unknown | run good.toml --posterior GBA-2020 | 1 | did you mean "gba_2020"?
 form | run good.toml --mechanism adoption | 1 | not NAME=FORM
+form | run good.toml --mechanism adoption=..:x | 1 | cannot import '..'
 form | run good.toml --mechanism "adopton = off" | 1 | did you mean 'adoption'?
 full width | run good.toml --mechanism adoption＝off | 1 | write '='
 twice | run good.toml --seed 1 --seed 2 | 1 | given more than once

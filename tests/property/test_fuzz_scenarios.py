@@ -42,7 +42,9 @@ LINES = (
     '[parameters]\n"a.b" = 1',
     "[parameters.learning]\nalpha = 0.1", 'extends = "baseline"', 'mixins = ["no_such"]', 'extends = "../etc/passwd"',
     "schema = 1", 'id = "Ä"',
-    "= 1", "key", "key =", "[", "]", "\"", "a.b.c = 1", "levers.talent_barrier.value = 0.5", "\ufeff", "\t", "#",
+    "= 1", "key", "key =", "[", "]", "\"", "a.b.c = 1", "levers.talent_barrier.value = 0.5",
+    ".".join("a" * 1500) + " = 1", "run." + ".".join("a" * 1500) + " = 1",
+    "run.seed = 0x1" + "0" * 5000, "parameters.x = 0x1" + "0" * 5000, "\ufeff", "\t", "#",
     "\x00", 'title = "\x1b"',
 )
 
@@ -130,6 +132,20 @@ def test_no_text_steers_a_terminal(tmp_path, place, escape):
     code = tomllib.loads(f'a = "{escape}"')["a"][0]
     told = [one for one in check_and_warn(path)[0] if f"control character U+{ord(code):04X}" in one.what]
     assert told and told[0].line == line and not STEERING.search(str(told[0]))
+
+
+@pytest.mark.parametrize(("line", "words"), [
+    (".".join("a" * 300) + " = 1", "deep"), ("run." + ".".join("a" * 300) + " = 1", "deep"), ("x = " + "[" * 200 + "]" * 200, "deep"),
+    ("schema = 0x1" + "0" * 5000, "4,200 digits"), ("run.seed = 0x1" + "0" * 5000, "4,200 digits"),
+    ("parameters.a = [0x1" + "0" * 5000 + "]", "4,200 digits"),
+])
+def test_what_no_scenario_can_hold_is_said(tmp_path, line, words):
+    path = tmp_path / "s.toml"
+    path.write_text(f"{line}\n", encoding="utf-8")
+    (told,) = check_and_warn(path)[0]
+    assert words in told.what and told.allowed
+    (told, *_more) = check_and_warn("baseline", [line])[0]
+    assert words in told.what
 
 
 def test_keys_and_options_are_texts_too(tmp_path):

@@ -109,6 +109,7 @@ def levers(name: str | None, group: str | None, measure: bool, replicates: int, 
 
 def _measure_levers(names: list[str], replicates: int, jobs: int, target: str | None, quiet: bool) -> None:
     """Paired runs of these levers; the table is written whole at the end."""
+    import tempfile
     from pathlib import Path
 
     from greaterbay.comparison import lever_effects
@@ -121,6 +122,11 @@ def _measure_levers(names: list[str], replicates: int, jobs: int, target: str | 
     path = Path(target) if target else measured.table_path()
     if not path.parent.is_dir():
         raise WrongValue(f"{path.parent}: no such folder")
+    try:  # before minutes of runs, not after
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise WrongValue(f"cannot write to {path.parent}: {error.strerror}") from error
     rows = lever_effects.measure(names, replicates, jobs=jobs, on_done=say)
     lever_effects.write(rows, path, replicates, lever_effects.SCALE, lever_effects.END)
     statuses = (lever_effects.EFFECT, lever_effects.AGAINST, lever_effects.BELOW)

@@ -182,9 +182,9 @@ def _print(study, written: list[Path], pictures: list, lang: str, quiet: bool, a
 
 
 def _years(text: str | None) -> tuple[int, ...]:
-    wrong = [part for part in parts_of("--horizon", text) if not part.isdecimal()]
+    wrong = [part for part in parts_of("--horizon", text) if not (part.isdecimal() and len(part) <= 4)]
     if wrong:
-        raise WrongValue(f"--horizon {', '.join(wrong)}: not a year, as in 2030,2035")
+        raise WrongValue(f"--horizon {', '.join(part[:20] for part in wrong)}: not a year, as in 2030,2035")
     return tuple(map(int, parts_of("--horizon", text)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from pathlib import Path
@@ -124,6 +125,8 @@ def discover(scenario, target, against, posterior, draws, study, scale, until, o
     if not match:
         raise WrongValue(f"--target {target!r} is not OUTCOME>=X; allowed: such as 'conversions_value>=2' (decimals with a point)")
     outcome, relation, limit = match[1], match[2], float(match[3])
+    if not math.isfinite(limit):
+        raise WrongValue(f"--target {target!r}: {match[3]} is beyond every number; allowed: such as 'conversions_value>=2'")
     _outcomes(outcome)
     loaded, texts = _study(study), _overrides(scale, until, overrides)
     resolved = _check(scenario, against, texts)

@@ -140,6 +140,21 @@ def find_scenario(path_or_id: str | os.PathLike[str]) -> tuple[Path | None, list
 # ---- reading -------------------------------------------------------------------------------------------
 
 
+MOST_LEVELS = 16  # tables and lists inside each other; no key of a scenario lies deeper than five
+MOST_BITS = 14_000  # of an integer: more digits than Python prints
+
+
+def beyond_reason(data: dict) -> tuple[str, str] | None:
+    """What of a file's content no scenario can hold (and no message could print): found, and what is allowed."""
+    level: list = [data]
+    for _depth in range(MOST_LEVELS):
+        level = [inner for outer in level for inner in (outer.values() if isinstance(outer, dict) else outer)]
+        if any(isinstance(one, int) and one.bit_length() > MOST_BITS for one in level):
+            return "an integer of over 4,200 digits", "numbers that a computer can hold"
+        level = [one for one in level if isinstance(one, (dict, list))]
+    return (f"tables or lists inside each other, more than {MOST_LEVELS} deep", "the keys of scenarios/README.md") if level else None
+
+
 def read(path: Path) -> tuple[Source | None, list[Problem]]:
     """Read one file; what keeps it from being read is its only problem."""
     shown = shown_path(path)
@@ -183,6 +198,9 @@ def read(path: Path) -> tuple[Source | None, list[Problem]]:
         return None, [Problem(shown, line, f"not TOML: {message[:1].lower()}{message[1:]}", "", hint)]
     if not data:
         return None, [Problem(shown, 1, "the file is empty", "a scenario with schema, id and title")]
+    excess = beyond_reason(data)
+    if excess:
+        return None, [Problem(shown, 1, *excess)]
     return Source(shown, path.parent, data, line_of_key(text)), []
 
 
@@ -209,6 +227,10 @@ def read_overrides(overrides: tuple[str, ...]) -> tuple[list[Source], list[Probl
             problems.append(
                 Problem(COMMAND_LINE, 0, f"{text!r} is not TOML", "KEY=VALUE with a TOML value", hint)
             )
+            continue
+        excess = beyond_reason(data)
+        if excess:
+            problems.append(Problem(COMMAND_LINE, 0, *excess))
             continue
         sources.append(Source(COMMAND_LINE, Path.cwd(), data, {}))
     return sources, problems
