@@ -142,4 +142,4 @@ def test_what_was_spent_during_the_warm_up_is_no_basis_of_an_award(monkeypatch):
         assert bay.instruments.noted and not any(book.any() for book in bay.instruments.notes.values())
         bay.run_to_end()
     assert differing(record_bytes(played), record_bytes(kept)) == []
-    assert played.record.arrays()["awards"].sum() > 0
+    assert np.nansum(played.record.arrays()["awards"]) > 0  # places outside the bay are nan
