@@ -45,7 +45,7 @@ def members(bay) -> dict[str, int]:
                      holder.sales_past, holder.notes, [(one.owed, one.budget_left, one.budget_year) for one in holder.all]]
             found["instruments.memory"] = fingerprint(parts)
         else:
-            found |= {f"{group}.{name}": fingerprint(value) for name, value in vars(holder).items()}
+            found |= {f"{group}.{name}": fingerprint(vars(holder)[name]) for name in declared if name in vars(holder)}
     return found
 
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 import mesa
 import numpy as np
 
-from greaterbay import checked, clock, state, warm_up
+from greaterbay import checked, clock, warm_up
 from greaterbay.actors.agents import FirmView, PersonRow
 from greaterbay.actors.firm import Firms
 from greaterbay.actors.fund import Funds
@@ -38,6 +38,7 @@ from greaterbay.record import Record, Tally
 from greaterbay.region import load_region
 from greaterbay.scenario.load import load_scenario
 from greaterbay.scenario.schema import Scenario
+from greaterbay.state import Group
 from greaterbay.streams import Streams
 from greaterbay.timeline import play
 
@@ -77,16 +78,16 @@ class Bay(mesa.Model):
     inventions: Inventions
     ties: Ties
     places: Places
-    world: state.World
-    reference: state.Reference
-    prices: state.Prices
-    labour: state.Labour
-    economy: state.Economy
-    capital: state.Capital
-    public_money: state.PublicMoney
-    network: state.Network
-    technologies: state.Technologies
-    stocks: state.Stocks
+    world: Group
+    reference: Group
+    prices: Group
+    labour: Group
+    economy: Group
+    capital: Group
+    public_money: Group
+    network: Group
+    technologies: Group
+    stocks: Group
     values: Values
     budgets: Budgets
     instruments: Instruments

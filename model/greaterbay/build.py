@@ -27,7 +27,7 @@ from greaterbay.policy.levers import Values
 from greaterbay.record import Record, Tally
 from greaterbay.region import cuts
 from greaterbay.region.barriers import pair_barriers
-from greaterbay.state import GROUPS
+from greaterbay.state import GROUPS, Group
 from greaterbay.streams import identity_of
 
 MAX_TECHNOLOGIES = 64  # bits of a firm's adoption mask
@@ -38,8 +38,8 @@ def build(bay) -> None:
     """Fill every group of state of a new bay."""
     region = bay.region
     fields = len(region.field_ids)
-    for group in GROUPS:
-        setattr(bay, group.name, group())
+    for name in GROUPS:
+        setattr(bay, name, Group(name))
     set_world(bay)
     bay.firms = population.make_firms(bay)
     bay.institutes = population.make_institutes(bay)

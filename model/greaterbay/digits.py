@@ -30,8 +30,9 @@ def cell(value: Any, form: str = "") -> Any:
 
 
 def as_text(value: str) -> str:
-    """A text in a CSV table: one that a spreadsheet would take for a formula gets an apostrophe before it."""
-    return f"'{value}" if len(value) > 1 and value[0] in "=+-@\t\r" else value
+    """A text in a CSV table: one that a spreadsheet would take for a formula, after blanks too, gets an apostrophe before it."""
+    bare = value.lstrip(" ")
+    return f"'{value}" if len(bare) > 1 and bare[0] in "=+-@\t\r\n" else value
 
 
 def plain(value: Any) -> Any:

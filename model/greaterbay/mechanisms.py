@@ -154,14 +154,14 @@ def check_signature(mechanism: str, function: Callable) -> None:
 
 
 def same_form(given, wanted) -> bool:
-    """Has a returned value the form of another: the same types, shapes and kinds of numbers?"""
+    """Has a returned value the form of another: the same types, shapes and kinds of numbers? An empty array leaves the length open."""
     import numpy as np
 
     if isinstance(wanted, tuple):
         return isinstance(given, tuple) and len(given) == len(wanted) and all(map(same_form, given, wanted))
     if isinstance(wanted, np.ndarray):
-        return isinstance(given, np.ndarray) and given.shape == wanted.shape and (
-            given.dtype.kind == wanted.dtype.kind or {given.dtype.kind, wanted.dtype.kind} <= {"i", "u"})
+        alike = isinstance(given, np.ndarray) and (given.shape == wanted.shape or (wanted.size == 0 and given.ndim == wanted.ndim))
+        return alike and (given.dtype.kind == wanted.dtype.kind or {given.dtype.kind, wanted.dtype.kind} <= {"i", "u"})
     return type(given) is type(wanted)
 
 
@@ -207,10 +207,11 @@ class Mechanisms:
 def _watched(mechanism: Mechanism, form: OwnForm) -> Callable:
     """A form of one's own whose answer is held against that of the neutral form, where this answers at all."""
     off = function_of(mechanism.off)
+    answers = inspect.signature(off).return_annotation not in ("None", None)
 
     def call(bay, *given):
         found = form.function(bay, *given)
-        if inspect.signature(off).return_annotation not in ("None", None):
+        if answers:
             wanted = off(bay, *given)
             if not same_form(found, wanted):
                 raise MechanismError(f"mechanism {mechanism.id}: {form.name} returned {described(found)}, wanted {described(wanted)}")

@@ -5,8 +5,8 @@ N nodes, T technologies; ``rows`` of a table), ``kept`` whether it is carried fr
 member in a quarter is said beside each call of the timeline (``timeline.py``); everything else is written when the world
 is built (``build.py``) or released (``warm_up.py``). ``greaterbay show --state`` prints the table.
 
-Tables of actors (firms, people ...) have one column a member. The other groups are the small classes below: a member that
-is not declared cannot be set.
+Tables of actors (firms, people ...) have one column a member; ``GROUPS`` are plain holders (``Group``), in which a member that
+is not declared cannot be set; the rest are classes of their own.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ TITLES = {
     "record": ("outputs of the run", "全程输出"),
 }
 TABLES = ("firms", "institutes", "people", "funds", "inventions", "ties")
+GROUPS = ("world", "reference", "network", "technologies", "prices", "labour", "economy", "capital", "public_money", "stocks")
 
 
 @dataclass(frozen=True)
@@ -81,79 +82,20 @@ def kept(group: str) -> list[str]:
 
 
 class Group:
-    """Some of a bay's state. Members are declared in ``state.csv``; another name is refused, one not yet set says so."""
+    """Some of a bay's state, by the name of its group. Another member than those of ``state.csv`` is refused, one not yet set says so."""
 
     name = ""
 
+    def __init__(self, name: str):
+        object.__setattr__(self, "name", name)
+
     def __setattr__(self, name: str, value) -> None:
-        if name not in table()[self.name]:
-            raise AttributeError(f"{self.name}.{name} is not declared in state.csv; {self.name} holds {', '.join(table()[self.name])}")
+        members = table()[self.name]
+        if name not in members:
+            raise AttributeError(f"{self.name}.{name} is not declared in state.csv; {self.name} holds {', '.join(members)}")
         object.__setattr__(self, name, value)
 
-    def __getattr__(self, name: str):  # only asked for what is not there
-        if name in table()[self.name]:
+    def __getattr__(self, name: str):  # only asked for what is not there; a copy asks before it has its name
+        if name in table().get(self.name, {}):
             raise AttributeError(f"{self.name}.{name} is declared and not set yet")
         raise AttributeError(f"{self.name}.{name} is not declared in state.csv")
-
-
-class World(Group):
-    """Identities, taxes, barriers and weights that stay as they are built."""
-
-    name = "world"
-
-
-class Reference(Group):
-    """References of the start and of the release."""
-
-    name = "reference"
-
-
-class Prices(Group):
-    """Wages and rents by city."""
-
-    name = "prices"
-
-
-class Labour(Group):
-    """Skilled people by city, arrivals, and what is set aside for them."""
-
-    name = "labour"
-
-
-class Economy(Group):
-    """Growth from outside, markets by field, productivity and output by city."""
-
-    name = "economy"
-
-
-class PublicMoney(Group):
-    """Money of city governments and what of it is not yet called."""
-
-    name = "public_money"
-
-
-class Capital(Group):
-    """Private money set aside."""
-
-    name = "capital"
-
-
-class Network(Group):
-    """Nodes (institutes, then firms), who is tied to whom, and memberships."""
-
-    name = "network"
-
-
-class Technologies(Group):
-    """Technologies that spread, their names, and results that arrived in the market."""
-
-    name = "technologies"
-
-
-class Stocks(Group):
-    """Counts at the close of a quarter and at the beginning of the next."""
-
-    name = "stocks"
-
-
-GROUPS = (World, Reference, Prices, Labour, Economy, PublicMoney, Capital, Network, Technologies, Stocks)

@@ -77,8 +77,8 @@ def region_digest(region) -> str:
 def _kept_members():
     """Groups with the members that are carried over (``kept`` in ``state.csv``)."""
     for group in state.GROUPS:
-        for name in state.kept(group.name):
-            yield group.name, name
+        for name in state.kept(group):
+            yield group, name
 
 
 def collect(bay) -> dict[str, np.ndarray]:

@@ -170,9 +170,9 @@ twice | compare runs/plain.nc --against runs/other.nc --out a --out b | 1 | give
 
 missing | calibrate nosuch.toml | 1 | no such file
 folder | calibrate deep | 1 | this is a folder
-empty | calibrate empty.toml | 1 | empty.toml: this is an empty file
+empty | calibrate empty.toml | 1 | empty.toml: the file is empty
 byte-order mark | calibrate bom.toml | 1 | starts with a byte-order mark
-encoding | calibrate gbk.toml | 1 | gbk.toml: not UTF-8; allowed: text saved as UTF-8
+encoding | calibrate gbk.toml | 1 | gbk.toml:3: not UTF-8: byte 0x
 encoding | calibrate utf16.toml | 1 | this is text in UTF-16
 swapped | calibrate runs/plain.nc | 1 | this is a result file
 swapped | calibrate good.toml | 1 | no table [study]; this may be a scenario

@@ -116,6 +116,13 @@ def test_regions_that_lack_what_a_lever_needs(tmp_path):
         "finance_barrier": "no_border", "nm_vat_refund": "no_field", "hz_scene": "no_mainland_city"}
 
 
+def test_cities_on_the_mainland_are_those_of_the_model():
+    """``check`` works them out from the tables, without NumPy."""
+    bay = Bay(scenario=load_scenario("baseline", SMALL))
+    on_it = {city for city, yes in zip(bay.region.city_ids, bay.world.mainland_city, strict=True) if yes}
+    assert notices._Region("gba").served("mainland") == on_it and len(on_it) == 9
+
+
 def run_of(scenario) -> dict[str, np.ndarray]:
     record = Bay(scenario=scenario).run_to_end()
     return {name: values for name, values in record.arrays().items() if name != "lever_value"}

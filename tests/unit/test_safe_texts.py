@@ -41,8 +41,8 @@ def test_figures_draw_a_title_as_it_is(results, tmp_path, capsys, language):
 
 
 def test_spreadsheets_take_no_text_for_a_formula(results, tmp_path):
-    assert [as_text(text) for text in ("=1+1", "+x", "-x", "@x", "\tx", "\rx", "+", "-", "", "x=1")] == [
-        "'=1+1", "'+x", "'-x", "'@x", "'\tx", "'\rx", "+", "-", "", "x=1"]
+    assert [as_text(text) for text in ("=1+1", "+x", "-x", "@x", "\tx", "\rx", "  =1+1", "\nx", "+", "-", "", "x=1")] == [
+        "'=1+1", "'+x", "'-x", "'@x", "'\tx", "'\rx", "'  =1+1", "'\nx", "+", "-", "", "x=1"]
     assert call(["export", results[0], "--to", str(tmp_path)]) == 0
     with open(tmp_path / "city_year.csv", encoding="utf-8", newline="") as file:
         cells = [cell for row in csv.reader(file) for cell in row]

@@ -65,8 +65,8 @@ def test_declared_members_are_there_and_have_their_form(make_bay):
     found = members(bay)
     assert set(found) == {member.id for group in state.table().values() for member in group.values()}
     for group in state.GROUPS:
-        for name, member in state.table()[group.name].items():
-            value = getattr(getattr(bay, group.name), name)
+        for name, member in state.table()[group].items():
+            value = getattr(getattr(bay, group), name)
             if member.stored[0] in "fiub" and member.stored[1:].isdigit() or member.stored == "bool":
                 dims = len([part for part in member.shape.split(",") if part.strip()])
                 if value is None:

@@ -22,7 +22,6 @@ from greaterbay.scenario import kinds
 
 PLACES = ("bay", "national", "literature")
 RELATIONS = ("=", "between", "holds")
-SCALES = ("plain", "log", "logit")
 MOST_RUNS = 2_500
 MOST_MINUTES = 45
 TARGET_KEYS = {
@@ -257,14 +256,9 @@ def _read(path: Path) -> dict:
         raise StudyError([f"{path}: no such file" + (f"; {hint}" if hint else "")]) from None
     except IsADirectoryError:
         raise StudyError([f"{path}: this is a folder; allowed: a file (TOML)"]) from None
-    if what := kinds.kind(content):
-        raise StudyError([f"{path}: this is {what}; allowed: a file (TOML), text saved as UTF-8"])
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError:
-        raise StudyError([f"{path}: not UTF-8; allowed: text saved as UTF-8"]) from None
-    if text.startswith("\ufeff"):
-        raise StudyError([f"{path}: the file starts with a byte-order mark; allowed: UTF-8 without one"])
+    text, wrong = kinds.text_of(content, "a file (TOML)")
+    if wrong:
+        raise StudyError([f"{path}:{wrong[0]}: {wrong[1]}; allowed: {wrong[2]}"])
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

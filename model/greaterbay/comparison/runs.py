@@ -106,7 +106,8 @@ def answer(
         pairing = stack.enter_context(opened(paths[1:], paths[0], question.mixed))
         study = compare(pairing, question.outcomes, question.horizons, question.targets)
         study.budget = matches
-        study.notes += _left_out(study, pairing)
+        names = (study.against, *study.policies)
+        study.notes += notices.of_runs((name, run.manifest) for name, run in zip(names, pairing.runs, strict=True))
         for name, run, twin in zip((study.against, *study.policies), pairing.runs, twins, strict=False):
             data = stack.enter_context(store.open_result(twin))
             cut = StoredRun.of(data, twin)
@@ -121,15 +122,6 @@ def answer(
                 for measure, group in synergy.left_out(found, run)
             ]
         return Answer(study, pairing, stack.pop_all(), runner.failed, matches)
-
-
-def _left_out(study: Study, pairing: Pairing) -> list[tuple[str, str]]:
-    """What the runs left out of their scenarios, as their manifests keep it: levers that did not act, ramps that were cut off."""
-    said = [(name, notices.of_manifest(run.manifest)) for name, run in zip((study.against, *study.policies), pairing.runs, strict=True)]
-    english, chinese = (
-        notices.gathered([(name, [pair[at] for pair in pairs]) for name, pairs in said], lang) for at, lang in enumerate(("en", "zh"))
-    )
-    return list(zip(english, chinese, strict=True))
 
 
 def _wish(policy) -> str:

@@ -29,7 +29,6 @@ CENTRAL = f'run.posterior="{NONE}"'  # override of a scenario: parameters at the
 WITHOUT = f"go without draws: --set '{CENTRAL}', or posterior = \"{NONE}\" under [run] in the file"
 BLOCK = 5  # of so many draws the first one meets a second seed
 FILES = ("manifest.json", "draws.csv")
-NO_DRAW = -1
 
 
 class PosteriorError(Exception):

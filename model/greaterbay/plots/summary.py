@@ -174,15 +174,8 @@ def summarise(runs: Sequence[StoredRun]) -> Summary:
         comparisons=tuple(_compared(first, other, shown) for other in others),
         draws=0 if drawn is None else len(np.unique(drawn)),
         posterior=first.posterior_name or None,
-        notices=_left_out(runs),
+        notices=tuple(notices.of_runs((run.scenario, run.manifest) for run in runs)),
     )
-
-
-def _left_out(runs: Sequence[StoredRun]) -> tuple[tuple[str, str], ...]:
-    """What the manifests keep of levers, probes and events that the runs left out, each sentence once."""
-    said = [(run.scenario, notices.of_manifest(run.manifest)) for run in runs]
-    return tuple(zip(*(notices.gathered([(name, [pair[at] for pair in pairs]) for name, pairs in said], lang)
-                       for at, lang in enumerate(("en", "zh"))), strict=True))
 
 
 def at_end(run: StoredRun, output: Output) -> np.ndarray:

@@ -20,7 +20,6 @@ from pathlib import Path
 from greaterbay.policy import catalogue
 from greaterbay.policy.terms import FUND
 
-SHAPES = ("bay", "city", "cell", "pair")
 # sorts of cities: with a role in the division of labour, with a zone, outside the core, in one customs territory with the rest
 # of the country, with an institute, in a region that has a state laboratory
 SERVED = ("role", "zone", "outside_core", "mainland", "institute", "state_laboratory")

@@ -60,7 +60,6 @@ TERMS = {
     "local_share_periphery": Term(0.0, 1.0, "share", "part that another city bears itself", "外围城市自担比例"),
     "duration": Term(0, 400, "quarters", "time from the start to the sunset (0: none)", "有效期", True),
 }
-TEXT_TERMS = {"basis": BASES, "purpose": PURPOSES}  # fixed by the preset
 
 
 @dataclass(frozen=True)

@@ -171,18 +171,9 @@ def read(path: Path) -> tuple[Source | None, list[Problem]]:
         return None, [Problem(shown, 1, "this is a folder", "a scenario file (TOML)", hint)]
     except (OSError, ValueError) as error:
         return None, [Problem(shown, 1, f"cannot be read: {getattr(error, 'strerror', None) or error}")]
-    if content and (what := kinds.kind(content)):
-        return None, [Problem(shown, 1, f"this is {what}", "a scenario file (TOML), text saved as UTF-8")]
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        byte = content[error.start]
-        return None, [
-            Problem(shown, line, f"not UTF-8: byte 0x{byte:02x} cannot be decoded", "text saved as UTF-8")
-        ]
-    if text.startswith("\ufeff"):
-        return None, [Problem(shown, 1, "the file starts with a byte-order mark", "UTF-8 without one")]
+    text, wrong = kinds.text_of(content, "a scenario file (TOML)")
+    if wrong:
+        return None, [Problem(shown, *wrong)]
     try:
         data = tomllib.loads(text)
     except RecursionError:

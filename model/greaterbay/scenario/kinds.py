@@ -47,6 +47,20 @@ def kind_of(path: Path) -> str:
     return "text"
 
 
+def text_of(content: bytes, wanted: str) -> tuple[str, tuple[int, str, str] | None]:
+    """The text of a file that should be ``wanted`` saved as UTF-8; or, with its line, what it is instead and what is allowed."""
+    if content and (what := kind(content)):
+        return "", (1, f"this is {what}", f"{wanted}, text saved as UTF-8")
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        return "", (line, f"not UTF-8: byte 0x{content[error.start]:02x} cannot be decoded", "text saved as UTF-8")
+    if text.startswith("\ufeff"):
+        return "", (1, "the file starts with a byte-order mark", "UTF-8 without one")
+    return text, None
+
+
 def near_file(path: Path, suffix: str) -> str:
     """``did you mean ...?`` with the file beside ``path`` whose name is nearest, or nothing."""
     try:

@@ -178,6 +178,15 @@ def of_manifest(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(str(one["reason"]), str(one["reason_zh"])) for one in sorted(kept, key=lambda one: one["code"] != ALL_INERT)]
 
 
+def of_runs(runs: Iterable[tuple[str, Mapping[str, Any]]]) -> list[tuple[str, str]]:
+    """What the manifests of several runs, given with their names, keep: each sentence once, English and Chinese."""
+    said = [(name, of_manifest(manifest)) for name, manifest in runs]
+    english, chinese = (
+        gathered([(name, [pair[at] for pair in pairs]) for name, pairs in said], lang) for at, lang in enumerate(("en", "zh"))
+    )
+    return list(zip(english, chinese, strict=True))
+
+
 def before_run(scenarios: Iterable[Scenario], lang: str = "en") -> list[str]:
     """What is to be said before scenarios are run, one line a sentence."""
     return gathered([(scenario.id, [one.text(lang) for one in notices(scenario)]) for scenario in scenarios], lang)

@@ -25,7 +25,7 @@ def outcome(bay, name: str) -> float:
         top, bottom = (np.nansum(arrays[part][-LAST:], dtype=float) for part in (declared.numerator, declared.denominator))
         return float(top / bottom)
     values = arrays[name][-LAST:].astype(float)
-    return float(np.nansum(values) if declared.over_cities in ("sum", "flow") else np.nanmean(values))
+    return float(np.nansum(values) if declared.over_cities == "sum" else np.nanmean(values))
 
 
 def played(seed: int, off: str | None = None):

@@ -22,8 +22,6 @@ from pathlib import Path
 FILES = ("talent", "information", "alliances", "facilities", "conversion", "subsidy", "finance", "parks", "alignment", "division",
          "periphery", "governance")
 OPERATIONS = ("multiply", "add")
-TYPES = ("lever", "preset")
-GRADES = ("documented value", "documented without value", "literature", "exploratory")
 PAYERS = ("city", "jurisdiction", "nation")
 PLACES = ("all", "mainland")
 # what all presets have in common
