@@ -195,6 +195,17 @@ def test_few_draws_widen_the_interval_across_parameters():
 # ---------------------------------------------------------------------------- ranking
 
 
+@pytest.mark.parametrize("draws", [2, 3, 5, 8])
+def test_one_run_a_draw_has_samples_and_an_effect_for_any_number_of_draws(draws):
+    """Nothing can be split then: the spread of the samples is that of the draws with the error of their centre."""
+    differences, draw = np.random.default_rng(draws).normal(2.0, 1.0, (draws, 3)), np.arange(draws)
+    found = effects.samples(differences, draw)
+    assert found.shape[1] == 3 and np.isfinite(found).all()
+    assert found.mean(axis=0) == pytest.approx(differences.mean(axis=0))
+    effect = effect_of(differences[:, 0], np.zeros(draws), draw)
+    assert effect.draws == draws and 0.5 < effect.better <= 1.0 and effect.share_parameters is None
+
+
 def test_ranks_add_up_and_the_best_has_no_regret():
     rng = np.random.default_rng(14)
     difference = np.stack([np.zeros(16), 1.0 + 0.1 * rng.standard_normal(16), 0.5 + 0.1 * rng.standard_normal(16)], axis=1)

@@ -34,6 +34,16 @@ def found(folder):
         yield study.compare(pairing, targets=[values.Target.read("conversions>=100")]), pairing
 
 
+def test_few_replicates_with_a_draw_each_are_compared(tmp_path):
+    """Short runs as one makes them first: three replicates, each with its own draw of the parameters."""
+    for name, effect in (("baseline", 0.0), ("joint_fund", 0.1), ("weak", 0.001)):
+        make(tmp_path, name, effect=effect, noise=0.01, replicates=3, draw=[0, 1, 2])
+    with pairs.opened([tmp_path / "joint_fund.nc", tmp_path / "weak.nc"], tmp_path / "baseline.nc") as pairing:
+        found = study.compare(pairing)
+    assert found.effects and all(effect.draws == 3 for effect in found.effects if effect.outcome == "conversions")
+    assert found.places
+
+
 def refused(paths, against, mixed=False) -> str:
     with pytest.raises(RunsError) as caught, pairs.opened(paths, against, mixed):
         pass

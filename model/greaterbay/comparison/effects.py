@@ -207,11 +207,11 @@ def samples(differences: np.ndarray, draw: np.ndarray | None) -> np.ndarray:
     middle = units.mean(axis=0)
     if len(units) < 2:
         return np.broadcast_to(middle, (1, units.shape[1])).copy()
-    wanted = differences.shape[1]
-    splits = [split for k in range(wanted) if (split := variance_split(differences[:, k], draw)) is not None]
-    if draw is not None and len(units) >= SHAPE_DRAWS and len(splits) == wanted:
+    splits = [variance_split(differences[:, k], draw) for k in range(differences.shape[1])]
+    told = [split for split in splits if split is not None]
+    if draw is not None and len(units) >= SHAPE_DRAWS and len(told) == len(splits):
         spread = units.var(axis=0, ddof=1)
-        factor = np.sqrt([min(1.0, split.parameters / total) if total > 0.0 else 0.0 for split, total in zip(splits, spread, strict=True)])
+        factor = np.sqrt([min(1.0, split.parameters / total) if total > 0.0 else 0.0 for split, total in zip(told, spread, strict=True)])
         return middle + factor * (units - middle)
     covariance = np.atleast_2d(np.cov(units, rowvar=False)) / len(units)
     if draw is not None:
